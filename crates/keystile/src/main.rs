@@ -1,0 +1,2 @@
+//! The Keystile binary.
+fn main() {}
