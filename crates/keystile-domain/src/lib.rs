@@ -1,1 +1,9 @@
-//! .
+//! Records, secrets, decisions and ports: pure, no I/O, no clock.
+
+pub mod audit;
+pub mod decide;
+pub mod ids;
+pub mod ports;
+pub mod records;
+pub mod secrets;
+pub mod time;

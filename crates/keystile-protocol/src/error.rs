@@ -1,0 +1,188 @@
+//! OAuth errors: one type, one status table.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+
+use http::StatusCode;
+
+/// An error code as OAuth, its extensions and bearer tokens name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorCode {
+    /// RFC 6749 §4.1.2.1, §5.2
+    InvalidRequest,
+    /// RFC 6749 §5.2
+    InvalidClient,
+    /// RFC 6749 §5.2
+    InvalidGrant,
+    /// RFC 6749 §5.2
+    UnauthorizedClient,
+    /// RFC 6749 §5.2
+    UnsupportedGrantType,
+    /// RFC 6749 §4.1.2.1
+    UnsupportedResponseType,
+    /// RFC 6749 §5.2
+    InvalidScope,
+    /// RFC 8707 §2
+    InvalidTarget,
+    /// RFC 6749 §4.1.2.1
+    AccessDenied,
+    /// OpenID Connect Core §3.1.2.6
+    LoginRequired,
+    /// RFC 7009 §2.2.1
+    UnsupportedTokenType,
+    /// RFC 7591 §3.2.2
+    InvalidRedirectUri,
+    /// RFC 7591 §3.2.2
+    InvalidClientMetadata,
+    /// RFC 6750 §3.1
+    InvalidToken,
+    /// RFC 6750 §3.1
+    InsufficientScope,
+    /// RFC 6749 §4.1.2.1; at the token endpoint our rate limits use it too.
+    TemporarilyUnavailable,
+    /// RFC 6749 §4.1.2.1
+    ServerError,
+}
+
+impl ErrorCode {
+    /// The word on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::UnsupportedResponseType => "unsupported_response_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::InvalidTarget => "invalid_target",
+            Self::AccessDenied => "access_denied",
+            Self::LoginRequired => "login_required",
+            Self::UnsupportedTokenType => "unsupported_token_type",
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::ServerError => "server_error",
+        }
+    }
+
+    /// The only place where a code becomes a status.
+    ///
+    /// RFC 6749 §5.2: 400 unless stated otherwise, 401 for `invalid_client`. RFC 6750 §3.1: 401 for
+    /// `invalid_token`, 403 for `insufficient_scope`.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidRequest
+            | Self::InvalidGrant
+            | Self::UnauthorizedClient
+            | Self::UnsupportedGrantType
+            | Self::UnsupportedResponseType
+            | Self::InvalidScope
+            | Self::InvalidTarget
+            | Self::AccessDenied
+            | Self::LoginRequired
+            | Self::UnsupportedTokenType
+            | Self::InvalidRedirectUri
+            | Self::InvalidClientMetadata => StatusCode::BAD_REQUEST,
+            Self::InvalidClient | Self::InvalidToken => StatusCode::UNAUTHORIZED,
+            Self::InsufficientScope => StatusCode::FORBIDDEN,
+            Self::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A refusal: a code, a public sentence, a private detail.
+///
+/// The description goes to the client (`error_description`); the detail only into the log.
+///
+/// ```
+/// use keystile_protocol::error::{ErrorCode, OAuthError};
+/// let refusal = OAuthError::new(ErrorCode::InvalidGrant, "The code expired. Start sign-in again.");
+/// assert_eq!(refusal.code.status(), 400);
+/// ```
+#[derive(Debug)]
+pub struct OAuthError {
+    /// What kind of refusal.
+    pub code: ErrorCode,
+    /// What was expected and what to do: ASCII without `"` and `\` (RFC 6749 §5.2).
+    pub description: Cow<'static, str>,
+    /// Read by the access log; never sent.
+    pub detail: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl OAuthError {
+    /// A refusal with a public sentence.
+    pub fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, description: printable(description.into()), detail: None }
+    }
+
+    /// `invalid_request` with a public sentence.
+    pub fn invalid_request(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::InvalidRequest, description)
+    }
+
+    /// Something of ours failed: the cause goes to the log, never to the client.
+    pub fn internal(detail: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            code: ErrorCode::ServerError,
+            description: "Something failed on this server; nothing was changed. Try again.".into(),
+            detail: Some(detail.into()),
+        }
+    }
+
+    /// Adds the private detail.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+}
+
+impl fmt::Display for OAuthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.description)
+    }
+}
+
+impl Error for OAuthError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.detail.as_deref().map(|detail| detail as &(dyn Error + 'static))
+    }
+}
+
+/// RFC 6749 §5.2 allows `%x20-21 / %x23-5B / %x5D-7E` in a description; the rest becomes `'` or `?`.
+fn printable(text: Cow<'static, str>) -> Cow<'static, str> {
+    let fine = |c: char| matches!(c, ' '..='~') && c != '"' && c != '\\';
+    if text.chars().all(fine) {
+        return text;
+    }
+    let clean = |c: char| match c {
+        '"' | '\\' => '\'',
+        c if fine(c) => c,
+        _ => '?',
+    };
+    text.chars().map(clean).collect::<String>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_never_breaks_a_quoted_string() {
+        let error = OAuthError::invalid_request("say \"hi\"\r\nSet-Cookie: \u{e9}".to_owned());
+        assert_eq!(error.description, "say 'hi'??Set-Cookie: ?");
+    }
+}
