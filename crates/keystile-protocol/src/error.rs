@@ -125,7 +125,11 @@ pub struct OAuthError {
 impl OAuthError {
     /// A refusal with a public sentence.
     pub fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, description: printable(description.into()), detail: None }
+        Self {
+            code,
+            description: printable(description.into()),
+            detail: None,
+        }
     }
 
     /// `invalid_request` with a public sentence.
@@ -158,7 +162,9 @@ impl fmt::Display for OAuthError {
 
 impl Error for OAuthError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.detail.as_deref().map(|detail| detail as &(dyn Error + 'static))
+        self.detail
+            .as_deref()
+            .map(|detail| detail as &(dyn Error + 'static))
     }
 }
 

@@ -32,10 +32,14 @@ pub enum IssuerError {
     #[error("the scheme must be https, or http on loopback")]
     Scheme,
     /// `http` with a host that is not loopback (MCP authorization: all endpoints over HTTPS).
-    #[error("http is only for localhost; clients refuse an http issuer on another name, so use https")]
+    #[error(
+        "http is only for localhost; clients refuse an http issuer on another name, so use https"
+    )]
     PlainHttp,
     /// Path, query, fragment or userinfo.
-    #[error("it must be an origin: scheme, host and port, without path, query, fragment or user name")]
+    #[error(
+        "it must be an origin: scheme, host and port, without path, query, fragment or user name"
+    )]
     NotAnOrigin,
 }
 
@@ -60,8 +64,15 @@ impl Issuer {
             return Err(IssuerError::NotAnOrigin);
         }
         let text = url.origin().ascii_serialization();
-        let authority = text.split_once("://").map_or("", |(_, rest)| rest).to_owned();
-        Ok(Self { text, authority, https })
+        let authority = text
+            .split_once("://")
+            .map_or("", |(_, rest)| rest)
+            .to_owned();
+        Ok(Self {
+            text,
+            authority,
+            https,
+        })
     }
 
     /// The identifier, byte for byte as it stands in `iss` and the metadata.
@@ -102,7 +113,10 @@ pub fn is_loopback_host(host: &str) -> bool {
         return true;
     }
     let quad: Vec<&str> = host.split('.').collect();
-    let octet = |text: &str| text.parse::<u8>().is_ok_and(|value| value.to_string() == text);
+    let octet = |text: &str| {
+        text.parse::<u8>()
+            .is_ok_and(|value| value.to_string() == text)
+    };
     quad.len() == 4 && quad.first() == Some(&"127") && quad.iter().all(|text| octet(text))
 }
 
@@ -112,8 +126,16 @@ mod tests {
 
     #[test]
     fn an_origin_is_kept_and_the_rest_is_refused() {
-        assert_eq!(Issuer::parse("https://Mcp.Example.com:443/").unwrap().as_str(), "https://mcp.example.com");
-        assert_eq!(Issuer::parse("http://[::1]:7717").unwrap().authority(), "[::1]:7717");
+        assert_eq!(
+            Issuer::parse("https://Mcp.Example.com:443/")
+                .unwrap()
+                .as_str(),
+            "https://mcp.example.com"
+        );
+        assert_eq!(
+            Issuer::parse("http://[::1]:7717").unwrap().authority(),
+            "[::1]:7717"
+        );
         for (text, why) in [
             ("mcp.example.com", IssuerError::NotAUrl),
             ("ftp://example.com", IssuerError::Scheme),

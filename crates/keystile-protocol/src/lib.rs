@@ -4,13 +4,17 @@
 //! server (RFC 6750, 9068, 9728) and of MCP (JSON-RPC envelope, headers, revisions), with the rules
 //! that need nothing but the message itself.
 
+pub mod client_id_url;
+pub mod client_metadata;
 pub mod error;
 pub mod form;
 pub mod issuer;
+pub mod mcp;
 pub mod metadata;
 pub mod mutation;
 pub mod pkce;
 pub mod redirect;
 pub mod resource;
 pub mod scope;
+pub mod strict_json;
 pub mod token;

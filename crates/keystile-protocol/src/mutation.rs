@@ -22,7 +22,10 @@ pub const fn weakened(_row: &str) -> bool {
 pub fn weakened(row: &str) -> bool {
     use std::sync::OnceLock;
     static ACTIVE: OnceLock<Option<String>> = OnceLock::new();
-    #[expect(clippy::disallowed_methods, reason = "test-only build: the switch is an environment variable")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "test-only build: the switch is an environment variable"
+    )]
     let active = ACTIVE.get_or_init(|| std::env::var("KEYSTILE_MUTATION").ok());
     active.as_deref() == Some(row)
 }

@@ -89,19 +89,48 @@ mod tests {
     #[test]
     fn a_016_only_s256_spelled_exactly_and_a_challenge_of_43_characters() {
         let good = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-        for method in [None, Some(""), Some("plain"), Some("s256"), Some("S512"), Some("S256 ")] {
-            assert_eq!(CodeChallenge::parse(Some(good), method), Err(ChallengeError::Method), "{method:?}");
+        for method in [
+            None,
+            Some(""),
+            Some("plain"),
+            Some("s256"),
+            Some("S512"),
+            Some("S256 "),
+        ] {
+            assert_eq!(
+                CodeChallenge::parse(Some(good), method),
+                Err(ChallengeError::Method),
+                "{method:?}"
+            );
         }
         let padded = format!("{good}=");
-        for bad in ["", "short", &good[1..], &padded, "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw+cM"] {
-            assert_eq!(CodeChallenge::parse(Some(bad), Some("S256")), Err(ChallengeError::Form), "{bad}");
+        for bad in [
+            "",
+            "short",
+            &good[1..],
+            &padded,
+            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw+cM",
+        ] {
+            assert_eq!(
+                CodeChallenge::parse(Some(bad), Some("S256")),
+                Err(ChallengeError::Form),
+                "{bad}"
+            );
         }
-        assert_eq!(CodeChallenge::parse(None, Some("S256")), Err(ChallengeError::Missing));
+        assert_eq!(
+            CodeChallenge::parse(None, Some("S256")),
+            Err(ChallengeError::Missing)
+        );
     }
 
     #[test]
     fn a_verifier_has_43_to_128_unreserved_characters() {
-        for bad in ["x".repeat(42), "x".repeat(129), format!("{} ", "x".repeat(43)), "\u{e9}".repeat(43)] {
+        for bad in [
+            "x".repeat(42),
+            "x".repeat(129),
+            format!("{} ", "x".repeat(43)),
+            "\u{e9}".repeat(43),
+        ] {
             assert_eq!(CodeChallenge::of_verifier(&bad), None);
         }
     }

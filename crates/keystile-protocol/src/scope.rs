@@ -23,7 +23,9 @@ pub struct ScopeSet(BTreeSet<String>);
 
 /// The text is no list of scope tokens.
 #[derive(Debug, Error, PartialEq, Eq)]
-#[error("a scope is printable ASCII without spaces, quotes and backslashes, at most 128 bytes, at most 64 of them")]
+#[error(
+    "a scope is printable ASCII without spaces, quotes and backslashes, at most 128 bytes, at most 64 of them"
+)]
 pub struct ScopeError;
 
 impl ScopeSet {
