@@ -1,0 +1,58 @@
+//! `cargo xtask bench`: figures against the gates of the design.
+
+mod start;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use crate::workspace::{Workspace, succeed};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Time to `--version`, to the first start ever, to the start of an existing installation; idle memory
+    Start,
+    /// A call through the gateway, beside nginx plain
+    Gateway(Rest),
+    /// Refreshes per second, beside the raw store
+    Refresh(Rest),
+}
+
+#[derive(Args)]
+struct Rest {
+    /// Handed to the harness
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+/// `start` stands here; the load benches are programs of the crate in `bench/`.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let (name, rest) = match &options.what {
+        What::Start => return start::run(workspace),
+        What::Gateway(rest) => ("gateway", rest),
+        What::Refresh(rest) => ("refresh", rest),
+    };
+    succeed(&mut workspace.cargo([
+        "build",
+        "--quiet",
+        "--locked",
+        "--release",
+        "--package",
+        "keystile",
+    ]))?;
+    let mut harness = workspace.cargo([
+        "run",
+        "--quiet",
+        "--locked",
+        "--release",
+        "--package",
+        "keystile-bench",
+    ]);
+    harness.args(["--bin", name, "--"]).args(&rest.arguments);
+    succeed(harness.env("KEYSTILE_BIN", workspace.target.join("release/keystile")))
+}
