@@ -1,0 +1,68 @@
+//! The methods that clients may call, in any revision.
+
+/// Which member of `params` names the thing that a method works on, and so what `Mcp-Name` mirrors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedBy {
+    /// `params.name`
+    Name,
+    /// `params.uri`
+    Uri,
+    /// `params.taskId`
+    TaskId,
+}
+
+/// Is this a method that a client may send as a request? Compared exactly: `tools/Call` is none.
+#[must_use]
+pub fn is_request(method: &str) -> bool {
+    matches!(
+        method,
+        "tools/call"
+            | "tools/list"
+            | "initialize"
+            | "ping"
+            | "server/discover"
+            | "prompts/list"
+            | "prompts/get"
+            | "resources/list"
+            | "resources/templates/list"
+            | "resources/read"
+            | "resources/directory/read"
+            | "resources/subscribe"
+            | "resources/unsubscribe"
+            | "skills/list"
+            | "skills/get"
+            | "completion/complete"
+            | "logging/setLevel"
+            | "subscriptions/listen"
+            | "tasks/get"
+            | "tasks/update"
+            | "tasks/cancel"
+            | "tasks/list"
+            | "tasks/result"
+    )
+}
+
+/// Is this a method that a client may send as a notification?
+///
+/// Receivers ignore those that they don't know (JSON-RPC 2.0 §4.1), so the whole family passes.
+#[must_use]
+pub fn is_notification(method: &str) -> bool {
+    method.strip_prefix("notifications/").is_some_and(|rest| {
+        !rest.is_empty()
+            && rest.len() <= 128
+            && rest.bytes().all(|byte| {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b'.')
+            })
+    })
+}
+
+/// What `Mcp-Name` mirrors for this method (MCP 2026-07-28, streamable HTTP; SEP-2663 for tasks).
+#[must_use]
+pub fn named_by(method: &str) -> Option<NamedBy> {
+    match method {
+        "tools/call" | "prompts/get" => Some(NamedBy::Name),
+        "resources/read" | "resources/subscribe" | "resources/unsubscribe" => Some(NamedBy::Uri),
+        "tasks/get" | "tasks/update" | "tasks/cancel" => Some(NamedBy::TaskId),
+        _ => None,
+    }
+}
