@@ -46,7 +46,11 @@ pub trait People: Send + Sync {
     /// Whether anybody has an account yet.
     async fn has_anybody(&self) -> Result<bool, StoreError>;
     /// Makes the first account and spends the set-up code in one transaction.
-    async fn create_first(&self, person: NewPerson, code: Digest) -> Result<PersonCreated, StoreError>;
+    async fn create_first(
+        &self,
+        person: NewPerson,
+        code: Digest,
+    ) -> Result<PersonCreated, StoreError>;
     /// Makes an account for the operator, who needs no code.
     async fn create(&self, person: NewPerson) -> Result<PersonCreated, StoreError>;
     /// By canonical name (see `records::canonical_name`).
@@ -65,7 +69,11 @@ pub trait Sessions: Send + Sync {
     /// Keeps a session, durable before the cookie is sent.
     async fn begin(&self, session: SessionRecord) -> Result<(), StoreError>;
     /// The live session of this digest and its person, who may sign in.
-    async fn find(&self, digest: Digest, now: Timestamp) -> Result<Option<(SessionRecord, PersonRecord)>, StoreError>;
+    async fn find(
+        &self,
+        digest: Digest,
+        now: Timestamp,
+    ) -> Result<Option<(SessionRecord, PersonRecord)>, StoreError>;
     /// Ends it; it never comes back.
     async fn end(&self, digest: Digest) -> Result<(), StoreError>;
 }
@@ -104,9 +112,20 @@ pub trait Grants: Send + Sync {
 #[async_trait]
 pub trait Bindings: Send + Sync {
     /// Binds a name to an upstream's fingerprint, or tells what it is bound to.
-    async fn bind(&self, name: &str, fingerprint: &str, now: Timestamp) -> Result<Bound, StoreError>;
+    async fn bind(
+        &self,
+        name: &str,
+        fingerprint: &str,
+        now: Timestamp,
+    ) -> Result<Bound, StoreError>;
     /// Binds the name anew and revokes every live grant for `resource`; returns how many.
-    async fn rebind(&self, name: &str, fingerprint: &str, resource: &str, now: Timestamp) -> Result<u64, StoreError>;
+    async fn rebind(
+        &self,
+        name: &str,
+        fingerprint: &str,
+        resource: &str,
+        now: Timestamp,
+    ) -> Result<u64, StoreError>;
 }
 
 /// The audit trail could not take the event: the caller must deny.

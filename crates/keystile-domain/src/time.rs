@@ -25,7 +25,10 @@ impl Timestamp {
     /// This moment and a while later.
     #[must_use]
     pub fn plus(self, while_: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(while_.as_millis()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(while_.as_millis()).unwrap_or(i64::MAX)),
+        )
     }
 
     /// How long after `earlier` this is; zero if it is not after it.

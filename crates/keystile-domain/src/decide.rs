@@ -1,0 +1,6 @@
+//! Decisions: facts and a request in, what to do out. Pure.
+
+pub mod authorize;
+pub mod redeem;
+pub mod refresh;
+pub mod register;

@@ -1,0 +1,167 @@
+//! The authorization request (OAuth 2.1 §4.1.1).
+
+use keystile_protocol::error::{ErrorCode, OAuthError};
+use keystile_protocol::form::Params;
+use keystile_protocol::mutation::weakened;
+use keystile_protocol::pkce::CodeChallenge;
+use keystile_protocol::redirect::RedirectUri;
+use keystile_protocol::resource::{ResourceTable, ServedResource};
+use keystile_protocol::scope::{OFFLINE_ACCESS, ScopeSet};
+
+use crate::client::Client;
+
+/// The longest `state` that is carried.
+const LONGEST_STATE: usize = 4096;
+
+/// A request that may go on to sign-in.
+#[derive(Debug, Clone)]
+pub struct Authorizable {
+    /// Given back untouched.
+    pub state: Option<String>,
+    /// The one resource that the token will be for.
+    pub resource: ServedResource,
+    /// What will be granted on yes: the part of the request that exists here.
+    pub scopes: ScopeSet,
+    /// What the verifier must hash to.
+    pub challenge: CodeChallenge,
+}
+
+/// Finds the registered redirect URI that a request means. Until this succeeded, nothing may
+/// redirect (N-AS-19, A-001): every failure is a page of our own.
+///
+/// # Errors
+/// `invalid_request`, with what was registered.
+pub fn trusted_redirect(client: &Client, asked: Option<&str>) -> Result<RedirectUri, OAuthError> {
+    let asked = asked.ok_or_else(|| {
+        OAuthError::invalid_request("redirect_uri is missing: send one that the client registered.")
+    })?;
+    let came = RedirectUri::parse(asked)
+        .map_err(|error| OAuthError::invalid_request(format!("redirect_uri: {error}.")))?;
+    let registered = |text: &String| {
+        // An old row or document may hold what is no longer legal: judged again here (N-AS-17).
+        RedirectUri::parse(text).is_ok_and(|uri| uri.accepts(&came, client.any_loopback_port))
+    };
+    if client.redirect_uris.iter().any(registered) || weakened("a_001") {
+        return Ok(came);
+    }
+    Err(OAuthError::invalid_request(format!(
+        "redirect_uri is not one that this client registered. It sent {asked}; registered: {}.{}",
+        client.redirect_uris.join(" "),
+        hint(asked, client),
+    )))
+}
+
+/// The small differences that people stare at for an hour.
+fn hint(asked: &str, client: &Client) -> &'static str {
+    let close = |text: &String| text.trim_end_matches('/') == asked.trim_end_matches('/');
+    if client.redirect_uris.iter().any(close) {
+        return " They differ in a trailing slash.";
+    }
+    let swapped = asked.replace("//localhost", "//127.0.0.1");
+    if client
+        .redirect_uris
+        .iter()
+        .any(|text| text.replace("//localhost", "//127.0.0.1") == swapped)
+    {
+        return " They differ in localhost and 127.0.0.1, which are two hosts here.";
+    }
+    ""
+}
+
+/// Judges the rest of the request; the redirect is trusted by now, so a refusal may be sent there.
+///
+/// # Errors
+/// The OAuth error for the client, with what was expected.
+pub fn authorize(params: &Params, resources: &ResourceTable) -> Result<Authorizable, OAuthError> {
+    response_type(params)?;
+    no_request_object(params)?;
+    no_silent_sign_in(params)?;
+    let challenge = CodeChallenge::parse(
+        params.one("code_challenge"),
+        params.one("code_challenge_method"),
+    )
+    .map_err(|error| OAuthError::invalid_request(format!("{error}.")))?;
+    let resource = resources.resolve(params.many("resource"))?;
+    let scopes = scopes(params.one("scope"), resource)?;
+    let state = params.one("state").map(str::to_owned);
+    Ok(Authorizable {
+        state,
+        resource: resource.clone(),
+        scopes,
+        challenge,
+    })
+}
+
+/// Only `code`: no token ever stands in an address.
+fn response_type(params: &Params) -> Result<(), OAuthError> {
+    match (params.one("response_type"), params.one("response_mode")) {
+        (Some("code"), None | Some("query")) => Ok(()),
+        (Some("code"), Some(_)) => Err(OAuthError::invalid_request("response_mode must be query.")),
+        (None, _) => Err(OAuthError::invalid_request(
+            "response_type is missing: send code.",
+        )),
+        (Some(_), _) => Err(OAuthError::new(
+            ErrorCode::UnsupportedResponseType,
+            "response_type must be code.",
+        )),
+    }
+}
+
+fn no_request_object(params: &Params) -> Result<(), OAuthError> {
+    if params.one("request").is_some() || params.one("request_uri").is_some() {
+        return Err(OAuthError::invalid_request(
+            "request and request_uri are not supported: send the parameters themselves.",
+        ));
+    }
+    Ok(())
+}
+
+/// Consent always takes a click, so `prompt=none` can't succeed.
+fn no_silent_sign_in(params: &Params) -> Result<(), OAuthError> {
+    let none = params
+        .one("prompt")
+        .is_some_and(|prompt| prompt.split(' ').any(|word| word == "none"));
+    if none {
+        return Err(OAuthError::new(
+            ErrorCode::LoginRequired,
+            "prompt=none is not possible: a person confirms each connection with a click.",
+        ));
+    }
+    Ok(())
+}
+
+/// A state that is too long is refused before it is carried.
+///
+/// # Errors
+/// `invalid_request`; it can't be sent back with the state, so it is a page of our own.
+pub fn carriable_state(params: &Params) -> Result<(), OAuthError> {
+    match params.one("state") {
+        Some(state) if state.len() > LONGEST_STATE => Err(OAuthError::invalid_request(format!(
+            "state has over {LONGEST_STATE} bytes."
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The scopes that exist here out of those that were asked; the call scope if none was asked.
+/// Clients that ask for everything they know are given what there is (N-AS-29).
+fn scopes(asked: Option<&str>, resource: &ServedResource) -> Result<ScopeSet, OAuthError> {
+    let call = resource.call_scope();
+    let Some(asked) = asked else {
+        return Ok(ScopeSet::new().with(&call));
+    };
+    let asked: ScopeSet = asked
+        .parse()
+        .map_err(|error| OAuthError::new(ErrorCode::InvalidScope, format!("scope: {error}.")))?;
+    let known = asked.filtered(|scope| scope == call || scope == OFFLINE_ACCESS);
+    if known.is_empty() {
+        return Err(OAuthError::new(
+            ErrorCode::InvalidScope,
+            format!("None of these scopes exists here; expected {call}, or no scope at all."),
+        ));
+    }
+    Ok(known)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+//! What becomes of a code that was shown at the token endpoint (OAuth 2.1 §4.1.3, RFC 8707 §2.2).
+
+use keystile_protocol::error::{ErrorCode, OAuthError};
+
+use crate::ids::GrantId;
+use crate::records::{Mismatch, RefreshMismatch, Taken, TakenCode};
+
+/// What the caller must now do.
+#[derive(Debug)]
+pub enum Redemption {
+    /// Issue tokens for what was taken.
+    Issue(TakenCode),
+    /// The code was used before: revoke its grant, then refuse with this.
+    RevokeAndRefuse(GrantId, OAuthError),
+}
+
+/// Decides an authorization code redemption.
+///
+/// # Errors
+/// `invalid_grant` or `invalid_target`; nothing was changed.
+pub fn redeem(taken: Taken) -> Result<Redemption, OAuthError> {
+    match taken {
+        Taken::First(code) => Ok(Redemption::Issue(code)),
+        Taken::Again(grant) => Ok(Redemption::RevokeAndRefuse(
+            grant,
+            invalid_grant("The code was used before, so its connection was ended. Sign in again."),
+        )),
+        Taken::NoMatch(mismatch) => Err(match mismatch {
+            Mismatch::Unknown => invalid_grant("The code is unknown here. Sign in again."),
+            Mismatch::Expired => invalid_grant("The code is older than 60 seconds. Sign in again."),
+            Mismatch::Client => invalid_grant("The code was issued to another client_id."),
+            Mismatch::RedirectUri => invalid_grant(
+                "redirect_uri is not the one of the authorization request, byte for byte.",
+            ),
+            Mismatch::Challenge => invalid_grant(
+                "PKCE: the SHA-256 of code_verifier is not the code_challenge of the authorization request.",
+            ),
+            Mismatch::Resource => OAuthError::new(
+                ErrorCode::InvalidTarget,
+                "resource is not the one of the authorization request.",
+            ),
+            Mismatch::Revoked => {
+                invalid_grant("The connection was ended meanwhile. Sign in again.")
+            }
+        }),
+    }
+}
+
+/// The refusal of a refresh token; nothing was changed.
+#[must_use]
+pub fn refuse_refresh(mismatch: RefreshMismatch) -> OAuthError {
+    match mismatch {
+        RefreshMismatch::Unknown => {
+            invalid_grant("The refresh token is unknown here. Sign in again.")
+        }
+        RefreshMismatch::Client => {
+            invalid_grant("The refresh token was issued to another client_id.")
+        }
+        RefreshMismatch::Resource => OAuthError::new(
+            ErrorCode::InvalidTarget,
+            "resource is not the one that was authorized for this refresh token.",
+        ),
+        RefreshMismatch::Expired => {
+            invalid_grant("The connection was not used for too long and has ended. Sign in again.")
+        }
+        RefreshMismatch::Revoked => invalid_grant("The connection was ended. Sign in again."),
+    }
+}
+
+/// The refusal of a replay beyond the rule; the family is dead.
+#[must_use]
+pub fn refuse_reuse() -> OAuthError {
+    invalid_grant(
+        "This refresh token was replaced and used again too late, so the connection was ended. Sign in again.",
+    )
+}
+
+fn invalid_grant(description: &'static str) -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidGrant, description)
+}
