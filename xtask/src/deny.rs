@@ -12,32 +12,18 @@ use crate::workspace::{Workspace, succeed};
 /// reach the package registries and nothing else.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let program = CARGO_DENY.ensure(workspace)?;
-    let deny = |checks: &[&str]| {
+    let deny = |global: &[&str], checks: &[&str]| {
         let mut command = Command::new(&program);
-        command.current_dir(&workspace.root).args([
-            "--workspace",
-            "--locked",
-            "--offline",
-            "--log-level",
-            "warn",
-            "check",
-        ]);
-        command.args(["--hide-inclusion-graph"]).args(checks);
+        command.current_dir(&workspace.root).args(["--workspace", "--locked"]).args(global);
+        command.args(["check", "--hide-inclusion-graph"]).args(checks);
         succeed(&mut command)
     };
-    deny(&["licenses", "bans", "sources"])?;
-    match advisory_database() {
-        Some(folder) => {
-            eprintln!("advisories: from {}", folder.display());
-            deny(&["advisories"])
-        }
-        None => {
-            eprintln!(
-                "advisories: NOT checked, no local copy of the database (`cargo deny fetch db` makes one)"
-            );
-            Ok(())
-        }
+    deny(&[], &["licenses", "bans", "sources"])?;
+    if advisory_database().is_some() {
+        return deny(&["--offline"], &["advisories"]);
     }
+    eprintln!("advisories NOT checked: no local copy of the database (`cargo deny fetch db` makes one)");
+    Ok(())
 }
 
 fn advisory_database() -> Option<PathBuf> {

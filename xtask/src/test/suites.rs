@@ -56,7 +56,7 @@ pub(super) fn doc(workspace: &Workspace) -> Result<Counts> {
 }
 
 fn run(workspace: &Workspace, filter: &str) -> Result<Counts> {
-    let report = workspace.target.join("nextest/default/junit.xml");
+    let report = workspace.root.join("target/nextest/default/junit.xml");
     if report.exists() {
         std::fs::remove_file(&report)?;
     }
