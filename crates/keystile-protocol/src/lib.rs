@@ -9,6 +9,7 @@ pub mod client_metadata;
 pub mod error;
 pub mod form;
 pub mod issuer;
+pub mod jwt;
 pub mod mcp;
 pub mod metadata;
 pub mod mutation;

@@ -56,6 +56,32 @@ pub fn from_slice<'a, T: serde::Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, S
     })
 }
 
+/// Checks a document that must be an object and shows the name of each of its members.
+///
+/// # Errors
+/// As [`check`]; anything but an object is [`Fault::Syntax`].
+pub fn check_members(bytes: &[u8], mut each: impl FnMut(&str)) -> Result<(), StrictJsonError> {
+    let mut scanner = Scanner::new(bytes)?;
+    scanner.members(1, |scanner, name| {
+        each(name);
+        scanner.value(2).map(drop)
+    })?;
+    scanner.end()
+}
+
+/// Would a parser that ignores case take `name` for one of `known`, though it is none of them
+/// (CHECKLIST A-103)? Unicode folds U+017F to `s` and U+212A to `k`, and some parsers follow it.
+#[must_use]
+pub fn differs_only_by_case(name: &str, known: &[&str]) -> bool {
+    let fold = |char| match char {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => char::to_ascii_lowercase(&other),
+    };
+    let same = |known: &&str| *known != name && known.chars().map(fold).eq(name.chars().map(fold));
+    known.iter().any(same)
+}
+
 /// Why a document was refused, and at which byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{fault} (byte {at})")]

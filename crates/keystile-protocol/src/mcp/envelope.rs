@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::error::RpcError;
 use crate::mutation::weakened;
-use crate::strict_json::{self, Fault, Scanner, Span, StrictJsonError};
+use crate::strict_json::{self, Fault, Scanner, Span, StrictJsonError, differs_only_by_case};
 
 /// What kind of message this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -338,7 +338,7 @@ fn param<'a>(
             params.meta.span = Some(span);
         }
         "_meta" => return refuse(scanner, refused, "params._meta must be an object"),
-        other if looks_like(other, &PARAMS) && !weakened("a_103") => {
+        other if differs_only_by_case(other, &PARAMS) && !weakened("a_103") => {
             return refuse(scanner, refused, CASE);
         }
         _ => drop(scanner.value(3)?),
@@ -355,7 +355,7 @@ fn reserved<'a>(
     let Some(key) = name.strip_prefix("io.modelcontextprotocol/") else {
         if name == "progressToken" {
             meta.progress_token = Some(scanner.value(4)?.span);
-        } else if looks_like(name, &META) && !weakened("a_103") {
+        } else if differs_only_by_case(name, &META) && !weakened("a_103") {
             return refuse(scanner, refused, CASE);
         } else {
             scanner.value(4)?;
@@ -380,7 +380,7 @@ fn reserved<'a>(
         "clientInfo" => meta.client_info = Some(scanner.value(4)?.span),
         "logLevel" => meta.log_level = Some(scanner.value(4)?.span),
         "subscriptionId" => meta.subscription_id = Some(scanner.value(4)?.span),
-        _ if looks_like(name, &META) && !weakened("a_103") => {
+        _ if differs_only_by_case(name, &META) && !weakened("a_103") => {
             return refuse(scanner, refused, CASE);
         }
         _ => drop(scanner.value(4)?),
@@ -411,19 +411,6 @@ fn text_or_refuse<'a>(
         return refuse(scanner, refused, why);
     }
     string(scanner).map(Some)
-}
-
-/// Would a parser that ignores case take `name` for one of these (CHECKLIST A-103)?
-///
-/// Unicode folds U+017F to `s` and U+212A to `k`, and some parsers follow it.
-fn looks_like(name: &str, reserved: &[&str]) -> bool {
-    let fold = |char| match char {
-        '\u{17f}' => 's',
-        '\u{212a}' => 'k',
-        other => char::to_ascii_lowercase(&other),
-    };
-    let same = |known: &&str| known.chars().map(fold).eq(name.chars().map(fold));
-    reserved.iter().any(same)
 }
 
 fn is_integer(lexeme: &str) -> bool {
