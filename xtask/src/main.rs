@@ -15,6 +15,7 @@ mod mutants;
 mod release;
 mod steps;
 mod test;
+mod tools;
 mod workspace;
 
 use std::process::ExitCode;
@@ -53,6 +54,8 @@ enum Command {
     Generate(generate::Options),
     /// Measure, and compare with the gates of the design
     Bench(bench::Options),
+    /// Install what the end-to-end tests need, outside of the clone
+    Tools,
     /// Prove that the release build has none of the test-only switches
     Release,
 }
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Command::Deny => deny::run(&workspace),
         Command::Generate(options) => generate::run(&workspace, &options),
         Command::Bench(options) => bench::run(&workspace, &options),
+        Command::Tools => tools::run(&workspace),
         Command::Release => release::run(&workspace),
     });
     match outcome {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::cached_tool::nextest;
 use crate::steps::Counts;
+use crate::tools;
 use crate::workspace::{Workspace, succeed};
 
 /// Test binaries that start real clients, a browser or foreign judges (`.config/nextest.toml` knows them too).
@@ -20,6 +21,7 @@ pub(super) fn quick(workspace: &Workspace) -> Result<Counts> {
 
 /// The tests against real clients, a browser and foreign judges.
 pub(super) fn end_to_end(workspace: &Workspace) -> Result<Counts> {
+    tools::ensure(workspace)?;
     succeed(&mut workspace.cargo(["build", "--quiet", "--locked", "--package", "keystile"]))?;
     run(workspace, END_TO_END)
 }
@@ -72,6 +74,7 @@ fn run(workspace: &Workspace, filter: &str) -> Result<Counts> {
         filter,
     ]);
     command.env("KEYSTILE_BIN", workspace.target.join("debug/keystile"));
+    command.env("KEYSTILE_TOOLS", workspace.cache.join("tools/tools.json"));
     let status = command.status()?;
     let counts =
         read(&report).with_context(|| format!("nextest ended with {status} and left no report"))?;
