@@ -1,1 +1,13 @@
-//! .
+//! The authorization server over HTTP: endpoints, sign-in, consent, pages.
+
+pub mod app;
+mod client_auth;
+mod clients;
+mod endpoints;
+mod grants;
+pub mod keys;
+mod pages;
+pub mod refusal;
+pub mod routes;
+pub mod sign_in;
+mod tokens;

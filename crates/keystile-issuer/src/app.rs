@@ -1,0 +1,66 @@
+//! What every handler needs, in one place.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keystile_domain::decide::register::RegistrationPolicy;
+use keystile_domain::ports::{AuditSink, Clients, Clock, Grants, People, Rng, Sessions};
+use keystile_domain::secrets::Secrets;
+use keystile_fetch::ClientDocuments;
+use keystile_protocol::issuer::Issuer;
+use keystile_protocol::resource::ResourceTable;
+
+use crate::keys::KeyRing;
+use crate::sign_in::limits::Limits;
+use crate::sign_in::password::Passwords;
+
+/// The settings of the authorization server.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Comes from the configuration, never from a request (CHECKLIST R15).
+    pub issuer: Issuer,
+    /// What tokens can be for.
+    pub resources: ResourceTable,
+    /// How long an access token lives; 10 minutes by default, at most 60.
+    pub access_token_lifetime: Duration,
+    /// How long a grant lives without being used.
+    pub grant_idle: Duration,
+    /// Dynamic client registration, or `None` when it is off.
+    pub registration: Option<RegistrationPolicy>,
+}
+
+/// How long a code lives.
+pub(crate) const CODE_LIFETIME: Duration = Duration::from_secs(60);
+
+/// The authorization server.
+pub struct App {
+    /// Settings.
+    pub settings: Settings,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub rng: Arc<dyn Rng>,
+    /// Accounts.
+    pub people: Arc<dyn People>,
+    /// Browser sessions.
+    pub sessions: Arc<dyn Sessions>,
+    /// Pre-registered clients.
+    pub clients: Arc<dyn Clients>,
+    /// Client ID metadata documents: fetched, or only the pinned ones.
+    pub documents: ClientDocuments,
+    /// Grants, codes and refresh families.
+    pub grants: Arc<dyn Grants>,
+    /// The audit trail.
+    pub audit: Arc<dyn AuditSink>,
+    /// Derived keys.
+    pub secrets: Arc<Secrets>,
+    /// Signing keys.
+    pub keys: Arc<KeyRing>,
+    /// Password hashing.
+    pub passwords: Passwords,
+    /// Limits on guesses.
+    pub limits: Limits,
+}
+
+/// The application as handlers take it.
+pub type SharedApp = Arc<App>;

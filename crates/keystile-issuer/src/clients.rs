@@ -1,0 +1,75 @@
+//! Who a `client_id` is: sealed by us, the URL of a document, or a record of the operator's.
+
+use keystile_domain::client::{Client, ClientKind};
+use keystile_domain::secrets::client_id;
+use keystile_domain::time::Timestamp;
+use keystile_fetch::LookupError;
+use keystile_protocol::client_id_url::ClientIdUrl;
+use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
+use keystile_protocol::error::{ErrorCode, OAuthError};
+
+use crate::app::App;
+
+/// The client of an authorization request.
+///
+/// # Errors
+/// `invalid_client` with what to do; `temporarily_unavailable` when a document can't be had now.
+pub(crate) async fn resolve(
+    app: &App,
+    client_id: &str,
+    now: Timestamp,
+) -> Result<Client, OAuthError> {
+    if client_id.starts_with(client_id::PREFIX) {
+        return app.secrets.open_client_id(client_id).ok_or_else(|| {
+            unknown("This client_id was not registered here (or with another key). Register again.")
+        });
+    }
+    if is_url(client_id) {
+        return by_document(app, client_id, now).await;
+    }
+    let found = app
+        .clients
+        .lookup(client_id)
+        .await
+        .map_err(OAuthError::internal)?;
+    found
+        .map(Client::from)
+        .ok_or_else(|| unknown("This client_id is not known here. Register first."))
+}
+
+/// Whether a `client_id` names a metadata document.
+pub(crate) fn is_url(client_id: &str) -> bool {
+    client_id.contains("://")
+}
+
+async fn by_document(app: &App, client_id: &str, now: Timestamp) -> Result<Client, OAuthError> {
+    let url =
+        ClientIdUrl::parse(client_id).map_err(|error| unknown(format!("client_id: {error}.")))?;
+    let document = app
+        .documents
+        .lookup(&url, now.0)
+        .await
+        .map_err(|error| refuse_document(&error))?;
+    let metadata = &document.metadata;
+    let method = metadata
+        .choose_auth_method(&[TokenEndpointAuthMethod::None], TokenEndpointAuthMethod::None)
+        .ok_or_else(|| {
+            unknown("The client's document asks for an authentication that is not supported for documents; expected none.")
+        })?;
+    Ok(Client::from_metadata(
+        client_id.to_owned(),
+        ClientKind::Document,
+        metadata,
+        method,
+    ))
+}
+
+fn refuse_document(error: &LookupError) -> OAuthError {
+    unknown(format!(
+        "The client's metadata document can't be used: {error}."
+    ))
+}
+
+fn unknown(description: impl Into<std::borrow::Cow<'static, str>>) -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidClient, description)
+}

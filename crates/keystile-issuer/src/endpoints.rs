@@ -1,0 +1,8 @@
+//! One file per endpoint of the issuer.
+
+pub(crate) mod authorize;
+pub(crate) mod jwks;
+pub(crate) mod metadata;
+pub(crate) mod register;
+pub(crate) mod revoke;
+pub(crate) mod token;

@@ -1,0 +1,80 @@
+//! `POST /oauth/register` (RFC 7591): the id is the sealed metadata, no row is kept.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
+use keystile_domain::decide::register::register;
+use keystile_protocol::client_metadata::{ClientMetadata, TokenEndpointAuthMethod};
+use keystile_protocol::error::{ErrorCode, OAuthError};
+use serde::Serialize;
+
+use crate::app::SharedApp;
+use crate::refusal::Refusal;
+
+/// RFC 7591 §3.2.1. A public client that registers twice gets the same answer.
+#[derive(Serialize)]
+struct Registration {
+    client_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<String>,
+    /// 0: it does not expire. Required beside a secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret_expires_at: Option<u8>,
+    #[serde(flatten)]
+    metadata: ClientMetadata,
+}
+
+/// Registers a client.
+pub(crate) async fn post(
+    State(app): State<SharedApp>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    let policy = app.settings.registration.as_ref().ok_or_else(|| {
+        metadata_error(
+            "Clients can't register themselves here; ask the operator for: keystile client add.",
+        )
+    })?;
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    if !kind
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .eq_ignore_ascii_case("application/json")
+    {
+        return Err(OAuthError::invalid_request("Content-Type must be application/json.").into());
+    }
+    let asked =
+        ClientMetadata::registration(&body).map_err(|error| metadata_error(format!("{error}.")))?;
+    let registrable = register(asked, policy, &app.settings.resources)?;
+    let method = registrable.auth_method;
+    let client_id = app
+        .secrets
+        .seal_client_id(registrable.metadata.clone(), method, &*app.rng)
+        .map_err(|error| metadata_error(format!("{error}.")))?;
+    let secret =
+        (method != TokenEndpointAuthMethod::None).then(|| app.secrets.client_secret(&client_id));
+    let answer = Registration {
+        client_secret_expires_at: secret.is_some().then_some(0),
+        client_secret: secret,
+        client_id,
+        metadata: registrable.metadata,
+    };
+    Ok((
+        StatusCode::CREATED,
+        [(CACHE_CONTROL, "no-store")],
+        Json(answer),
+    )
+        .into_response())
+}
+
+fn metadata_error(description: impl Into<std::borrow::Cow<'static, str>>) -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidClientMetadata, description)
+}

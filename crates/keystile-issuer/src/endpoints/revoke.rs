@@ -1,0 +1,82 @@
+//! `POST /oauth/revoke` (RFC 7009): a client gives back what it holds.
+
+use axum::body::Bytes;
+use axum::extract::State;
+use http::{HeaderMap, StatusCode};
+use keystile_domain::audit::{Action, Event, Outcome};
+use keystile_domain::ids::GrantId;
+use keystile_domain::time::Timestamp;
+use keystile_protocol::error::OAuthError;
+use keystile_protocol::jwt::{Expectations, UnverifiedJwt};
+
+use crate::app::{App, SharedApp};
+use crate::client_auth::authenticate;
+use crate::endpoints::token::form;
+use crate::refusal::Refusal;
+
+/// Ends the grant of a refresh or access token. 200 for every token, ours or not (RFC 7009 §2.2); a
+/// foreign client ends nothing.
+pub(crate) async fn post(
+    State(app): State<SharedApp>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, Refusal> {
+    let now = app.clock.now();
+    let params = form(&headers, &body)?;
+    let client = authenticate(&app, &headers, &params, now).await?;
+    let token = params
+        .one("token")
+        .ok_or_else(|| OAuthError::invalid_request("token is missing: send the token to end."))?;
+    let Some(grant) = grant_of(&app, token, now) else {
+        return Ok(StatusCode::OK);
+    };
+    let record = app
+        .grants
+        .lookup(grant)
+        .await
+        .map_err(OAuthError::internal)?;
+    let Some(record) = record.filter(|record| record.client_id == client.client_id()) else {
+        return Ok(StatusCode::OK);
+    };
+    if app
+        .grants
+        .revoke(grant, "by_client", now)
+        .await
+        .map_err(OAuthError::internal)?
+    {
+        let (grant, person) = (grant.to_string(), record.person.to_string());
+        let event = Event {
+            person: Some(&person),
+            client: Some(client.client_id()),
+            grant: Some(&grant),
+            reason: Some("by_client"),
+            ..Event::new(now, Action::Grant, Outcome::Allow)
+        };
+        app.audit
+            .record(&event)
+            .await
+            .map_err(OAuthError::internal)?;
+    }
+    Ok(StatusCode::OK)
+}
+
+fn grant_of(app: &App, token: &str, now: Timestamp) -> Option<GrantId> {
+    if let Some((grant, _)) = app.secrets.open_refresh_token(token) {
+        return Some(grant);
+    }
+    let keys = app.keys.verification_keys().ok()?;
+    let now = u64::try_from(now.seconds()).ok()?;
+    app.settings.resources.iter().find_map(|entry| {
+        let expected = Expectations {
+            issuer: app.settings.issuer.as_str(),
+            resource: entry.resource.as_str(),
+            now,
+            skew: 0,
+        };
+        let claims = UnverifiedJwt::parse(token)
+            .ok()?
+            .verify(&keys, &expected)
+            .ok()?;
+        claims.sid.as_deref()?.parse().ok()
+    })
+}

@@ -1,0 +1,4 @@
+//! One file per grant type: what is exchanged for tokens.
+
+pub(crate) mod authorization_code;
+pub(crate) mod refresh_token;

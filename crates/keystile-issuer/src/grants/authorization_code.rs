@@ -1,0 +1,86 @@
+//! `grant_type=authorization_code` (OAuth 2.1 §4.1.3).
+
+use keystile_domain::audit::{Action, Event, Outcome};
+use keystile_domain::decide::redeem::{Redemption, redeem};
+use keystile_domain::records::{CodeProof, TakenCode};
+use keystile_domain::secrets::digest::Digest;
+use keystile_domain::time::Timestamp;
+use keystile_protocol::error::OAuthError;
+use keystile_protocol::token::{CodeRequest, TokenResponse};
+
+use crate::app::App;
+use crate::client_auth::AuthenticatedClient;
+use crate::endpoints::token::named_resource;
+use crate::tokens::{Issue, issue};
+
+/// Redeems a code.
+pub(crate) async fn exchange(
+    app: &App,
+    client: &AuthenticatedClient,
+    request: &CodeRequest,
+    now: Timestamp,
+) -> Result<TokenResponse, OAuthError> {
+    let proof = CodeProof {
+        code: Digest::of(&request.code),
+        client_id: client.client_id().to_owned(),
+        redirect_uri: request.redirect_uri.clone(),
+        challenge: request.challenge,
+        resource: named_resource(app, &request.resource)?,
+    };
+    let taken = app
+        .grants
+        .take(proof, now)
+        .await
+        .map_err(OAuthError::internal)?;
+    match redeem(taken)? {
+        Redemption::Issue(code) => first_tokens(app, client, &code, now).await,
+        Redemption::RevokeAndRefuse(grant, refusal) => {
+            app.grants
+                .revoke(grant, "code_reused", now)
+                .await
+                .map_err(OAuthError::internal)?;
+            let id = grant.to_string();
+            let event = Event {
+                client: Some(client.client_id()),
+                grant: Some(&id),
+                reason: Some("code_reused"),
+                ..Event::new(now, Action::Grant, Outcome::Deny)
+            };
+            app.audit
+                .record(&event)
+                .await
+                .map_err(OAuthError::internal)?;
+            Err(refusal)
+        }
+    }
+}
+
+async fn first_tokens(
+    app: &App,
+    client: &AuthenticatedClient,
+    code: &TakenCode,
+    now: Timestamp,
+) -> Result<TokenResponse, OAuthError> {
+    let (grant, person) = (code.grant.to_string(), code.person.to_string());
+    let event = Event {
+        person: Some(&person),
+        client: Some(client.client_id()),
+        grant: Some(&grant),
+        resource: Some(&code.resource),
+        method: Some("authorization_code"),
+        ..Event::new(now, Action::Token, Outcome::Allow)
+    };
+    app.audit
+        .record(&event)
+        .await
+        .map_err(OAuthError::internal)?;
+    let what = Issue {
+        grant: code.grant,
+        person: code.person,
+        client_id: client.client_id(),
+        resource: &code.resource,
+        scopes: &code.scopes,
+        generation: 1,
+    };
+    issue(app, &what, now)
+}

@@ -1,0 +1,128 @@
+//! `grant_type=refresh_token` (OAuth 2.1 §4.3; the rule of rotation is DESIGN §4's).
+
+use keystile_domain::audit::{Action, Event, Outcome};
+use keystile_domain::decide::redeem::{refuse_refresh, refuse_reuse};
+use keystile_domain::ids::GrantId;
+use keystile_domain::records::{GrantRecord, Presented, RefreshMismatch, Rotated};
+use keystile_domain::time::Timestamp;
+use keystile_protocol::error::{ErrorCode, OAuthError};
+use keystile_protocol::scope::ScopeSet;
+use keystile_protocol::token::{RefreshRequest, TokenResponse};
+
+use crate::app::App;
+use crate::client_auth::AuthenticatedClient;
+use crate::endpoints::token::named_resource;
+use crate::tokens::{Issue, issue};
+
+/// Presents a refresh token and answers with its successor.
+pub(crate) async fn exchange(
+    app: &App,
+    client: &AuthenticatedClient,
+    request: &RefreshRequest,
+    now: Timestamp,
+) -> Result<TokenResponse, OAuthError> {
+    let resource = named_resource(app, &request.resource)?;
+    let (grant, generation) = app
+        .secrets
+        .open_refresh_token(&request.refresh_token)
+        .ok_or_else(|| refuse_refresh(RefreshMismatch::Unknown))?;
+    if let Some(asked) = &request.scope {
+        // Before anything changes: a refused request must not spend the token (RFC 6749 §6).
+        not_wider(app, client, grant, asked).await?;
+    }
+    let presented = Presented {
+        grant,
+        generation,
+        client_id: client.client_id().to_owned(),
+        resource,
+        expires_at: now.plus(app.settings.grant_idle),
+    };
+    match app
+        .grants
+        .rotate(presented, now)
+        .await
+        .map_err(OAuthError::internal)?
+    {
+        Rotated::Successor(record) => {
+            successor(
+                app,
+                &record,
+                request.scope.as_ref(),
+                generation.saturating_add(1),
+                now,
+            )
+            .await
+        }
+        Rotated::Refused(mismatch) => Err(refuse_refresh(mismatch)),
+        Rotated::Reused => {
+            let id = grant.to_string();
+            let event = Event {
+                client: Some(client.client_id()),
+                grant: Some(&id),
+                reason: Some("refresh_token_reused"),
+                ..Event::new(now, Action::Grant, Outcome::Deny)
+            };
+            app.audit
+                .record(&event)
+                .await
+                .map_err(OAuthError::internal)?;
+            Err(refuse_reuse())
+        }
+    }
+}
+
+/// RFC 6749 §6: "MUST NOT include any scope not originally granted". The scopes of a grant never
+/// change, so this look at them cannot be overtaken.
+async fn not_wider(
+    app: &App,
+    client: &AuthenticatedClient,
+    grant: GrantId,
+    asked: &ScopeSet,
+) -> Result<(), OAuthError> {
+    let record = app
+        .grants
+        .lookup(grant)
+        .await
+        .map_err(OAuthError::internal)?;
+    let record = record
+        .filter(|record| record.client_id == client.client_id())
+        .ok_or_else(|| refuse_refresh(RefreshMismatch::Unknown))?;
+    if !record.scopes.covers(asked) {
+        return Err(OAuthError::new(
+            ErrorCode::InvalidScope,
+            format!(
+                "A refresh can't widen the scope; granted: {}.",
+                record.scopes
+            ),
+        ));
+    }
+    Ok(())
+}
+
+async fn successor(
+    app: &App,
+    record: &GrantRecord,
+    asked: Option<&ScopeSet>,
+    generation: u32,
+    now: Timestamp,
+) -> Result<TokenResponse, OAuthError> {
+    let (grant, person) = (record.id.to_string(), record.person.to_string());
+    let event = Event {
+        person: Some(&person),
+        client: Some(&record.client_id),
+        grant: Some(&grant),
+        resource: Some(&record.resource),
+        method: Some("refresh_token"),
+        ..Event::new(now, Action::Token, Outcome::Allow)
+    };
+    app.audit.append(&event).map_err(OAuthError::internal)?;
+    let what = Issue {
+        grant: record.id,
+        person: record.person,
+        client_id: &record.client_id,
+        resource: &record.resource,
+        scopes: asked.unwrap_or(&record.scopes),
+        generation,
+    };
+    issue(app, &what, now)
+}

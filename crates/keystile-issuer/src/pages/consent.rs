@@ -1,0 +1,168 @@
+//! The consent page: who asks, for what, and where the answer goes (CHECKLIST N-AS-11, -12, -35).
+
+use askama::Template;
+
+use super::Page;
+use super::form_action::FormAction;
+use super::shown;
+
+/// Who asks, by what can be checked. Never the self-asserted name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Requester {
+    /// A site: the host of the `client_id` URL or of the https redirect URI.
+    Site(String),
+    /// An app that listens on a loopback port.
+    ThisComputer,
+    /// An app that owns a private-use scheme (RFC 8252 §7.1).
+    Scheme(String),
+}
+
+impl Requester {
+    /// The first thing on the page.
+    pub(crate) fn headline(&self) -> String {
+        match self {
+            Self::Site(host) => host.clone(),
+            Self::ThisComputer => "An app on this computer".to_owned(),
+            Self::Scheme(scheme) => format!("The app that opens {scheme}: links"),
+        }
+    }
+
+    /// In the middle of a sentence or title.
+    pub(crate) fn title(&self) -> String {
+        match self {
+            Self::Site(host) => host.clone(),
+            Self::ThisComputer => "an app on this computer".to_owned(),
+            Self::Scheme(scheme) => format!("the app behind {scheme}:"),
+        }
+    }
+}
+
+/// Something a person should know before the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Warning {
+    /// Each redirect URI is loopback: any program here could have sent the request (N-AS-12).
+    AnyProgram,
+    /// The name looks like a known product, the host is not that product's.
+    Resembles(&'static str),
+}
+
+impl Warning {
+    pub(crate) fn what(&self) -> String {
+        match self {
+            Self::AnyProgram => {
+                "Any program on this computer could have asked this.".to_owned()
+            }
+            Self::Resembles(brand) => format!("The name looks like {brand}, the address does not."),
+        }
+    }
+
+    pub(crate) fn to_do(&self) -> &'static str {
+        match self {
+            Self::AnyProgram => "Allow it only if you have just started connecting an app yourself.",
+            Self::Resembles(_) => "Go by the address above, not by the name.",
+        }
+    }
+}
+
+/// One scope and what it means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Power {
+    /// For people.
+    pub(crate) words: String,
+    /// On the wire.
+    pub(crate) scope: String,
+}
+
+impl Power {
+    /// Says what a scope allows at `server`. A scope that no rule names is shown as itself.
+    pub(crate) fn of(scope: &str, server: &str) -> Self {
+        let words = match scope.split_once(':') {
+            Some((name, "call")) if name == server => format!("Use every tool of {server}"),
+            _ if scope == keystile_protocol::scope::OFFLINE_ACCESS => {
+                "Stay connected until you disconnect it".to_owned()
+            }
+            _ => "Use what this scope allows:".to_owned(),
+        };
+        Self { words, scope: scope.to_owned() }
+    }
+}
+
+/// Where the answer goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReturnsTo {
+    /// Host of the redirect URI, or words for loopback and private-use schemes.
+    pub(crate) place: String,
+    /// The exact redirect URI.
+    pub(crate) uri: String,
+}
+
+/// The consent page.
+#[derive(Debug, Template)]
+#[template(path = "consent.html")]
+pub(crate) struct Consent<'a> {
+    /// The sealed transaction.
+    pub(crate) tx: &'a str,
+    /// Bound to session and transaction.
+    pub(crate) csrf: &'a str,
+    /// Who asks.
+    pub(crate) requester: Requester,
+    /// What it calls itself, cleaned.
+    pub(crate) name: Option<String>,
+    /// Whether an operator wrote that name: then it is not a claim.
+    pub(crate) name_by_operator: bool,
+    /// What to know first.
+    pub(crate) warnings: Vec<Warning>,
+    /// Name of the server.
+    pub(crate) server: &'a str,
+    /// Its canonical resource.
+    pub(crate) resource: &'a str,
+    /// What is asked for.
+    pub(crate) powers: Vec<Power>,
+    /// Where the answer goes.
+    pub(crate) returns_to: ReturnsTo,
+    /// Who is signed in.
+    pub(crate) person: &'a str,
+    /// `KS-…`
+    pub(crate) reference: &'a str,
+    /// The redirect URI, for the policy.
+    pub(crate) redirect_uri: &'a str,
+}
+
+impl Consent<'_> {
+    /// The page; its form may end at the client's redirect URI.
+    pub(crate) fn page(&self) -> Page {
+        Page::new(self, FormAction::ours_and(self.redirect_uri))
+    }
+}
+
+impl ReturnsTo {
+    /// Reads host or scheme out of a redirect URI.
+    pub(crate) fn of(redirect_uri: &str) -> Self {
+        let place = match Requester::of_redirect(redirect_uri) {
+            Requester::Site(host) => host,
+            other => sentence(other.title()),
+        };
+        Self { place, uri: shown::uri(redirect_uri) }
+    }
+}
+
+impl Requester {
+    /// Who stands behind a redirect URI.
+    pub(crate) fn of_redirect(redirect_uri: &str) -> Self {
+        let Ok(url) = url::Url::parse(redirect_uri) else {
+            return Self::Site(shown::uri(redirect_uri));
+        };
+        match (url.scheme(), url.host_str()) {
+            ("http" | "https", Some(host)) if keystile_protocol::issuer::is_loopback_host(host) => {
+                Self::ThisComputer
+            }
+            ("http" | "https", Some(host)) => Self::Site(host.to_owned()),
+            (scheme, _) => Self::Scheme(scheme.to_owned()),
+        }
+    }
+}
+
+fn sentence(text: String) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}

@@ -1,0 +1,30 @@
+//! A refusal as a page: what was expected, what to do, and the reference to ask about (DESIGN §1.3).
+
+use askama::Template;
+use http::StatusCode;
+
+use super::Page;
+use super::form_action::FormAction;
+
+/// A refusal that a person sees.
+#[derive(Debug, Template)]
+#[template(path = "error.html")]
+pub(crate) struct ErrorPage<'a> {
+    /// What happened, as a short heading.
+    pub(crate) headline: &'a str,
+    /// What was expected and what came.
+    pub(crate) expected: &'a str,
+    /// What to do now.
+    pub(crate) to_do: &'a str,
+    /// A stable word.
+    pub(crate) code: &'a str,
+    /// `KS-…`, if the flow has one.
+    pub(crate) reference: Option<&'a str>,
+}
+
+impl ErrorPage<'_> {
+    /// The page with its status.
+    pub(crate) fn page(&self, status: StatusCode) -> Page {
+        Page::new(self, FormAction::Nowhere).status(status)
+    }
+}

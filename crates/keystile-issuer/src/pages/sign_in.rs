@@ -1,0 +1,103 @@
+//! Sign-in and first account.
+
+use std::time::Duration;
+
+use askama::Template;
+use http::StatusCode;
+
+use super::form_action::FormAction;
+use super::{Page, Problem};
+
+/// Which app waits for the person behind a sign-in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asks {
+    /// Its host, or words for an app on this computer.
+    pub(crate) who: String,
+    /// The server it wants to use.
+    pub(crate) server: String,
+}
+
+/// The sign-in form.
+#[derive(Debug, Template)]
+#[template(path = "sign_in.html")]
+pub(crate) struct SignIn<'a> {
+    /// The sealed transaction to come back to.
+    pub(crate) tx: Option<&'a str>,
+    /// Who asks, if there is a transaction.
+    pub(crate) asks: Option<Asks>,
+    /// What was typed before.
+    pub(crate) username: &'a str,
+    /// What was wrong with it.
+    pub(crate) problem: Option<Problem>,
+}
+
+impl SignIn<'_> {
+    /// The empty form.
+    pub(crate) fn page(&self) -> Page {
+        Page::new(self, FormAction::Ours)
+    }
+
+    /// After a name and password that do not belong together.
+    pub(crate) fn wrong(mut self) -> Page {
+        self.problem = Some(Problem {
+            what: "Name or password is wrong.",
+            to_do: "Check both and try again. Capital letters in the password count.".into(),
+        });
+        self.page().status(StatusCode::UNAUTHORIZED)
+    }
+
+    /// After too many of them.
+    pub(crate) fn too_many(mut self, wait: Duration) -> Page {
+        self.problem = Some(Problem::too_many(wait));
+        self.page().status(StatusCode::TOO_MANY_REQUESTS).retry_after(wait)
+    }
+}
+
+/// The form for the first account, which owns the server.
+#[derive(Debug, Template)]
+#[template(path = "first_account.html")]
+pub(crate) struct FirstAccount<'a> {
+    /// Where the form is posted.
+    pub(crate) action: &'static str,
+    /// The sealed transaction to come back to.
+    pub(crate) tx: Option<&'a str>,
+    /// Who asks, if there is a transaction.
+    pub(crate) asks: Option<Asks>,
+    /// From the set-up link, or what was typed before.
+    pub(crate) setup_code: &'a str,
+    /// What was typed before.
+    pub(crate) username: &'a str,
+    /// What was wrong with it.
+    pub(crate) problem: Option<Problem>,
+}
+
+impl FirstAccount<'_> {
+    /// The form.
+    pub(crate) fn page(&self) -> Page {
+        Page::new(self, FormAction::Ours)
+    }
+
+    /// The form again, with what is wrong.
+    pub(crate) fn refused(mut self, status: StatusCode, problem: Problem) -> Page {
+        self.problem = Some(problem);
+        self.page().status(status)
+    }
+}
+
+impl Problem {
+    /// After too many wrong guesses.
+    pub(crate) fn too_many(wait: Duration) -> Self {
+        let to_do = format!("Wait {} and try again. The limit protects your account.", words(wait));
+        Self { what: "Too many wrong tries.", to_do: to_do.into() }
+    }
+}
+
+/// A while, rounded up to what a person waits for.
+fn words(wait: Duration) -> String {
+    let seconds = wait.as_millis().div_ceil(1000).max(1);
+    match seconds {
+        1 => "a second".to_owned(),
+        2..=90 => format!("{seconds} seconds"),
+        _ => format!("{} minutes", seconds.div_ceil(60)),
+    }
+}

@@ -1,0 +1,222 @@
+use axum::response::IntoResponse as _;
+use http::StatusCode;
+
+use super::account::{Account, App};
+use super::consent::{Consent, Power, Requester, ReturnsTo, Warning};
+use super::error::ErrorPage;
+use super::reading::{skeleton, text};
+use super::sign_in::{Asks, FirstAccount, SignIn};
+use super::*;
+
+fn consent<'a>(name: Option<String>) -> Consent<'a> {
+    Consent {
+        tx: "sealed",
+        csrf: "token",
+        requester: Requester::Site("claude.ai".to_owned()),
+        name,
+        name_by_operator: false,
+        warnings: Vec::new(),
+        server: "knowledge-base",
+        resource: "http://localhost:7717/knowledge-base/mcp",
+        powers: ["knowledge-base:call", "offline_access"]
+            .map(|scope| Power::of(scope, "knowledge-base"))
+            .to_vec(),
+        returns_to: ReturnsTo::of("https://claude.ai/api/mcp/auth_callback"),
+        person: "alice",
+        reference: "KS-7F3Q2M9X",
+        redirect_uri: "https://claude.ai/api/mcp/auth_callback",
+    }
+}
+
+#[test]
+fn n_as_35_consent_names_host_then_name_then_scopes_and_the_exact_redirect() {
+    let page = consent(Some("Claude".to_owned())).page();
+    insta::assert_snapshot!(text(page.html()), @"");
+}
+
+#[test]
+fn n_as_11_the_redirect_host_stands_on_the_page_in_an_element_of_ours() {
+    let hostile = "a".repeat(60) + "</dd><b>evil</b>";
+    let page = consent(shown::name(&hostile)).page();
+    let plain = consent(Some("Claude".to_owned())).page();
+    assert!(page.html().contains("<strong>claude.ai</strong>"));
+    assert_eq!(skeleton(page.html()), skeleton(plain.html()), "a name adds no element");
+    let rule = asset::STYLE.split(".host, .who-host").nth(1).and_then(|rest| rest.split('}').next());
+    assert!(rule.is_some_and(|rule| rule.contains("overflow-wrap: anywhere")), "long hosts wrap");
+    assert!(!asset::STYLE.contains("ellipsis"), "nothing is truncated");
+}
+
+#[test]
+fn a_loopback_client_is_called_an_app_on_this_computer() {
+    let mut view = consent(Some("MCP Inspector".to_owned()));
+    view.requester = Requester::of_redirect("http://127.0.0.1:6274/oauth/callback");
+    view.returns_to = ReturnsTo::of("http://127.0.0.1:6274/oauth/callback");
+    view.redirect_uri = "http://127.0.0.1:6274/oauth/callback";
+    view.warnings = vec![Warning::AnyProgram];
+    insta::assert_snapshot!(text(view.page().html()), @"");
+}
+
+#[test]
+fn sign_in_says_who_waits_and_what_was_wrong() {
+    let asks = Asks { who: "claude.ai".to_owned(), server: "knowledge-base".to_owned() };
+    let view = SignIn { tx: Some("sealed"), asks: Some(asks), username: "alice", problem: None };
+    let page = view.wrong();
+    assert!(page.html().contains(r#"role="alert" id="problem""#));
+    assert!(page.html().contains("<title>Error: Sign in · Keystile</title>"));
+    insta::assert_snapshot!(text(page.html()), @"");
+    assert_eq!(page.into_response().status(), StatusCode::UNAUTHORIZED);
+}
+
+#[test]
+fn too_many_tries_say_how_long_to_wait() {
+    let view = SignIn { tx: None, asks: None, username: "alice", problem: None };
+    let response = view.too_many(Duration::from_millis(29_001)).into_response();
+    assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(response.headers()["retry-after"], "30");
+}
+
+#[test]
+fn the_first_account_page_says_where_the_code_is() {
+    let view = FirstAccount {
+        action: "/ks/setup",
+        tx: None,
+        asks: None,
+        setup_code: "ABCD-EFGH-JKMN",
+        username: "",
+        problem: None,
+    };
+    insta::assert_snapshot!(text(view.page().html()), @"");
+}
+
+#[test]
+fn an_error_page_says_what_was_expected_what_to_do_and_its_reference() {
+    let view = ErrorPage {
+        headline: "This sign-in took too long",
+        expected: "A sign-in has to be finished within ten minutes.",
+        to_do: "Go back to your app and start connecting again.",
+        code: "sign_in_expired",
+        reference: Some("KS-7F3Q2M9X"),
+    };
+    insta::assert_snapshot!(text(view.page(StatusCode::BAD_REQUEST).html()), @"");
+}
+
+#[test]
+fn the_account_page_lists_apps_and_how_to_end_them() {
+    let app = App {
+        who: "claude.ai".to_owned(),
+        name: Some("Claude".to_owned()),
+        resource: "http://localhost:7717/knowledge-base/mcp".to_owned(),
+        powers: "Use every tool of knowledge-base".to_owned(),
+        since: "2026-11-22 21:28 UTC".to_owned(),
+        last_used: None,
+        grant: "0198c0de-7f3a-7bcd-8e21-5a1f0c9d2b44".to_owned(),
+        csrf: "token".to_owned(),
+    };
+    let view = Account { person: "alice", apps: vec![app], csrf_sign_out: "token", done: None };
+    insta::assert_snapshot!(text(view.page().html()), @"");
+}
+
+#[test]
+fn n_as_36_pages_cannot_be_framed_cached_or_sniffed() {
+    let response = consent(None).page().into_response();
+    let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap());
+    assert_eq!(
+        header("content-security-policy"),
+        Some(
+            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' \
+             https://claude.ai https://claude.com claude:; frame-ancestors 'none'; base-uri 'none'"
+        )
+    );
+    assert_eq!(header("x-frame-options"), Some("DENY"));
+    assert_eq!(header("cache-control"), Some("no-store"));
+    assert_eq!(header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(header("referrer-policy"), Some("same-origin"));
+    assert_eq!(header("cross-origin-opener-policy"), None, "clients open this page in a popup");
+}
+
+/// Texts that break out of an element, an attribute or a URL, if anything lets them.
+const XSS: [&str; 14] = [
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror=alert(1)>",
+    "' onmouseover='alert(1)",
+    "\" autofocus onfocus=\"alert(1)",
+    "</title><script>alert(1)</script>",
+    "</textarea></form><form action=https://evil.example>",
+    "<svg/onload=alert(1)>",
+    "javascript:alert(1)",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "{{ 7 * 7 }}{% include \"/etc/passwd\" %}",
+    "<!--",
+    "<style>*{display:none}</style>",
+    "<base href=//evil.example>",
+    "<meta http-equiv=refresh content=\"0;url=//evil.example\">",
+];
+
+#[test]
+fn a_165_no_text_of_others_becomes_markup() {
+    for payload in XSS {
+        let same = |hostile: Page, tame: Page| {
+            assert_eq!(skeleton(hostile.html()), skeleton(tame.html()), "{payload}");
+        };
+        same(everything(payload), everything("x"));
+        let sign_in = |text| SignIn {
+            tx: Some(text),
+            asks: Some(Asks { who: text.to_owned(), server: text.to_owned() }),
+            username: text,
+            problem: Some(Problem { what: text, to_do: text.into() }),
+        };
+        same(sign_in(payload).page(), sign_in("x").page());
+        let first = |text| FirstAccount {
+            action: "/ks/setup",
+            tx: Some(text),
+            asks: None,
+            setup_code: text,
+            username: text,
+            problem: None,
+        };
+        same(first(payload).page(), first("x").page());
+        let error = |text| ErrorPage {
+            headline: text,
+            expected: text,
+            to_do: text,
+            code: text,
+            reference: Some(text),
+        };
+        same(error(payload).page(StatusCode::BAD_REQUEST), error("x").page(StatusCode::BAD_REQUEST));
+        same(account(payload), account("x"));
+    }
+}
+
+/// A consent page with the text everywhere, past every cleaning.
+fn everything(text: &str) -> Page {
+    let view = Consent {
+        tx: text,
+        csrf: text,
+        requester: Requester::Site(text.to_owned()),
+        name: Some(text.to_owned()),
+        name_by_operator: false,
+        warnings: Vec::new(),
+        server: text,
+        resource: text,
+        powers: vec![Power { words: text.to_owned(), scope: text.to_owned() }],
+        returns_to: ReturnsTo { place: text.to_owned(), uri: text.to_owned() },
+        person: text,
+        reference: text,
+        redirect_uri: "https://claude.ai/",
+    };
+    view.page()
+}
+
+fn account(text: &str) -> Page {
+    let app = App {
+        who: text.to_owned(),
+        name: Some(text.to_owned()),
+        resource: text.to_owned(),
+        powers: text.to_owned(),
+        since: text.to_owned(),
+        last_used: Some(text.to_owned()),
+        grant: text.to_owned(),
+        csrf: text.to_owned(),
+    };
+    Account { person: text, apps: vec![app], csrf_sign_out: text, done: None }.page()
+}

@@ -1,0 +1,51 @@
+//! Making the answer of the token endpoint.
+
+use keystile_domain::ids::{GrantId, PersonId, TokenId};
+use keystile_domain::time::Timestamp;
+use keystile_protocol::error::OAuthError;
+use keystile_protocol::jwt::AccessTokenClaims;
+use keystile_protocol::scope::ScopeSet;
+use keystile_protocol::token::TokenResponse;
+
+use crate::app::App;
+
+/// What a token will say; every part was decided by now.
+pub(crate) struct Issue<'a> {
+    pub(crate) grant: GrantId,
+    pub(crate) person: PersonId,
+    pub(crate) client_id: &'a str,
+    pub(crate) resource: &'a str,
+    pub(crate) scopes: &'a ScopeSet,
+    /// Generation of the refresh token that goes out with it.
+    pub(crate) generation: u32,
+}
+
+/// Signs an access token and derives the refresh token beside it (DESIGN §4).
+pub(crate) fn issue(
+    app: &App,
+    what: &Issue<'_>,
+    now: Timestamp,
+) -> Result<TokenResponse, OAuthError> {
+    let lifetime = app.settings.access_token_lifetime.as_secs();
+    let iat = u64::try_from(now.seconds()).map_err(OAuthError::internal)?;
+    let scope = what.scopes.to_string();
+    let claims = AccessTokenClaims {
+        iss: app.settings.issuer.as_str().to_owned(),
+        sub: what.person.to_string(),
+        aud: what.resource.to_owned(),
+        client_id: what.client_id.to_owned(),
+        scope: scope.clone(),
+        iat,
+        exp: iat.saturating_add(lifetime),
+        nbf: None,
+        jti: TokenId::new(now, &*app.rng).to_string(),
+        sid: Some(what.grant.to_string()),
+    };
+    Ok(TokenResponse {
+        access_token: app.keys.sign(&claims).map_err(OAuthError::internal)?,
+        token_type: "Bearer",
+        expires_in: lifetime,
+        refresh_token: Some(app.secrets.refresh_token(what.grant, what.generation)),
+        scope,
+    })
+}
