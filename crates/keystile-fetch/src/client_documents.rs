@@ -1,0 +1,229 @@
+//! Client ID Metadata Documents: fetched, kept by HTTP's rules, or known without asking.
+
+mod cache;
+mod freshness;
+mod pinned;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use http::HeaderMap;
+use keystile_protocol::client_id_url::ClientIdUrl;
+use keystile_protocol::client_metadata::{self, ClientMetadata, DocumentError};
+use keystile_protocol::mutation::weakened;
+use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
+
+use crate::{FetchError, Fetched, Fetcher, Get};
+use cache::{Cache, Known};
+
+pub use freshness::MAX_FRESH_MS;
+
+/// The documents of clients whose `client_id` is a URL. Cheap to clone; clones share what they know.
+///
+/// A document is kept as long as its HTTP headers say (RFC 9111), at most [`MAX_FRESH_MS`]; without
+/// a word about it, five minutes. There is no lower bound: `no-store` is never kept, `no-cache` and
+/// `max-age=0` are asked about each time, so a withdrawn redirect URI is dead when its owner says
+/// so. What a sign-in in progress relies on is its own snapshot (CHECKLIST A-059), not this cache.
+///
+/// When the host fails (no answer, 429, 5xx), the last document is used for another ten minutes, or
+/// as long as its `stale-if-error` says, but never past [`MAX_FRESH_MS`] after it was last
+/// confirmed, and not if it said `no-cache` or `must-revalidate`. When the host denies that there
+/// is a document, or sends a bad one, what was known is forgotten. A failure is remembered for
+/// thirty seconds. Lookups of the same document at the same time are one request.
+#[derive(Clone)]
+pub struct ClientDocuments {
+    shared: Arc<Documents>,
+}
+
+struct Documents {
+    fetcher: Option<Fetcher>,
+    cache: Cache,
+    flights: Mutex<HashMap<ClientIdUrl, Flight>>,
+}
+
+type Answer = Result<Arc<Document>, LookupError>;
+type Flight = Shared<BoxFuture<'static, Answer>>;
+
+/// What stands at a `client_id` URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// What it says.
+    pub metadata: ClientMetadata,
+    /// SHA-256 of its bytes: another digest is another document.
+    pub digest: [u8; 32],
+    /// Where it is from.
+    pub source: Source,
+}
+
+/// Where a document is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// From its host.
+    Fetched,
+    /// Shipped with this program.
+    Pinned,
+}
+
+/// Why there is no document. To the client each of these is `invalid_client`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LookupError {
+    /// Documents are not fetched here, and this one is not among the shipped ones.
+    #[error("client metadata documents are not fetched here, and this client is not a known one")]
+    NotPinned,
+    /// It could not be fetched.
+    #[error("the client metadata document could not be fetched: {0}")]
+    Fetch(#[from] FetchError),
+    /// It was fetched, and is no good.
+    #[error("the client metadata document is not valid: {0}")]
+    Invalid(#[from] DocumentError),
+}
+
+impl ClientDocuments {
+    /// Fetches documents.
+    #[must_use]
+    pub fn fetching(fetcher: Fetcher) -> Self {
+        Self::new(Some(fetcher))
+    }
+
+    /// Knows the shipped documents and never sends a packet: air-gapped, or CIMD switched off.
+    #[must_use]
+    pub fn pinned_only() -> Self {
+        Self::new(None)
+    }
+
+    fn new(fetcher: Option<Fetcher>) -> Self {
+        let (cache, flights) = (Cache::new(), Mutex::default());
+        Self {
+            shared: Arc::new(Documents {
+                fetcher,
+                cache,
+                flights,
+            }),
+        }
+    }
+
+    /// Whether any client's document will do; `client_id_metadata_document_supported` says so.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.shared.fetcher.is_some()
+    }
+
+    /// The document of a client. `now` is in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// [`LookupError`]: the client cannot be used, at least not now.
+    pub async fn lookup(&self, id: &ClientIdUrl, now: i64) -> Answer {
+        let Some(fetcher) = &self.shared.fetcher else {
+            return pinned::document(id).ok_or(LookupError::NotPinned);
+        };
+        let answer = match self.shared.known(id, now) {
+            Some(answer) => answer,
+            None => self.flight(fetcher, id, now).await,
+        };
+        answer.or_else(|error| without_host(id, error))
+    }
+
+    /// The request for this document that is under way, or a new one.
+    ///
+    /// It is a task of its own: a caller who goes away does not take it from the others.
+    fn flight(&self, fetcher: &Fetcher, id: &ClientIdUrl, now: i64) -> Flight {
+        let mut flights = self.shared.flights.lock();
+        if let Some(flight) = flights.get(id) {
+            return flight.clone();
+        }
+        // One may have landed since we looked.
+        if let Some(answer) = self.shared.known(id, now) {
+            return std::future::ready(answer).boxed().shared();
+        }
+        let landing = Landing {
+            shared: Arc::clone(&self.shared),
+            id: id.clone(),
+        };
+        let fetcher = fetcher.clone();
+        let task = tokio::spawn(async move {
+            let answer = landing.shared.refresh(&fetcher, &landing.id, now).await;
+            drop(landing);
+            answer
+        });
+        let flight = async move { task.await.unwrap_or(Err(FetchError::Busy.into())) };
+        let flight = flight.boxed().shared();
+        flights.insert(id.clone(), flight.clone());
+        flight
+    }
+}
+
+/// Takes the flight off the list however it ends.
+struct Landing {
+    shared: Arc<Documents>,
+    id: ClientIdUrl,
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        self.shared.flights.lock().remove(&self.id);
+    }
+}
+
+impl Documents {
+    fn known(&self, id: &ClientIdUrl, now: i64) -> Option<Answer> {
+        match self.cache.known(id, now) {
+            Known::Document(document) => Some(Ok(document)),
+            Known::Failure(error) => Some(Err(error)),
+            Known::Nothing => None,
+        }
+    }
+
+    async fn refresh(&self, fetcher: &Fetcher, id: &ClientIdUrl, now: i64) -> Answer {
+        let get = Get {
+            url: id.url(),
+            accept: "application/json",
+            max_bytes: MAX_DOCUMENT_BYTES,
+            if_none_match: self.cache.entity_tag(id),
+        };
+        let answer = match fetcher.get(get).await {
+            Ok(Fetched::Body { headers, body }) => self.read(id, &headers, &body, now),
+            Ok(Fetched::NotModified { headers }) => self
+                .cache
+                .confirm(id, &headers, now)
+                .ok_or(FetchError::Status(304).into()),
+            Err(error) => Err(error.into()),
+        };
+        answer.or_else(|error| {
+            let fails = matches!(error, LookupError::Fetch(error) if error.is_transient());
+            tracing::info!(client_id = %id, %error, "client document not available: {error}");
+            self.cache
+                .fail(id, error, fails || weakened("a_061"), now)
+                .ok_or(error)
+        })
+    }
+
+    fn read(&self, id: &ClientIdUrl, headers: &HeaderMap, body: &Bytes, now: i64) -> Answer {
+        let metadata = client_metadata::document(id, body)?;
+        let digest = Sha256::digest(body).into();
+        let document = Arc::new(Document {
+            metadata,
+            digest,
+            source: Source::Fetched,
+        });
+        self.cache.keep(id, Arc::clone(&document), headers, now);
+        Ok(document)
+    }
+}
+
+/// The shipped document, if the host failed or let us not in. If it denied that there is one, or
+/// sent another that is no good, its word counts.
+fn without_host(id: &ClientIdUrl, error: LookupError) -> Answer {
+    match error {
+        LookupError::Fetch(cause) if cause.is_transient() || cause.is_turned_away() => {
+            pinned::document(id).ok_or(error)
+        }
+        _ => Err(error),
+    }
+}
+
+/// The draft's own suggestion (§6.6).
+pub const MAX_DOCUMENT_BYTES: usize = 5 * 1024;
