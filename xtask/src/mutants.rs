@@ -22,6 +22,9 @@ use run_test::Verdict;
 pub(crate) struct Options {
     /// Only rows whose id or test contains one of these (any case)
     pub(crate) rows: Vec<String>,
+    /// Build only these packages, and look only at the rows with tests in them
+    #[arg(long = "package", short = 'p')]
+    pub(crate) packages: Vec<String>,
 }
 
 /// Proves each wanted row; the error names those whose test survived, and everything else that is wrong.
@@ -39,12 +42,12 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Counts> {
 /// The same, counting failures instead of ending in an error.
 pub(crate) fn count(workspace: &Workspace, options: &Options) -> Result<Counts> {
     let table = Table::read(workspace)?;
-    let rows: Vec<_> = table
-        .rows
-        .into_iter()
-        .filter(|row| options.wants(row))
-        .collect();
-    let built = Built::build(workspace)?;
+    let built = Built::build(workspace, &options.packages)?;
+    let mut rows = table.rows;
+    rows.retain(|row| options.wants(row));
+    if !options.packages.is_empty() {
+        rows.retain(|row| !built.named(&row.test).is_empty());
+    }
     let verdicts = prove_all(&rows, &built);
     let mut counts = Counts::default();
     for (row, wrong) in rows.iter().zip(verdicts) {
@@ -137,5 +140,70 @@ fn passes(built: &Built, test: &BuiltTest) -> Result<(), String> {
         Verdict::Passed => Ok(()),
         Verdict::Failed(output) => Err(format!("it fails as it is\n{output}")),
         Verdict::NotRun(why) => Err(why),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// A test binary whose test does what the script says, and the row that it should prove.
+    fn verdict(script: &str, proof: &str) -> Option<String> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let binary = folder.path().join("tests");
+        std::fs::write(&binary, format!("#!/bin/sh\n{script}\n")).expect("written");
+        std::fs::set_permissions(&binary, Permissions::from_mode(0o700)).expect("executable");
+        let test = BuiltTest {
+            suite: "suite".to_owned(),
+            binary,
+            folder: folder.path().to_path_buf(),
+            path: "module::a_015_x".to_owned(),
+            ignored: false,
+        };
+        let built = Built {
+            tests: vec![test],
+            program: "/nowhere".into(),
+            tools_file: "/nowhere".into(),
+        };
+        let table = Table::parse(&format!("| A-015 | a_015_x | src | {proof} |"));
+        prove(&table.rows[0], &built)
+    }
+
+    const PASS: &str = "echo 'test result: ok. 1 passed; 0 failed; 0 ignored'";
+    const FAIL: &str = "echo 'test result: FAILED. 0 passed; 1 failed; 0 ignored'; exit 101";
+
+    #[test]
+    fn a_test_that_fails_only_with_its_mutation_proves_its_row() {
+        let script = format!("if [ \"$KEYSTILE_MUTATION\" = a_015 ]; then {FAIL}; else {PASS}; fi");
+        assert_eq!(verdict(&script, "mutation a_015"), None);
+        assert!(verdict(&script, "mutation a_016").is_some_and(|wrong| wrong.contains("SURVIVED")));
+    }
+
+    #[test]
+    fn a_test_that_fails_anyway_or_never_runs_proves_nothing() {
+        let wrong = verdict(FAIL, "mutation a_015").expect("not proven");
+        assert!(wrong.contains("fails as it is"), "{wrong}");
+        let script = format!("if [ -n \"$KEYSTILE_MUTATION\" ]; then exit 1; else {PASS}; fi");
+        let wrong = verdict(&script, "mutation a_015").expect("not proven");
+        assert!(wrong.contains("no verdict"), "{wrong}");
+        let wrong = verdict(
+            "echo 'test result: ok. 0 passed; 0 failed'",
+            "mutation a_015",
+        )
+        .expect("not proven");
+        assert!(wrong.contains("no verdict"), "{wrong}");
+    }
+
+    #[test]
+    fn a_twin_must_be_there() {
+        assert_eq!(verdict(PASS, "twin a_015_x"), None);
+        let wrong = verdict(PASS, "twin nobody").expect("not proven");
+        assert!(
+            wrong.contains("no built test has the name nobody"),
+            "{wrong}"
+        );
     }
 }

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{check, mutants, release};
+use crate::{check, mutants, release, tools};
 
 #[derive(Args, Default)]
 pub(crate) struct Options {
@@ -22,6 +22,9 @@ pub(crate) struct Options {
 /// Runs all steps, also after one failed. The last line on standard output is `N passed, N failed`.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut steps = Steps::default();
+    if !options.no_e2e {
+        steps.run("tools", || tools::ensure(workspace).map(drop));
+    }
     check::add_to(&mut steps, workspace);
     steps.count("unit and integration tests", || suites::quick(workspace));
     steps.count("doc tests", || suites::doc(workspace));

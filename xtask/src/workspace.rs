@@ -49,17 +49,22 @@ impl Workspace {
         command
             .args(arguments)
             .current_dir(&self.root)
-            .env("CARGO_TARGET_DIR", &self.target);
+            .env("CARGO_TARGET_DIR", &self.target)
+            .env("KEYSTILE_TOOLS", self.tools_file());
         // Set by the outer `cargo run`; they would make the children's fingerprints differ from a plain cargo's.
         for name in [
             "CARGO_PKG_NAME",
             "CARGO_MANIFEST_DIR",
             "CARGO_MANIFEST_PATH",
-            "RUSTUP_TOOLCHAIN",
         ] {
             command.env_remove(name);
         }
         command
+    }
+
+    /// Tells the end-to-end tests where their tools are; `tools::ensure` writes it.
+    pub(crate) fn tools_file(&self) -> PathBuf {
+        self.cache.join("tools/tools.json")
     }
 
     /// Each Rust source file of the clone, relative to the root, sorted.

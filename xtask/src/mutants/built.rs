@@ -14,9 +14,11 @@ use crate::workspace::{Workspace, output_of, succeed};
 /// They have a target folder of their own: in the shared one their `keystile` would replace, at the same path, the
 /// program that somebody's end-to-end tests are running at that moment.
 pub(super) struct Built {
-    tests: Vec<BuiltTest>,
+    pub(super) tests: Vec<BuiltTest>,
     /// `keystile`, with mutations; handed to tests that start it.
     pub(super) program: PathBuf,
+    /// Where the end-to-end tests read what tools there are.
+    pub(super) tools_file: PathBuf,
 }
 
 /// One test in one binary.
@@ -51,20 +53,26 @@ struct Case {
 }
 
 impl Built {
-    /// Builds, and asks nextest what there is.
-    pub(super) fn build(workspace: &Workspace) -> Result<Self> {
-        let program = program(workspace)?;
+    /// Builds these packages, or all, and asks nextest what there is.
+    pub(super) fn build(workspace: &Workspace, packages: &[String]) -> Result<Self> {
+        let program = match packages {
+            [] => program(workspace)?,
+            _ => folder(workspace).join("debug/keystile"),
+        };
         let mut list = nextest(workspace)?;
         list.env("CARGO_TARGET_DIR", folder(workspace));
         list.args([
             "list",
             "--locked",
-            "--workspace",
             "--features",
             "mutations",
             "--message-format",
             "json",
         ]);
+        if packages.is_empty() {
+            list.arg("--workspace");
+        }
+        list.args(packages.iter().flat_map(|package| ["--package", package]));
         let listing = output_of(&mut list)?;
         let listing: Listing =
             serde_json::from_slice(&listing).context("nextest's list has another shape")?;
@@ -85,6 +93,7 @@ impl Built {
         Ok(Self {
             tests: tests.collect(),
             program,
+            tools_file: workspace.tools_file(),
         })
     }
 

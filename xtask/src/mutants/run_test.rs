@@ -46,7 +46,8 @@ fn try_run(built: &Built, test: &BuiltTest, mutation: Option<&str>) -> Result<Ve
         .env("INSTA_UPDATE", "no");
     command
         .env("CARGO_BIN_EXE_keystile", &built.program)
-        .env("KEYSTILE_BIN", &built.program);
+        .env("KEYSTILE_BIN", &built.program)
+        .env("KEYSTILE_TOOLS", &built.tools_file);
     command
         .env_remove("KEYSTILE_MUTATION")
         .envs(mutation.map(|id| ("KEYSTILE_MUTATION", id)));
