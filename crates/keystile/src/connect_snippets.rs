@@ -171,7 +171,7 @@ fn json(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// 30 seconds, its own default for `--auth-timeout`, are too short to make the first account.
+/// The one that was tried. Its own `--auth-timeout`, 30 seconds, is too short to make the first account.
 const MCP_REMOTE: &str = "mcp-remote@0.15";
 
 #[cfg(test)]
