@@ -63,6 +63,7 @@ impl Built {
         list.env("CARGO_TARGET_DIR", folder(workspace));
         list.args([
             "list",
+            "--cargo-quiet",
             "--locked",
             "--features",
             "mutations",
