@@ -4,6 +4,7 @@
 //! server (RFC 6750, 9068, 9728) and of MCP (JSON-RPC envelope, headers, revisions), with the rules
 //! that need nothing but the message itself.
 
+pub mod challenge;
 pub mod client_id_url;
 pub mod client_metadata;
 pub mod error;

@@ -1,0 +1,177 @@
+//! Tokens of one issuer: verified once, remembered by digest.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use keystile_protocol::jwt::{Expectations, KeySet, Rejected, UnverifiedJwt, VerifiedClaims};
+use keystile_protocol::mutation::weakened;
+use quick_cache::sync::Cache;
+use sha2::{Digest as _, Sha256};
+
+/// Verifies access tokens of one issuer.
+///
+/// Checking an ES256 signature costs some 60 µs, so a token that was good is remembered under its
+/// SHA-256 until it leaves the bounded cache. What may have changed since is looked at each time:
+/// the time, the resource it is shown to, the keys. Revocation is the caller's to ask, after each
+/// hit (DESIGN §4).
+///
+/// ```
+/// use keystile_protocol::jwt::KeySet;
+/// use keystile_resource::Verifier;
+///
+/// let verifier = Verifier::new("https://auth.example", KeySet::new());
+/// assert!(verifier.verify("a.b.c", "https://mcp.example/mcp", 1_800_000_000).is_err());
+/// ```
+#[derive(Debug)]
+pub struct Verifier {
+    issuer: String,
+    keys: ArcSwap<KeySet>,
+    seen: Cache<[u8; 32], Verified>,
+    skew: u64,
+}
+
+/// The claims of a good token, cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Verified(Arc<VerifiedClaims>);
+
+impl std::ops::Deref for Verified {
+    type Target = VerifiedClaims;
+
+    fn deref(&self) -> &VerifiedClaims {
+        &self.0
+    }
+}
+
+impl Verifier {
+    /// Of this issuer, whose keys are these.
+    #[must_use]
+    pub fn new(issuer: &str, keys: KeySet) -> Self {
+        Self {
+            issuer: issuer.to_owned(),
+            keys: ArcSwap::from_pointee(keys),
+            seen: Cache::new(REMEMBERED),
+            skew: 0,
+        }
+    }
+
+    /// Lets the issuer's clock be off by so many seconds; only for an issuer on another machine.
+    #[must_use]
+    pub fn with_skew(mut self, seconds: u64) -> Self {
+        self.skew = seconds;
+        self
+    }
+
+    /// Takes other keys from now on; tokens of keys that are gone are no longer good.
+    pub fn replace_keys(&self, keys: KeySet) {
+        self.keys.store(Arc::new(keys));
+        self.seen.clear();
+    }
+
+    /// The claims of `token` if it is good for `resource` at `now` (seconds since 1970).
+    ///
+    /// # Errors
+    /// One reason, for the log: the answer must not depend on it (CHECKLIST A-078).
+    pub fn verify(&self, token: &str, resource: &str, now: u64) -> Result<Verified, Rejected> {
+        let digest: [u8; 32] = Sha256::digest(token).into();
+        if let Some(known) = self.seen.get(&digest) {
+            return self.still(known, resource, now);
+        }
+        let keys = self.keys.load_full();
+        let expected = Expectations {
+            issuer: &self.issuer,
+            resource,
+            now,
+            skew: self.skew,
+        };
+        let claims = UnverifiedJwt::parse(token)?.verify(&keys, &expected)?;
+        let verified = Verified(Arc::new(claims));
+        // Keys that were replaced meanwhile must not leave a token behind.
+        if Arc::ptr_eq(&keys, &self.keys.load()) {
+            self.seen.insert(digest, verified.clone());
+        }
+        Ok(verified)
+    }
+
+    /// What can have changed since a token was verified.
+    fn still(&self, known: Verified, resource: &str, now: u64) -> Result<Verified, Rejected> {
+        if known.aud != resource && !weakened("a_029") {
+            return Err(Rejected::Audience);
+        }
+        if known.exp.saturating_add(self.skew) <= now && !weakened("n_rs_03") {
+            return Err(Rejected::Time);
+        }
+        Ok(known)
+    }
+}
+
+/// Tokens that are remembered: 10 minutes of some thousand people.
+const REMEMBERED: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use keystile_protocol::jwt::{AccessTokenClaims, SigningKey};
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn token(key: &SigningKey, aud: &str) -> String {
+        key.sign(&AccessTokenClaims {
+            iss: "https://auth.example".into(),
+            sub: "p".into(),
+            aud: aud.into(),
+            client_id: "c".into(),
+            scope: "kb:call".into(),
+            iat: NOW,
+            exp: NOW + 600,
+            nbf: None,
+            jti: "j".into(),
+            sid: Some("g".into()),
+        })
+        .unwrap()
+    }
+
+    fn verifier(key: &SigningKey) -> Verifier {
+        Verifier::new("https://auth.example", keys(key))
+    }
+
+    fn keys(key: &SigningKey) -> KeySet {
+        let mut keys = KeySet::new();
+        keys.insert(key.kid(), key.verification_key()).unwrap();
+        keys
+    }
+
+    #[test]
+    fn a_remembered_token_is_still_bound_to_its_resource_and_its_end() {
+        let key = SigningKey::generate_es256().unwrap();
+        let verifier = verifier(&key);
+        let token = token(&key, "r1");
+        for _ in 0..2 {
+            assert!(verifier.verify(&token, "r1", NOW).is_ok());
+            assert_eq!(
+                verifier.verify(&token, "r2", NOW).unwrap_err(),
+                Rejected::Audience
+            );
+            assert_eq!(
+                verifier.verify(&token, "r1", NOW + 600).unwrap_err(),
+                Rejected::Time
+            );
+            assert!(verifier.verify(&token, "r1", NOW + 599).is_ok());
+        }
+    }
+
+    #[test]
+    fn replaced_keys_forget_what_was_verified_with_them() {
+        let (old, new) = (
+            SigningKey::generate_es256().unwrap(),
+            SigningKey::generate_es256().unwrap(),
+        );
+        let verifier = verifier(&old);
+        let token = token(&old, "r");
+        assert!(verifier.verify(&token, "r", NOW).is_ok());
+        verifier.replace_keys(keys(&new));
+        assert_eq!(
+            verifier.verify(&token, "r", NOW).unwrap_err(),
+            Rejected::UnknownKey
+        );
+    }
+}
