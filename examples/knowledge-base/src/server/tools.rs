@@ -4,7 +4,7 @@ use rmcp::{
     model::{CallToolResult, ContentBlock},
     tool, tool_router,
 };
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::Server;
@@ -15,9 +15,10 @@ use crate::{Error, address, index::Found, query::Query};
 pub(super) struct SearchRequest {
     /// Words to look for; put several in double quotes to find them side by side.
     query: String,
-    /// How many results to give at most, the best ones first. 10 if not given.
-    #[schemars(range(min = 1, max = 50))]
-    limit: Option<u32>,
+    /// How many results to give at most, the best ones first.
+    #[serde(default = "limit_default")]
+    #[schemars(schema_with = "limit_schema")]
+    limit: u32,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -84,7 +85,7 @@ impl Server {
         &self,
         Parameters(request): Parameters<SearchRequest>,
     ) -> Result<Json<SearchAnswer>, String> {
-        let limit = request.limit.unwrap_or(LIMIT_DEFAULT);
+        let limit = request.limit;
         if !(1..=LIMIT_MAX).contains(&limit) {
             return Err(format!(
                 "`limit` is {limit}, and 1 to {LIMIT_MAX} was expected."
@@ -94,6 +95,9 @@ impl Server {
         let (found, partly) = self.index.search(&query, limit).await.map_err(said)?;
         let message = match (found.len(), partly) {
             (0, _) => "Nothing was found. Try fewer or other words.".to_owned(),
+            (count, false) if count == limit as usize => {
+                format!("The best {count} that have all the words; there may be more.")
+            }
             (1, false) => "1 page has all the words.".to_owned(),
             (count, false) => format!("{count} pages have all the words."),
             (_, true) => "No page has all the words; these have some of them.".to_owned(),
@@ -175,6 +179,15 @@ fn said(error: Error) -> String {
         tracing::warn!(error = %error, "a tool call failed");
     }
     error.to_string()
+}
+
+fn limit_default() -> u32 {
+    LIMIT_DEFAULT
+}
+
+/// Without the `format` that Rust's integers get: clients that check schemas don't know it.
+fn limit_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT })
 }
 
 const LIMIT_DEFAULT: u32 = 10;

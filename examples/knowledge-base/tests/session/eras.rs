@@ -47,6 +47,12 @@ async fn everything_works(mode: ClientLifecycleMode, version: ProtocolVersion) {
                 .all(|property| property["description"].is_string())
         );
         assert_eq!(tool.input_schema["additionalProperties"], false);
+        assert!(
+            properties
+                .values()
+                .all(|property| property["type"].is_string()),
+            "{properties:?}"
+        );
     }
 
     assert_eq!(search(&client, "nectar").await, ["bees.md"]);
