@@ -47,7 +47,12 @@ pub(crate) struct Page {
 impl Page {
     /// Renders a view; its forms may post to `form_action` only.
     pub(crate) fn new(view: &impl Template, form_action: FormAction) -> Self {
-        Self { status: StatusCode::OK, html: view.render(), form_action, retry_after: None }
+        Self {
+            status: StatusCode::OK,
+            html: view.render(),
+            form_action,
+            retry_after: None,
+        }
     }
 
     /// With another status than 200.
@@ -81,7 +86,10 @@ impl IntoResponse for Page {
         };
         let mut response = (self.status, html).into_response();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=utf-8"),
+        );
         headers.insert(CONTENT_SECURITY_POLICY, policy(&self.form_action));
         headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -91,7 +99,10 @@ impl IntoResponse for Page {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(wait) = self.retry_after {
             let seconds = wait.as_millis().div_ceil(1000).max(1);
-            headers.insert(RETRY_AFTER, HeaderValue::from(u64::try_from(seconds).unwrap_or(60)));
+            headers.insert(
+                RETRY_AFTER,
+                HeaderValue::from(u64::try_from(seconds).unwrap_or(60)),
+            );
         }
         response
     }

@@ -1,10 +1,34 @@
 //! Sign-in of people with local accounts: passwords, their limits, sessions, and the pages under
 //! `/ks/` that need them.
+//!
+//! Nothing here takes an address to return to: what comes after is known by the sealed transaction
+//! or it is the account page (CHECKLIST A-007).
 
+mod account;
+mod consent;
+mod first_account;
 pub mod limits;
+mod own_form;
 pub mod password;
+pub mod peer;
+mod refusal;
+mod session;
+mod transaction;
+mod with_password;
 
-/// The pages under `/ks/` that need a session.
-pub(crate) fn routes() -> axum::Router<crate::app::SharedApp> {
-    axum::Router::new()
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::app::SharedApp;
+
+/// The pages that have a session.
+pub(crate) fn routes() -> Router<SharedApp> {
+    Router::new()
+        .route("/ks/sign-in", get(with_password::get).post(with_password::post))
+        .route("/ks/setup", get(first_account::get).post(first_account::post))
+        .route("/ks/consent", get(consent::get).post(consent::post))
+        .route("/ks/account", get(account::get))
+        .route("/ks/account/disconnect", post(account::disconnect))
+        .route("/ks/sign-out", post(account::sign_out))
+        .route("/ks/signed-out", get(account::signed_out))
 }

@@ -8,11 +8,9 @@ use super::form_action::FormAction;
 
 /// One live grant.
 #[derive(Debug, Clone)]
-pub(crate) struct App {
-    /// Host of the client, or words for an app on this computer.
+pub(crate) struct ConnectedApp {
+    /// As the person saw it: host first, then the name in quotes.
     pub(crate) who: String,
-    /// What it calls itself, cleaned.
-    pub(crate) name: Option<String>,
     /// Canonical resource.
     pub(crate) resource: String,
     /// What it may do, in words.
@@ -34,7 +32,7 @@ pub(crate) struct Account<'a> {
     /// Who is signed in.
     pub(crate) person: &'a str,
     /// Live grants, newest first.
-    pub(crate) apps: Vec<App>,
+    pub(crate) apps: Vec<ConnectedApp>,
     /// For the sign-out form.
     pub(crate) csrf_sign_out: &'a str,
     /// What was done just now.
@@ -53,7 +51,11 @@ pub(crate) fn moment(at: Timestamp) -> String {
     let seconds = at.seconds();
     let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (year, month, day) = civil(days);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", rest / 3600, rest % 3600 / 60)
+    format!(
+        "{year:04}-{month:02}-{day:02} {:02}:{:02} UTC",
+        rest / 3600,
+        rest % 3600 / 60
+    )
 }
 
 /// Year, month and day of a day count since 1970-01-01 in the proleptic Gregorian calendar:
@@ -66,7 +68,11 @@ const fn civil(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
     (year, month, day)
 }

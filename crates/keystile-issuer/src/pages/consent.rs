@@ -49,16 +49,16 @@ pub(crate) enum Warning {
 impl Warning {
     pub(crate) fn what(&self) -> String {
         match self {
-            Self::AnyProgram => {
-                "Any program on this computer could have asked this.".to_owned()
-            }
+            Self::AnyProgram => "Any program on this computer could have asked this.".to_owned(),
             Self::Resembles(brand) => format!("The name looks like {brand}, the address does not."),
         }
     }
 
     pub(crate) fn to_do(&self) -> &'static str {
         match self {
-            Self::AnyProgram => "Allow it only if you have just started connecting an app yourself.",
+            Self::AnyProgram => {
+                "Allow it only if you have just started connecting an app yourself."
+            }
             Self::Resembles(_) => "Go by the address above, not by the name.",
         }
     }
@@ -83,7 +83,10 @@ impl Power {
             }
             _ => "Use what this scope allows:".to_owned(),
         };
-        Self { words, scope: scope.to_owned() }
+        Self {
+            words,
+            scope: scope.to_owned(),
+        }
     }
 }
 
@@ -142,7 +145,10 @@ impl ReturnsTo {
             Requester::Site(host) => host,
             other => sentence(other.title()),
         };
-        Self { place, uri: shown::uri(redirect_uri) }
+        Self {
+            place,
+            uri: shown::uri(redirect_uri),
+        }
     }
 }
 
@@ -164,5 +170,7 @@ impl Requester {
 
 fn sentence(text: String) -> String {
     let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+    characters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(characters).collect()
+    })
 }

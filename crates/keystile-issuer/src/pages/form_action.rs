@@ -49,7 +49,8 @@ fn redirect_sources(redirect_uri: &str) -> Option<String> {
         return Some(format!("{scheme}:"));
     }
     let writable = |host: &str| {
-        host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
+        host.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'))
     };
     let source = match url.host()? {
         Host::Domain(name) if !writable(name) => format!("{scheme}:"),
@@ -62,8 +63,14 @@ fn redirect_sources(redirect_uri: &str) -> Option<String> {
 
 /// Callback sites that pass the browser on to an app: the directive counts for that hop as well.
 const ONWARD: [(&str, &str); 6] = [
-    ("vscode.dev", "vscode: vscode-insiders: http://127.0.0.1:* http://localhost:*"),
-    ("insiders.vscode.dev", "vscode: vscode-insiders: http://127.0.0.1:* http://localhost:*"),
+    (
+        "vscode.dev",
+        "vscode: vscode-insiders: http://127.0.0.1:* http://localhost:*",
+    ),
+    (
+        "insiders.vscode.dev",
+        "vscode: vscode-insiders: http://127.0.0.1:* http://localhost:*",
+    ),
     ("www.cursor.com", "https://cursor.com cursor:"),
     ("cursor.com", "https://www.cursor.com cursor:"),
     ("claude.ai", "https://claude.com claude:"),
@@ -78,22 +85,49 @@ mod tests {
     fn the_directive_names_the_origin_or_the_scheme_of_the_redirect() {
         for (redirect, directive) in [
             ("http://127.0.0.1:33418/", "'self' http://127.0.0.1:33418"),
-            ("http://localhost:8787/callback?a=b", "'self' http://localhost:8787"),
+            (
+                "http://localhost:8787/callback?a=b",
+                "'self' http://localhost:8787",
+            ),
             ("http://[::1]:8787/callback", "'self' http:"),
-            ("https://chatgpt.com/connector/oauth/x", "'self' https://chatgpt.com"),
-            ("https://Example.com:8443/cb", "'self' https://example.com:8443"),
-            ("cursor://anysphere.cursor-mcp/oauth/callback", "'self' cursor:"),
-            ("https://www.cursor.com/x", "'self' https://www.cursor.com https://cursor.com cursor:"),
+            (
+                "https://chatgpt.com/connector/oauth/x",
+                "'self' https://chatgpt.com",
+            ),
+            (
+                "https://Example.com:8443/cb",
+                "'self' https://example.com:8443",
+            ),
+            (
+                "cursor://anysphere.cursor-mcp/oauth/callback",
+                "'self' cursor:",
+            ),
+            (
+                "https://www.cursor.com/x",
+                "'self' https://www.cursor.com https://cursor.com cursor:",
+            ),
             ("not a url", "'self'"),
         ] {
-            assert_eq!(FormAction::ours_and(redirect).to_string(), directive, "{redirect}");
+            assert_eq!(
+                FormAction::ours_and(redirect).to_string(),
+                directive,
+                "{redirect}"
+            );
         }
     }
 
     #[test]
     fn a_host_with_a_semicolon_cannot_begin_a_directive_of_its_own() {
-        for redirect in ["https://a;sandbox/cb", "https://a,b/cb", "https://a'self'/cb"] {
-            assert_eq!(FormAction::ours_and(redirect).to_string(), "'self' https:", "{redirect}");
+        for redirect in [
+            "https://a;sandbox/cb",
+            "https://a,b/cb",
+            "https://a'self'/cb",
+        ] {
+            assert_eq!(
+                FormAction::ours_and(redirect).to_string(),
+                "'self' https:",
+                "{redirect}"
+            );
         }
     }
 }

@@ -28,13 +28,6 @@ impl Notice {
     }
 }
 
-/// The first account is there and nobody waits for it.
-pub(crate) const ACCOUNT_MADE: Notice = Notice {
-    headline: "Your account is ready",
-    text: "You are signed in. Go back to your app and connect it: it will bring you here to decide.",
-    next: Some(TO_ACCOUNT),
-};
-
 /// A transaction is answered once.
 pub(crate) const ALREADY_ANSWERED: Notice = Notice {
     headline: "You have already answered this",
@@ -47,7 +40,13 @@ pub(crate) const ALREADY_ANSWERED: Notice = Notice {
 pub(crate) const SIGNED_OUT: Notice = Notice {
     headline: "You are signed out",
     text: "This browser can no longer decide for you. Apps that you connected stay connected.",
-    next: Some(Next { href: "/ks/sign-in", label: "Sign in again" }),
+    next: Some(Next {
+        href: "/ks/sign-in",
+        label: "Sign in again",
+    }),
 };
 
-const TO_ACCOUNT: Next = Next { href: "/ks/account", label: "See your connected apps" };
+const TO_ACCOUNT: Next = Next {
+    href: "/ks/account",
+    label: "See your connected apps",
+};

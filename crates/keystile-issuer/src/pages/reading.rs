@@ -8,14 +8,21 @@ pub(crate) fn text(html: &str) -> String {
     while let Some((before, after)) = rest.split_once('<') {
         text.push_str(before);
         let (tag, after) = after.split_once('>').expect("every tag ends");
-        let name = tag.trim_start_matches('/').split([' ', '\n']).next().unwrap_or_default();
+        let name = tag
+            .trim_start_matches('/')
+            .split([' ', '\n'])
+            .next()
+            .unwrap_or_default();
         if !matches!(name, "strong" | "bdi" | "span" | "code" | "a") {
             text.push('\n');
         }
         rest = after;
     }
     text.push_str(rest);
-    let lines = text.lines().map(|line| decode(line.trim())).filter(|line| !line.is_empty());
+    let lines = text
+        .lines()
+        .map(|line| decode(line.trim()))
+        .filter(|line| !line.is_empty());
     lines.collect::<Vec<_>>().join("\n")
 }
 

@@ -19,7 +19,11 @@ pub(crate) fn name(text: &str) -> Option<String> {
         if is_disguise(character) {
             continue;
         }
-        stacked = if is_combining(character) { stacked + 1 } else { 0 };
+        stacked = if is_combining(character) {
+            stacked + 1
+        } else {
+            0
+        };
         if stacked > 2 {
             continue;
         }
@@ -81,8 +85,26 @@ fn is_combining(character: char) -> bool {
 }
 
 fn is_quote(character: char) -> bool {
-    matches!(character, '"' | '“' | '”' | '„' | '‟' | '«' | '»' | '‹' | '›' | '「' | '」' | '『' | '』'
-        | '〝' | '〞' | '＂' | '❝' | '❞')
+    matches!(
+        character,
+        '"' | '“'
+            | '”'
+            | '„'
+            | '‟'
+            | '«'
+            | '»'
+            | '‹'
+            | '›'
+            | '「'
+            | '」'
+            | '『'
+            | '』'
+            | '〝'
+            | '〞'
+            | '＂'
+            | '❝'
+            | '❞'
+    )
 }
 
 #[cfg(test)]
@@ -95,7 +117,10 @@ mod tests {
             ("Claude", Some("Claude")),
             ("  Claude \t\r\n Code ", Some("Claude Code")),
             ("Claude\u{202e}edoC", Some("ClaudeedoC")),
-            ("C\u{200b}l\u{200d}a\u{2060}u\u{ad}d\u{feff}e", Some("Claude")),
+            (
+                "C\u{200b}l\u{200d}a\u{2060}u\u{ad}d\u{feff}e",
+                Some("Claude"),
+            ),
             ("Claude ✓ verified ✅", Some("Claude verified")),
             ("Claude\u{0}\u{1b}[31m", Some("Claude[31m")),
             ("\u{e0041}\u{e007f}\u{f8ff}", None),
@@ -114,6 +139,9 @@ mod tests {
 
     #[test]
     fn a_uri_shows_what_is_sent() {
-        assert_eq!(uri("https://a.example/cb?x=\u{202e}y z"), "https://a.example/cb?x=%E2%80%AEy%20z");
+        assert_eq!(
+            uri("https://a.example/cb?x=\u{202e}y z"),
+            "https://a.example/cb?x=%E2%80%AEy%20z"
+        );
     }
 }

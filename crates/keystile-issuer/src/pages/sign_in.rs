@@ -49,7 +49,9 @@ impl SignIn<'_> {
     /// After too many of them.
     pub(crate) fn too_many(mut self, wait: Duration) -> Page {
         self.problem = Some(Problem::too_many(wait));
-        self.page().status(StatusCode::TOO_MANY_REQUESTS).retry_after(wait)
+        self.page()
+            .status(StatusCode::TOO_MANY_REQUESTS)
+            .retry_after(wait)
     }
 }
 
@@ -57,8 +59,6 @@ impl SignIn<'_> {
 #[derive(Debug, Template)]
 #[template(path = "first_account.html")]
 pub(crate) struct FirstAccount<'a> {
-    /// Where the form is posted.
-    pub(crate) action: &'static str,
     /// The sealed transaction to come back to.
     pub(crate) tx: Option<&'a str>,
     /// Who asks, if there is a transaction.
@@ -82,13 +82,25 @@ impl FirstAccount<'_> {
         self.problem = Some(problem);
         self.page().status(status)
     }
+
+    /// After too many wrong codes.
+    pub(crate) fn too_many(self, wait: Duration) -> Page {
+        self.refused(StatusCode::TOO_MANY_REQUESTS, Problem::too_many(wait))
+            .retry_after(wait)
+    }
 }
 
 impl Problem {
     /// After too many wrong guesses.
     pub(crate) fn too_many(wait: Duration) -> Self {
-        let to_do = format!("Wait {} and try again. The limit protects your account.", words(wait));
-        Self { what: "Too many wrong tries.", to_do: to_do.into() }
+        let to_do = format!(
+            "Wait {} and try again. The limit protects your account.",
+            words(wait)
+        );
+        Self {
+            what: "Too many wrong tries.",
+            to_do: to_do.into(),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 use axum::response::IntoResponse as _;
 use http::StatusCode;
 
-use super::account::{Account, App};
+use super::account::{Account, ConnectedApp};
 use super::consent::{Consent, Power, Requester, ReturnsTo, Warning};
 use super::error::ErrorPage;
 use super::reading::{skeleton, text};
@@ -40,9 +40,19 @@ fn n_as_11_the_redirect_host_stands_on_the_page_in_an_element_of_ours() {
     let page = consent(shown::name(&hostile)).page();
     let plain = consent(Some("Claude".to_owned())).page();
     assert!(page.html().contains("<strong>claude.ai</strong>"));
-    assert_eq!(skeleton(page.html()), skeleton(plain.html()), "a name adds no element");
-    let rule = asset::STYLE.split(".host, .who-host").nth(1).and_then(|rest| rest.split('}').next());
-    assert!(rule.is_some_and(|rule| rule.contains("overflow-wrap: anywhere")), "long hosts wrap");
+    assert_eq!(
+        skeleton(page.html()),
+        skeleton(plain.html()),
+        "a name adds no element"
+    );
+    let rule = asset::STYLE
+        .split(".host, .who-host")
+        .nth(1)
+        .and_then(|rest| rest.split('}').next());
+    assert!(
+        rule.is_some_and(|rule| rule.contains("overflow-wrap: anywhere")),
+        "long hosts wrap"
+    );
     assert!(!asset::STYLE.contains("ellipsis"), "nothing is truncated");
 }
 
@@ -58,18 +68,34 @@ fn a_loopback_client_is_called_an_app_on_this_computer() {
 
 #[test]
 fn sign_in_says_who_waits_and_what_was_wrong() {
-    let asks = Asks { who: "claude.ai".to_owned(), server: "knowledge-base".to_owned() };
-    let view = SignIn { tx: Some("sealed"), asks: Some(asks), username: "alice", problem: None };
+    let asks = Asks {
+        who: "claude.ai".to_owned(),
+        server: "knowledge-base".to_owned(),
+    };
+    let view = SignIn {
+        tx: Some("sealed"),
+        asks: Some(asks),
+        username: "alice",
+        problem: None,
+    };
     let page = view.wrong();
     assert!(page.html().contains(r#"role="alert" id="problem""#));
-    assert!(page.html().contains("<title>Error: Sign in · Keystile</title>"));
+    assert!(
+        page.html()
+            .contains("<title>Error: Sign in · Keystile</title>")
+    );
     insta::assert_snapshot!(text(page.html()), @"");
     assert_eq!(page.into_response().status(), StatusCode::UNAUTHORIZED);
 }
 
 #[test]
 fn too_many_tries_say_how_long_to_wait() {
-    let view = SignIn { tx: None, asks: None, username: "alice", problem: None };
+    let view = SignIn {
+        tx: None,
+        asks: None,
+        username: "alice",
+        problem: None,
+    };
     let response = view.too_many(Duration::from_millis(29_001)).into_response();
     assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(response.headers()["retry-after"], "30");
@@ -78,7 +104,6 @@ fn too_many_tries_say_how_long_to_wait() {
 #[test]
 fn the_first_account_page_says_where_the_code_is() {
     let view = FirstAccount {
-        action: "/ks/setup",
         tx: None,
         asks: None,
         setup_code: "ABCD-EFGH-JKMN",
@@ -102,9 +127,8 @@ fn an_error_page_says_what_was_expected_what_to_do_and_its_reference() {
 
 #[test]
 fn the_account_page_lists_apps_and_how_to_end_them() {
-    let app = App {
-        who: "claude.ai".to_owned(),
-        name: Some("Claude".to_owned()),
+    let app = ConnectedApp {
+        who: "claude.ai (“Claude”)".to_owned(),
         resource: "http://localhost:7717/knowledge-base/mcp".to_owned(),
         powers: "Use every tool of knowledge-base".to_owned(),
         since: "2026-11-22 21:28 UTC".to_owned(),
@@ -112,14 +136,24 @@ fn the_account_page_lists_apps_and_how_to_end_them() {
         grant: "0198c0de-7f3a-7bcd-8e21-5a1f0c9d2b44".to_owned(),
         csrf: "token".to_owned(),
     };
-    let view = Account { person: "alice", apps: vec![app], csrf_sign_out: "token", done: None };
+    let view = Account {
+        person: "alice",
+        apps: vec![app],
+        csrf_sign_out: "token",
+        done: None,
+    };
     insta::assert_snapshot!(text(view.page().html()), @"");
 }
 
 #[test]
 fn n_as_36_pages_cannot_be_framed_cached_or_sniffed() {
     let response = consent(None).page().into_response();
-    let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap());
+    let header = |name: &str| {
+        response
+            .headers()
+            .get(name)
+            .map(|value| value.to_str().unwrap())
+    };
     assert_eq!(
         header("content-security-policy"),
         Some(
@@ -131,7 +165,11 @@ fn n_as_36_pages_cannot_be_framed_cached_or_sniffed() {
     assert_eq!(header("cache-control"), Some("no-store"));
     assert_eq!(header("x-content-type-options"), Some("nosniff"));
     assert_eq!(header("referrer-policy"), Some("same-origin"));
-    assert_eq!(header("cross-origin-opener-policy"), None, "clients open this page in a popup");
+    assert_eq!(
+        header("cross-origin-opener-policy"),
+        None,
+        "clients open this page in a popup"
+    );
 }
 
 /// Texts that break out of an element, an attribute or a URL, if anything lets them.
@@ -161,13 +199,18 @@ fn a_165_no_text_of_others_becomes_markup() {
         same(everything(payload), everything("x"));
         let sign_in = |text| SignIn {
             tx: Some(text),
-            asks: Some(Asks { who: text.to_owned(), server: text.to_owned() }),
+            asks: Some(Asks {
+                who: text.to_owned(),
+                server: text.to_owned(),
+            }),
             username: text,
-            problem: Some(Problem { what: text, to_do: text.into() }),
+            problem: Some(Problem {
+                what: text,
+                to_do: text.into(),
+            }),
         };
         same(sign_in(payload).page(), sign_in("x").page());
         let first = |text| FirstAccount {
-            action: "/ks/setup",
             tx: Some(text),
             asks: None,
             setup_code: text,
@@ -182,7 +225,10 @@ fn a_165_no_text_of_others_becomes_markup() {
             code: text,
             reference: Some(text),
         };
-        same(error(payload).page(StatusCode::BAD_REQUEST), error("x").page(StatusCode::BAD_REQUEST));
+        same(
+            error(payload).page(StatusCode::BAD_REQUEST),
+            error("x").page(StatusCode::BAD_REQUEST),
+        );
         same(account(payload), account("x"));
     }
 }
@@ -198,8 +244,14 @@ fn everything(text: &str) -> Page {
         warnings: Vec::new(),
         server: text,
         resource: text,
-        powers: vec![Power { words: text.to_owned(), scope: text.to_owned() }],
-        returns_to: ReturnsTo { place: text.to_owned(), uri: text.to_owned() },
+        powers: vec![Power {
+            words: text.to_owned(),
+            scope: text.to_owned(),
+        }],
+        returns_to: ReturnsTo {
+            place: text.to_owned(),
+            uri: text.to_owned(),
+        },
         person: text,
         reference: text,
         redirect_uri: "https://claude.ai/",
@@ -208,9 +260,8 @@ fn everything(text: &str) -> Page {
 }
 
 fn account(text: &str) -> Page {
-    let app = App {
+    let app = ConnectedApp {
         who: text.to_owned(),
-        name: Some(text.to_owned()),
         resource: text.to_owned(),
         powers: text.to_owned(),
         since: text.to_owned(),
@@ -218,5 +269,11 @@ fn account(text: &str) -> Page {
         grant: text.to_owned(),
         csrf: text.to_owned(),
     };
-    Account { person: text, apps: vec![app], csrf_sign_out: text, done: None }.page()
+    Account {
+        person: text,
+        apps: vec![app],
+        csrf_sign_out: text,
+        done: None,
+    }
+    .page()
 }

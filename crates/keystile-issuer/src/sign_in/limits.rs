@@ -18,10 +18,19 @@ struct Allowance {
     millis_each: i64,
 }
 
-const PER_NAME: Allowance = Allowance { burst: 10, millis_each: 30_000 };
-const PER_NETWORK: Allowance = Allowance { burst: 30, millis_each: 5_000 };
+const PER_NAME: Allowance = Allowance {
+    burst: 10,
+    millis_each: 30_000,
+};
+const PER_NETWORK: Allowance = Allowance {
+    burst: 30,
+    millis_each: 5_000,
+};
 /// The set-up code has about 58 bits and lives 15 minutes.
-const SETUP_CODE: Allowance = Allowance { burst: 10, millis_each: 30_000 };
+const SETUP_CODE: Allowance = Allowance {
+    burst: 10,
+    millis_each: 30_000,
+};
 
 /// 2¹⁶ counters of eight bytes. Keys that meet in one counter share it: never more guesses, at worst
 /// fewer. The hash is keyed afresh at each start, so nobody can choose whom to meet.
@@ -60,20 +69,31 @@ impl Limits {
     }
 
     fn with_hasher(hasher: RandomState) -> Self {
-        Self { counters: (0..COUNTERS).map(|_| AtomicI64::new(0)).collect(), hasher }
+        Self {
+            counters: (0..COUNTERS).map(|_| AtomicI64::new(0)).collect(),
+            hasher,
+        }
     }
 
     /// Pays for an attempt from `peer`.
     ///
     /// # Errors
     /// How long to wait until there is one again.
-    pub fn attempt(&self, guess: Guess<'_>, peer: IpAddr, now: Timestamp) -> Result<Attempt<'_>, Duration> {
+    pub fn attempt(
+        &self,
+        guess: Guess<'_>,
+        peer: IpAddr,
+        now: Timestamp,
+    ) -> Result<Attempt<'_>, Duration> {
         let own = match guess {
             Guess::Password(name) => (self.counter(&("name", canonical_name(name))), PER_NAME),
             Guess::SetupCode => (self.counter(&("setup code", "")), SETUP_CODE),
         };
         let network = (self.counter(&("network", network(peer))), PER_NETWORK);
-        let mut attempt = Attempt { limits: self, paid: Vec::with_capacity(2) };
+        let mut attempt = Attempt {
+            limits: self,
+            paid: Vec::with_capacity(2),
+        };
         for (counter, allowance) in [own, network] {
             if let Err(wait) = self.pay(counter, allowance, now) {
                 attempt.give_back();
@@ -91,11 +111,15 @@ impl Limits {
     /// Generic cell rate algorithm: a counter holds the moment at which all attempts are back.
     fn pay(&self, counter: usize, allowance: Allowance, now: Timestamp) -> Result<(), Duration> {
         let slack = allowance.millis_each * (allowance.burst - 1);
-        let paid = self.counters[counter].fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_again| {
-            let start = full_again.max(now.0);
-            (start - now.0 <= slack || keystile_protocol::mutation::weakened("a_160"))
-                .then_some(start + allowance.millis_each)
-        });
+        let paid = self.counters[counter].fetch_update(
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+            |full_again| {
+                let start = full_again.max(now.0);
+                (start - now.0 <= slack || keystile_protocol::mutation::weakened("a_160"))
+                    .then_some(start + allowance.millis_each)
+            },
+        );
         paid.map(|_| ()).map_err(|full_again| {
             Duration::from_millis(u64::try_from(full_again - now.0 - slack).unwrap_or(0))
         })
@@ -159,7 +183,8 @@ mod tests {
     #[test]
     fn one_network_cannot_try_many_names() {
         let limits = Limits::new();
-        let through = (0..1_000).filter(|name| tries(&limits, &format!("person {name}"), Timestamp(5)));
+        let through =
+            (0..1_000).filter(|name| tries(&limits, &format!("person {name}"), Timestamp(5)));
         assert_eq!(through.count(), 30);
     }
 
@@ -178,9 +203,16 @@ mod tests {
         for _ in 0..10 {
             assert!(tries(&limits, "alice", start));
         }
-        let wait = limits.attempt(Guess::Password("alice"), PEER, start).err().expect("too many");
+        let wait = limits
+            .attempt(Guess::Password("alice"), PEER, start)
+            .err()
+            .expect("too many");
         assert_eq!(wait, Duration::from_secs(30));
-        assert!(!tries(&limits, "alice", start.plus(Duration::from_secs(29))));
+        assert!(!tries(
+            &limits,
+            "alice",
+            start.plus(Duration::from_secs(29))
+        ));
         assert!(tries(&limits, "alice", start.plus(wait)));
     }
 
@@ -189,7 +221,9 @@ mod tests {
         let limits = Limits::new();
         for _ in 0..1_000 {
             let attempt = limits.attempt(Guess::Password("alice"), PEER, Timestamp(7));
-            attempt.unwrap_or_else(|wait| panic!("limited for {wait:?}")).settle();
+            attempt
+                .unwrap_or_else(|wait| panic!("limited for {wait:?}"))
+                .settle();
         }
     }
 
@@ -197,7 +231,9 @@ mod tests {
     fn a_refused_attempt_costs_the_network_nothing() {
         let limits = Limits::new();
         for _ in 0..200 {
-            let _ = limits.attempt(Guess::Password("alice"), PEER, Timestamp(7)).map(drop);
+            let _ = limits
+                .attempt(Guess::Password("alice"), PEER, Timestamp(7))
+                .map(drop);
         }
         assert!(tries(&limits, "bob", Timestamp(7)));
     }

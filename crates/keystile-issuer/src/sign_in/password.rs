@@ -72,7 +72,12 @@ impl Passwords {
         rng.fill(&mut unguessable);
         let nobody = hash(&unguessable, rng.as_ref()).expect("argon2 takes these parameters");
         let slots = Semaphore::new(at_once.max(1));
-        Self(Arc::new(Inner { slots, waiting: AtomicUsize::new(0), nobody, rng }))
+        Self(Arc::new(Inner {
+            slots,
+            waiting: AtomicUsize::new(0),
+            nobody,
+            rng,
+        }))
     }
 
     /// Whether a text may become a password.
@@ -95,14 +100,19 @@ impl Passwords {
     /// [`PasswordError`]
     pub async fn hash(&self, password: String) -> Result<String, PasswordError> {
         let rng = Arc::clone(&self.0.rng);
-        self.in_a_slot(move || hash(password.as_bytes(), rng.as_ref())).await
+        self.in_a_slot(move || hash(password.as_bytes(), rng.as_ref()))
+            .await
     }
 
     /// Whether the password belongs to this PHC string; `None` for a name that nobody has.
     ///
     /// # Errors
     /// [`PasswordError`]; the caller must deny.
-    pub async fn verify(&self, stored: Option<String>, password: String) -> Result<bool, PasswordError> {
+    pub async fn verify(
+        &self,
+        stored: Option<String>,
+        password: String,
+    ) -> Result<bool, PasswordError> {
         let known = stored.is_some();
         let phc = stored.unwrap_or_else(|| self.0.nobody.clone());
         let right = self.in_a_slot(move || verify(&phc, &password)).await?;
@@ -114,7 +124,12 @@ impl Passwords {
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
         let _turn = Turn::take(&self.0.waiting)?;
-        let _slot = self.0.slots.acquire().await.expect("the semaphore is never closed");
+        let _slot = self
+            .0
+            .slots
+            .acquire()
+            .await
+            .expect("the semaphore is never closed");
         let done = tokio::task::spawn_blocking(work).await;
         done.map_err(|error| PasswordError::Hash(error.to_string()))?
     }
@@ -193,9 +208,23 @@ mod tests {
         let passwords = passwords();
         let phc = passwords.hash("correct horse".to_owned()).await.unwrap();
         assert!(phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{phc}");
-        assert!(passwords.verify(Some(phc.clone()), "correct horse".to_owned()).await.unwrap());
-        assert!(!passwords.verify(Some(phc.clone()), "Correct horse".to_owned()).await.unwrap());
-        assert_ne!(passwords.hash("correct horse".to_owned()).await.unwrap(), phc, "a salt of its own");
+        assert!(
+            passwords
+                .verify(Some(phc.clone()), "correct horse".to_owned())
+                .await
+                .unwrap()
+        );
+        assert!(
+            !passwords
+                .verify(Some(phc.clone()), "Correct horse".to_owned())
+                .await
+                .unwrap()
+        );
+        assert_ne!(
+            passwords.hash("correct horse".to_owned()).await.unwrap(),
+            phc,
+            "a salt of its own"
+        );
     }
 
     #[tokio::test]
@@ -208,13 +237,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_hash_that_we_did_not_write_is_an_error_not_a_yes() {
-        assert!(passwords().verify(Some("plain".to_owned()), "plain".to_owned()).await.is_err());
+        assert!(
+            passwords()
+                .verify(Some("plain".to_owned()), "plain".to_owned())
+                .await
+                .is_err()
+        );
     }
 
     #[test]
     fn the_queue_for_hashing_is_bounded() {
         let waiting = AtomicUsize::new(0);
-        let turns: Vec<_> = (0..MOST_WAITING).map(|_| Turn::take(&waiting).unwrap()).collect();
+        let turns: Vec<_> = (0..MOST_WAITING)
+            .map(|_| Turn::take(&waiting).unwrap())
+            .collect();
         assert!(matches!(Turn::take(&waiting), Err(PasswordError::Busy)));
         drop(turns);
         assert!(Turn::take(&waiting).is_ok());
@@ -225,6 +261,9 @@ mod tests {
     fn a_new_password_has_a_length() {
         assert_eq!(Passwords::usable("123456789"), Err(Unusable::TooShort));
         assert_eq!(Passwords::usable("äöüäöüäöüä"), Ok(()));
-        assert_eq!(Passwords::usable(&"x".repeat(LONGEST + 1)), Err(Unusable::TooLong));
+        assert_eq!(
+            Passwords::usable(&"x".repeat(LONGEST + 1)),
+            Err(Unusable::TooLong)
+        );
     }
 }

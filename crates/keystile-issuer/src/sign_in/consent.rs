@@ -1,0 +1,241 @@
+//! `/ks/consent`: a person decides about a client. Always a page, always a click (CHECKLIST R5).
+
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use keystile_domain::audit::{Action, Event, Outcome};
+use keystile_domain::client::ClientKind;
+use keystile_domain::ids::GrantId;
+use keystile_domain::records::{Approval, Approved};
+use keystile_domain::secrets::code::FreshSecret;
+use keystile_domain::transaction::Transaction;
+use keystile_protocol::error::{ErrorCode, OAuthError};
+use keystile_protocol::form::Params;
+use keystile_protocol::mutation::weakened;
+
+use super::own_form::{OwnForm, read};
+use super::refusal::{PageRefusal, Why, answer};
+use super::session::{SignedIn, Visitor};
+use super::transaction::{Open, requester};
+use crate::app::{App, CODE_LIFETIME, SharedApp};
+use crate::pages::consent::{Consent, Power, ReturnsTo, Warning};
+use crate::pages::{notice, shown};
+use crate::refusal::{redirect, see_other};
+
+/// Purpose of the synchroniser token of this page.
+const PURPOSE: &str = "consent";
+
+pub(super) async fn get(
+    State(app): State<SharedApp>,
+    visitor: Visitor,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let made = show(&app, &visitor, query.as_deref().unwrap_or_default()).await;
+    answer(&app, made)
+}
+
+pub(super) async fn post(
+    State(app): State<SharedApp>,
+    visitor: Visitor,
+    OwnForm(form): OwnForm,
+) -> Response {
+    let made = decide(&app, &visitor, &form).await;
+    answer(&app, made)
+}
+
+async fn show(app: &App, visitor: &Visitor, query: &str) -> Result<Response, PageRefusal> {
+    let params = read(query.as_bytes())?;
+    let open = Open::require(app, &params, visitor.now)?;
+    let Some(session) = &visitor.session else {
+        return Ok(open.to_sign_in());
+    };
+    if weakened("a_035") {
+        return allow(app, visitor, session, &open.transaction).await;
+    }
+    Ok(page(app, session, &open).into_response())
+}
+
+async fn decide(app: &App, visitor: &Visitor, params: &Params) -> Result<Response, PageRefusal> {
+    let open = Open::require(app, params, visitor.now)?;
+    let Some(session) = &visitor.session else {
+        return Ok(open.to_sign_in());
+    };
+    let transaction = &open.transaction;
+    let about = transaction.id.to_string();
+    let shown = params.one("csrf").unwrap_or_default();
+    let ours = app
+        .secrets
+        .is_synchroniser_token(shown, &session.digest, &about, PURPOSE);
+    if !ours && !weakened("a_036") {
+        return Err(PageRefusal::from(Why::Stale).in_flow(&transaction.reference));
+    }
+    match params.one("decision") {
+        Some("allow") => allow(app, visitor, session, transaction).await,
+        Some("deny") => deny(app, visitor, session, transaction).await,
+        _ => Err(Why::Unreadable("expected decision=allow or decision=deny".to_owned()).into()),
+    }
+}
+
+fn page(app: &App, session: &SignedIn, open: &Open) -> crate::pages::Page {
+    let transaction = &open.transaction;
+    let client = &transaction.client;
+    let csrf =
+        app.secrets
+            .synchroniser_token(&session.digest, &transaction.id.to_string(), PURPOSE);
+    let name = client.name.as_deref().and_then(shown::name);
+    let by_operator = client.kind == ClientKind::PreRegistered;
+    let mut warnings = Vec::new();
+    if client.is_loopback_only() && !weakened("n_as_12") {
+        warnings.push(Warning::AnyProgram);
+    }
+    let view = Consent {
+        tx: &open.handle,
+        csrf: &csrf,
+        requester: requester(transaction),
+        name,
+        name_by_operator: by_operator,
+        warnings,
+        server: &transaction.server,
+        resource: &transaction.resource,
+        powers: transaction
+            .scopes
+            .iter()
+            .map(|scope| Power::of(scope, &transaction.server))
+            .collect(),
+        returns_to: ReturnsTo::of(&transaction.redirect_uri),
+        person: &session.person.name,
+        reference: transaction.reference.as_str(),
+        redirect_uri: &transaction.redirect_uri,
+    };
+    view.page()
+}
+
+/// No: the client hears `access_denied` (RFC 6749 §4.1.2.1).
+async fn deny(
+    app: &App,
+    visitor: &Visitor,
+    session: &SignedIn,
+    transaction: &Transaction,
+) -> Result<Response, PageRefusal> {
+    let denied = OAuthError::new(ErrorCode::AccessDenied, "The person said no.");
+    let recorded = record(app, visitor, session, transaction, Answer::No).await;
+    Ok(back(app, transaction, recorded.err().unwrap_or(denied)))
+}
+
+/// Yes: grant and code in one durable step, then back to the client with code, `state` and `iss`.
+async fn allow(
+    app: &App,
+    visitor: &Visitor,
+    session: &SignedIn,
+    transaction: &Transaction,
+) -> Result<Response, PageRefusal> {
+    if let Err(failed) = record(app, visitor, session, transaction, Answer::Yes).await {
+        return Ok(back(app, transaction, failed));
+    }
+    let code = FreshSecret::authorization_code(&*app.rng);
+    let grant = GrantId::new(visitor.now, &*app.rng);
+    let approval = approval(app, visitor, session, transaction, (grant, &code));
+    match app.grants.approve(approval).await {
+        Ok(Approved::First) => {}
+        Ok(Approved::AlreadyAnswered) => {
+            return Ok(notice::ALREADY_ANSWERED.page().into_response());
+        }
+        Ok(Approved::PersonGone) => {
+            return Err(PageRefusal::from(Why::Stale).in_flow(&transaction.reference));
+        }
+        Err(error) => return Ok(back(app, transaction, OAuthError::internal(error))),
+    }
+    if let Err(failed) = record(app, visitor, session, transaction, Answer::Granted(grant)).await {
+        // Without its line in the trail there is no grant.
+        app.grants
+            .revoke(grant, "audit_failed", visitor.now)
+            .await?;
+        return Ok(back(app, transaction, failed));
+    }
+    let issuer = &app.settings.issuer;
+    let mut params = vec![("code", code.text.as_str())];
+    params.extend(transaction.state.as_deref().map(|state| ("state", state)));
+    if !weakened("n_as_24") {
+        params.push(("iss", issuer.as_str()));
+    }
+    Ok(see_other(&transaction.redirect().with_params(&params)))
+}
+
+fn approval(
+    app: &App,
+    visitor: &Visitor,
+    session: &SignedIn,
+    transaction: &Transaction,
+    (grant, code): (GrantId, &FreshSecret),
+) -> Approval {
+    Approval {
+        transaction: transaction.id,
+        grant,
+        person: session.person.id,
+        client_id: transaction.client.client_id.clone(),
+        client_name: as_shown(transaction),
+        resource: transaction.resource.clone(),
+        scopes: transaction.scopes.clone(),
+        code: code.digest,
+        redirect_uri: transaction.redirect_uri.clone(),
+        challenge: transaction.challenge,
+        created_at: visitor.now,
+        code_expires_at: visitor.now.plus(CODE_LIFETIME),
+        grant_expires_at: visitor.now.plus(app.settings.grant_idle),
+    }
+}
+
+/// What the person saw: `claude.ai (“Claude”)`. Host first here, too.
+fn as_shown(transaction: &Transaction) -> String {
+    let who = requester(transaction).headline();
+    match transaction.client.name.as_deref().and_then(shown::name) {
+        Some(name) => format!("{who} (“{name}”)"),
+        None => who,
+    }
+}
+
+/// Back to the client with an error. Its redirect URI was matched when the transaction began.
+fn back(app: &App, transaction: &Transaction, error: OAuthError) -> Response {
+    let state = transaction.state.as_deref();
+    redirect(
+        &error,
+        &transaction.redirect(),
+        state,
+        &app.settings.issuer,
+        &transaction.reference,
+    )
+}
+
+#[derive(Clone, Copy)]
+enum Answer {
+    No,
+    Yes,
+    Granted(GrantId),
+}
+
+async fn record(
+    app: &App,
+    visitor: &Visitor,
+    session: &SignedIn,
+    transaction: &Transaction,
+    answer: Answer,
+) -> Result<(), OAuthError> {
+    let (action, outcome, grant) = match answer {
+        Answer::No => (Action::Consent, Outcome::Deny, None),
+        Answer::Yes => (Action::Consent, Outcome::Allow, None),
+        Answer::Granted(grant) => (Action::Grant, Outcome::Allow, Some(grant.to_string())),
+    };
+    let (person, peer) = (session.person.id.to_string(), visitor.peer.to_string());
+    let scopes = transaction.scopes.to_string();
+    let event = Event {
+        person: Some(&person),
+        client: Some(&transaction.client.client_id),
+        grant: grant.as_deref(),
+        resource: Some(&transaction.resource),
+        name: Some(&scopes),
+        reference: Some(transaction.reference.as_str()),
+        reason: matches!(answer, Answer::No).then_some("person_said_no"),
+        peer: Some(&peer),
+        ..Event::new(visitor.now, action, outcome)
+    };
+    app.audit.record(&event).await.map_err(OAuthError::internal)
+}

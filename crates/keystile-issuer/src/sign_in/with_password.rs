@@ -1,0 +1,131 @@
+//! `/ks/sign-in`: name and password.
+
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use keystile_domain::audit::{Action, Event, Outcome};
+use keystile_domain::records::{PersonRecord, canonical_name};
+use keystile_protocol::form::Params;
+
+use super::first_account;
+use super::limits::Guess;
+use super::own_form::{OwnForm, read};
+use super::password::LONGEST;
+use super::refusal::{PageRefusal, answer};
+use super::session::{self, Visitor};
+use super::transaction::{Open, after_sign_in};
+use crate::app::{App, SharedApp};
+use crate::pages::sign_in::SignIn;
+
+pub(super) async fn get(
+    State(app): State<SharedApp>,
+    visitor: Visitor,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let made = show(&app, &visitor, query.as_deref().unwrap_or_default()).await;
+    answer(&app, made)
+}
+
+pub(super) async fn post(
+    State(app): State<SharedApp>,
+    visitor: Visitor,
+    OwnForm(form): OwnForm,
+) -> Response {
+    let made = sign_in(&app, &visitor, &form).await;
+    answer(&app, made)
+}
+
+async fn show(app: &App, visitor: &Visitor, query: &str) -> Result<Response, PageRefusal> {
+    let params = read(query.as_bytes())?;
+    let open = Open::find(app, &params, visitor.now)?;
+    if visitor.session.is_some() {
+        return Ok(after_sign_in(open.as_ref(), &params));
+    }
+    if !app.people.has_anybody().await? {
+        return Ok(first_account::form(open.as_ref(), &params)
+            .page()
+            .into_response());
+    }
+    Ok(form(open.as_ref(), "").page().into_response())
+}
+
+async fn sign_in(app: &App, visitor: &Visitor, params: &Params) -> Result<Response, PageRefusal> {
+    let open = Open::find(app, params, visitor.now)?;
+    let name = params.one("username").unwrap_or_default();
+    let view = form(open.as_ref(), name);
+    let attempt = match app
+        .limits
+        .attempt(Guess::Password(name), visitor.peer, visitor.now)
+    {
+        Ok(attempt) => attempt,
+        Err(wait) => {
+            // Not in the audit trail: it would let a stranger fill the disk as fast as they can ask.
+            tracing::warn!(net.peer = %visitor.peer, "sign-in refused: too many wrong tries");
+            return Ok(view.too_many(wait).into_response());
+        }
+    };
+    let Some(person) = prove(app, name, params.one("password")).await? else {
+        record(app, visitor, open.as_ref(), Err("wrong_name_or_password")).await?;
+        return Ok(view.wrong().into_response());
+    };
+    attempt.settle();
+    record(app, visitor, open.as_ref(), Ok(&person)).await?;
+    let cookie = session::begin(app, visitor, person.id).await?;
+    Ok(session::with_cookie(
+        after_sign_in(open.as_ref(), params),
+        cookie,
+    ))
+}
+
+/// The person that name and password belong to. Names that nobody has, and people who may not sign
+/// in, take as long as a wrong password (CHECKLIST A-160).
+async fn prove(
+    app: &App,
+    name: &str,
+    password: Option<&str>,
+) -> Result<Option<PersonRecord>, PageRefusal> {
+    let found = app.people.find_by_name(&canonical_name(name)).await?;
+    let password = password
+        .filter(|text| text.len() <= LONGEST)
+        .unwrap_or_default();
+    let stored = found.as_ref().map(|person| person.password_hash.clone());
+    let right = app.passwords.verify(stored, password.to_owned()).await?;
+    Ok(found.filter(|person| right && person.disabled_at.is_none()))
+}
+
+/// What was typed as a name stays out of the trail: it may be a password in the wrong field.
+async fn record(
+    app: &App,
+    visitor: &Visitor,
+    open: Option<&Open>,
+    outcome: Result<&PersonRecord, &'static str>,
+) -> Result<(), PageRefusal> {
+    let person = outcome.ok().map(|person| person.id.to_string());
+    let peer = visitor.peer.to_string();
+    let event = Event {
+        person: person.as_deref(),
+        client: open.map(|open| open.transaction.client.client_id.as_str()),
+        reference: open.map(|open| open.transaction.reference.as_str()),
+        reason: outcome.err(),
+        peer: Some(&peer),
+        method: Some("password"),
+        ..Event::new(
+            visitor.now,
+            Action::SignIn,
+            if outcome.is_ok() {
+                Outcome::Allow
+            } else {
+                Outcome::Deny
+            },
+        )
+    };
+    Ok(app.audit.record(&event).await?)
+}
+
+fn form<'a>(open: Option<&'a Open>, username: &'a str) -> SignIn<'a> {
+    SignIn {
+        tx: open.map(|open| open.handle.as_str()),
+        asks: open.map(Open::asks),
+        username,
+        problem: None,
+    }
+}
