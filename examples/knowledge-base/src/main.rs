@@ -1,7 +1,7 @@
 //! The sample server on its own: over standard input and output, or over HTTP on loopback.
 
 use std::{
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
@@ -47,6 +47,7 @@ enum Only {
 async fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
         .with_max_level(tracing::Level::WARN)
         .without_time()
         .init();
