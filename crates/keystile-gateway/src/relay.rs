@@ -1,0 +1,27 @@
+//! One MCP server served to clients of both eras over Streamable HTTP, whatever carries the server's messages.
+//!
+//! `serve` sorts requests by era. Clients of 2025 have sessions (`legacy`), each with a conversation of its own;
+//! stateless clients share one per person and client (`stateless`). Where the server speaks the other era, a bridge
+//! stands between (`legacy_bridge`, `stateless_bridge`) which drives the pure translations of [`crate::era`].
+
+mod answer;
+mod caller;
+mod eras;
+mod failure;
+mod legacy;
+mod legacy_bridge;
+mod link;
+mod outbox;
+mod peer;
+mod serve;
+mod session;
+mod stateless;
+mod stateless_bridge;
+mod upkeep;
+
+pub use caller::{Caller, Ports};
+pub use failure::Failure;
+pub(crate) use link::{Connect, Link, Outgoing, Received, Wire};
+pub(crate) use peer::Peer;
+pub(crate) use serve::Relay;
+pub(crate) use upkeep::Limits;

@@ -1,0 +1,164 @@
+//! What can go wrong between the gateway and the server behind it, each with a stable code.
+//!
+//! The client gets the code, one sentence and what to do; the details (paths, exit status, what was printed) go to
+//! the log only, because the client is not the operator.
+
+use http::StatusCode;
+use keystile_protocol::mcp::RpcError;
+
+/// Why the server behind the gateway gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The program of the command line does not exist.
+    #[error("the server's command was not found")]
+    CommandNotFound,
+    /// It exists and may not be executed.
+    #[error("the server's command may not be executed")]
+    CommandNotExecutable,
+    /// The operating system refused for another reason.
+    #[error("the server's process could not be started: {0}")]
+    NotStarted(String),
+    /// It ended before it answered anything.
+    #[error("the server ended before it answered anything ({0})")]
+    ExitedAtOnce(String),
+    /// It ended with calls in flight.
+    #[error("the server ended while it was working ({0})")]
+    Exited(String),
+    /// It printed what is no MCP message on its standard output.
+    #[error("the server printed something on its standard output that is not MCP")]
+    NotMcp,
+    /// One message is longer than the configured cap.
+    #[error("the server sent a message longer than {0} bytes")]
+    TooLong(usize),
+    /// No answer to the handshake in time.
+    #[error("the server gave no answer to the handshake in time")]
+    HandshakeTimeout,
+    /// The configured number of running servers is reached and none is idle.
+    #[error("too many servers are running")]
+    TooMany,
+    /// The gateway is shutting down, or the conversation was ended by its owner.
+    #[error("the conversation with the server was ended")]
+    Closed,
+    /// The HTTP server behind the gateway could not be reached.
+    #[error("the server could not be reached: {0}")]
+    Unreachable(String),
+    /// The HTTP server behind the gateway answered with something that is no MCP.
+    #[error("the server answered with HTTP status {0}, which is no MCP answer")]
+    BadStatus(u16),
+}
+
+impl Failure {
+    /// Stable: logs, documentation and tests name it.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::CommandNotFound => "stdio_command_not_found",
+            Self::CommandNotExecutable => "stdio_command_not_executable",
+            Self::NotStarted(_) => "stdio_start_failed",
+            Self::ExitedAtOnce(_) => "stdio_exited_at_once",
+            Self::Exited(_) => "stdio_exited",
+            Self::NotMcp => "upstream_not_mcp",
+            Self::TooLong(_) => "upstream_message_too_long",
+            Self::HandshakeTimeout => "upstream_handshake_timeout",
+            Self::TooMany => "stdio_too_many",
+            Self::Closed => "upstream_closed",
+            Self::Unreachable(_) => "upstream_unreachable",
+            Self::BadStatus(_) => "upstream_bad_status",
+        }
+    }
+
+    /// What the client is told: no detail of the host.
+    #[must_use]
+    pub const fn sentence(&self) -> &'static str {
+        match self {
+            Self::CommandNotFound => {
+                "The MCP server could not be started: its command was not found."
+            }
+            Self::CommandNotExecutable => {
+                "The MCP server could not be started: its command may not be executed."
+            }
+            Self::NotStarted(_) => "The MCP server could not be started.",
+            Self::ExitedAtOnce(_) => "The MCP server ended before it answered anything.",
+            Self::Exited(_) => "The MCP server ended while it was working on this.",
+            Self::NotMcp => "The MCP server sent something that is not MCP.",
+            Self::TooLong(_) => "The MCP server sent a message that is too long.",
+            Self::HandshakeTimeout => "The MCP server gave no answer in time when it was started.",
+            Self::TooMany => "Too many MCP servers are running behind this gateway.",
+            Self::Closed => "The conversation with the MCP server was ended.",
+            Self::Unreachable(_) => "The MCP server could not be reached.",
+            Self::BadStatus(_) => "The MCP server refused in a way that is not MCP.",
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::CommandNotFound => {
+                "Install the command or give its absolute path; PATH is the gateway's own."
+            }
+            Self::CommandNotExecutable => "Make the file executable, or name its interpreter.",
+            Self::NotStarted(_) => "See the gateway's log for the operating system's reason.",
+            Self::ExitedAtOnce(_) => {
+                "Run the command by hand; it may lack an argument or an environment variable (--env). Its last words are in the gateway's log."
+            }
+            Self::Exited(_) => {
+                "Try again. If it repeats, the server's last words are in the gateway's log."
+            }
+            Self::NotMcp => {
+                "Standard output belongs to MCP alone: make the server log to standard error. The line is in the gateway's log."
+            }
+            Self::TooLong(_) => "Ask for less, or raise the gateway's limit for messages.",
+            Self::HandshakeTimeout => {
+                "Run the command by hand once, so that what it downloads is in place, or raise the start time limit."
+            }
+            Self::TooMany => {
+                "Try again in a while, or raise the gateway's limit for running servers."
+            }
+            Self::Closed => "Connect again.",
+            Self::Unreachable(_) => {
+                "Start the server, or correct its address in the gateway's configuration."
+            }
+            Self::BadStatus(_) => "Check that the address is an MCP endpoint.",
+        }
+    }
+
+    /// 502 what is broken behind us, 503 what time heals, 504 what took too long.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::TooMany | Self::Closed => StatusCode::SERVICE_UNAVAILABLE,
+            Self::HandshakeTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::CommandNotFound
+            | Self::CommandNotExecutable
+            | Self::NotStarted(_)
+            | Self::ExitedAtOnce(_)
+            | Self::Exited(_)
+            | Self::NotMcp
+            | Self::TooLong(_)
+            | Self::Unreachable(_)
+            | Self::BadStatus(_) => StatusCode::BAD_GATEWAY,
+        }
+    }
+
+    /// The JSON-RPC error for the request with this id (a lexeme).
+    pub(crate) fn to_json(&self, id: Option<&str>) -> String {
+        let data = serde_json::json!({ "code": self.code(), "hint": self.hint() }).to_string();
+        RpcError::new(RpcError::INTERNAL_ERROR, self.sentence())
+            .with_id(id)
+            .with_data(data)
+            .to_json()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_private_detail_never_reaches_the_body() {
+        let body = Failure::ExitedAtOnce("exit status: 3, /root/secret".into()).to_json(Some("7"));
+        assert!(body.contains(r#""id":7"#) && body.contains("stdio_exited_at_once"));
+        assert!(!body.contains("secret"));
+    }
+}

@@ -1,0 +1,399 @@
+//! Clients of 2025-03-26 to 2025-11-25: sessions over Streamable HTTP.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, request::Parts};
+use keystile_protocol::mcp::{Envelope, Era, Kind, McpHeaders, RpcError, headers};
+use parking_lot::Mutex;
+use tokio::time::timeout;
+
+use super::{
+    Failure,
+    answer::{Accepts, Out, Piece, empty, event_stream, json, refusal},
+    caller::Caller,
+    legacy_bridge::Bridge,
+    outbox::Asker,
+    peer::{CANCELLED, CallFacts, Event, NotCalled, Peer, Step},
+    serve::{Inner, failed, not_allowed},
+    session::{Inbox, Session, answered_id},
+};
+use crate::era::{json::Node, message::Message};
+
+impl Inner {
+    pub(crate) async fn legacy_post(
+        self: &Arc<Self>,
+        caller: &Caller,
+        parts: &Parts,
+        envelope: &Envelope<'_>,
+        accepts: Accepts,
+    ) -> Response<Body> {
+        let id = envelope.id().map(|id| id.lexeme);
+        let text = envelope.text();
+        let Some(session_id) = session_id(&parts.headers) else {
+            return match (envelope.kind(), envelope.method(), id) {
+                (Kind::Request, Some("initialize"), Some(id)) => {
+                    self.initialize(caller, text, id, accepts).await
+                }
+                _ => no_session_named(id),
+            };
+        };
+        let Some(session) = self.session(caller, session_id) else {
+            return unknown_session(id);
+        };
+        match envelope.kind() {
+            Kind::Request => {
+                let id = id.unwrap_or("null").to_owned();
+                let text = text.to_owned();
+                let streams = accepts.events;
+                self.run(caller, &id, accepts, |out| {
+                    let id = id.clone();
+                    async move { request(&session, &text, &id, streams, out).await }
+                })
+                .await
+            }
+            Kind::Notification => notification(&session, text).await,
+            Kind::Response | Kind::Error => client_answer(&session, text).await,
+        }
+    }
+
+    /// The GET stream: what the server sends on its own account. It ends with the token (CHECKLIST R11).
+    pub(crate) fn listen(self: &Arc<Self>, caller: &Caller, parts: &Parts) -> Response<Body> {
+        let Some(session_id) = session_id(&parts.headers).filter(|_| !is_stateless(&parts.headers))
+        else {
+            return not_allowed();
+        };
+        let Some(session) = self.session(caller, session_id) else {
+            return unknown_session(None);
+        };
+        if !Accepts::of(&parts.headers).events {
+            return empty(StatusCode::NOT_ACCEPTABLE);
+        }
+        // Taken before the response begins, so that of two streams exactly one is refused.
+        let Some(attached) = session.inbox.outbox.attach() else {
+            let error = RpcError::new(
+                RpcError::INVALID_REQUEST,
+                "This session has a stream already.",
+            );
+            return refusal(StatusCode::CONFLICT, &error);
+        };
+        let (out, pieces) = Out::new();
+        let (inner, caller) = (Arc::clone(self), caller.clone());
+        tokio::spawn(async move {
+            let weak = keystile_protocol::mutation::weakened("a_118");
+            let ended = session.peer.ended();
+            tokio::select! {
+                () = out.closed() => {}
+                () = inner.ports.expired(&caller), if !weak => {}
+                () = inner.ports.revoked(&caller), if !weak => {}
+                () = ended.cancelled() => {}
+                () = attached.pass_to(&out) => {}
+            }
+        });
+        event_stream(None, pieces)
+    }
+
+    /// DELETE: the client says goodbye.
+    pub(crate) fn end(self: &Arc<Self>, caller: &Caller, parts: &Parts) -> Response<Body> {
+        let Some(id) = session_id(&parts.headers).filter(|_| !is_stateless(&parts.headers)) else {
+            return not_allowed();
+        };
+        let Some(session) = self.session(caller, id) else {
+            return unknown_session(None);
+        };
+        self.sessions.lock().remove(&session.id);
+        tokio::spawn(async move { session.peer.close().await });
+        empty(StatusCode::NO_CONTENT)
+    }
+
+    /// The caller's session with this id. A session of somebody else is as unknown as none (CHECKLIST N-RS-16).
+    fn session(&self, caller: &Caller, id: &str) -> Option<Arc<Session>> {
+        let mut sessions = self.sessions.lock();
+        let session = sessions.get(id)?;
+        if session.peer.failure().is_some() {
+            sessions.remove(id);
+            return None;
+        }
+        let own = session.owner == caller.owner();
+        if !own && !keystile_protocol::mutation::weakened("n_tr_18") {
+            return None;
+        }
+        *session.caller.lock() = caller.clone();
+        Some(Arc::clone(session))
+    }
+
+    async fn initialize(
+        self: &Arc<Self>,
+        caller: &Caller,
+        text: &str,
+        id: &str,
+        accepts: Accepts,
+    ) -> Response<Body> {
+        let (session, answer) = match self.open(caller, Message::of(text)).await {
+            Ok(opened) => opened,
+            Err(NotOpened::Refused(answer)) => {
+                return json(StatusCode::OK, Message::of(&answer).with_id(id));
+            }
+            Err(NotOpened::Failed(failure)) => return failed(&failure, Some(id)),
+        };
+        let answer = Message::of(&answer).with_id(id);
+        let mut response = if accepts.json {
+            json(StatusCode::OK, answer)
+        } else {
+            event_stream(Some(Piece::Answer(answer, StatusCode::OK)), Out::new().1)
+        };
+        let value = HeaderValue::from_str(&session.id).expect("a session id is visible ASCII");
+        response.headers_mut().insert(headers::SESSION_ID, value);
+        self.sessions.lock().insert(session.id.clone(), session);
+        response
+    }
+
+    /// A conversation for a new session: in the client's own era if the server speaks it, else over a bridge.
+    async fn open(
+        self: &Arc<Self>,
+        caller: &Caller,
+        initialize: Message<'_>,
+    ) -> Result<(Arc<Session>, String), NotOpened> {
+        let slot = self.slot(&caller.owner())?;
+        let session = |peer, inbox, bridge| {
+            Arc::new(Session {
+                id: self.session_id(),
+                owner: caller.owner(),
+                caller: Mutex::new(caller.clone()),
+                peer,
+                inbox,
+                bridge,
+                _slot: slot,
+            })
+        };
+        if self.eras.known().legacy != Some(false) {
+            let inbox = Arc::new(Inbox::default());
+            match self.handshake(initialize, &inbox).await {
+                Ok((peer, answer)) => {
+                    self.eras.learn_legacy(true);
+                    return Ok((session(peer, inbox, None), answer));
+                }
+                Err(refused) => {
+                    let known = self.eras.known();
+                    let hopeless = known.legacy == Some(true)
+                        || !self
+                            .eras
+                            .stateless(&*self.connect, &self.ports, self.limits.start_limit)
+                            .await
+                            .unwrap_or(false);
+                    if hopeless {
+                        return Err(refused);
+                    }
+                    self.eras.learn_legacy(false);
+                }
+            }
+        }
+        let (peer, inbox, bridge, answer) = timeout(
+            self.limits.start_limit,
+            Bridge::open(&*self.connect, &self.ports, initialize),
+        )
+        .await
+        .map_err(|_| Failure::HandshakeTimeout)??;
+        Ok((session(peer, inbox, Some(bridge)), answer))
+    }
+
+    async fn handshake(
+        &self,
+        initialize: Message<'_>,
+        inbox: &Arc<Inbox>,
+    ) -> Result<(Peer, String), NotOpened> {
+        let shake = async {
+            let wire = self.connect.connect().await?;
+            let peer = Peer::start(wire, Arc::clone(inbox) as _, &*self.ports.rng);
+            let exchange = peer.call(initialize, CallFacts::default()).await?;
+            let answer = exchange.only_answer().await?;
+            Ok::<_, NotOpened>((peer, answer))
+        };
+        let (peer, answer) = timeout(self.limits.start_limit, shake)
+            .await
+            .map_err(|_| Failure::HandshakeTimeout)??;
+        if Message::of(&answer).result().is_none() {
+            return Err(NotOpened::Refused(answer));
+        }
+        Ok((peer, answer))
+    }
+
+    /// 192 random bits as visible ASCII (MCP 2025-11-25, "Session Management").
+    fn session_id(&self) -> Box<str> {
+        let mut bytes = [0; 24];
+        self.ports.rng.fill(&mut bytes);
+        URL_SAFE_NO_PAD.encode(bytes).into()
+    }
+}
+
+/// Why there is no session.
+pub(crate) enum NotOpened {
+    /// The server answered `initialize` with this error.
+    Refused(String),
+    Failed(Failure),
+}
+
+impl From<Failure> for NotOpened {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<NotCalled> for NotOpened {
+    fn from(why: NotCalled) -> Self {
+        match why {
+            NotCalled::Failed(failure) => Self::Failed(failure),
+            NotCalled::Duplicate => Self::Failed(Failure::Closed),
+        }
+    }
+}
+
+async fn request(session: &Session, text: &str, id: &str, streams: bool, out: Out) {
+    if let Some(bridge) = &session.bridge {
+        return bridge.request(session, text, id, streams, out).await;
+    }
+    let message = Message::of(text);
+    if message
+        .root
+        .member("method")
+        .and_then(Node::string)
+        .as_deref()
+        == Some("initialize")
+    {
+        return out
+            .answer(second_initialize(id), StatusCode::BAD_REQUEST)
+            .await;
+    }
+    let facts = CallFacts {
+        client_id: Some(id.into()),
+        streams,
+        cancels: true,
+        ..CallFacts::default()
+    };
+    let mut exchange = match session.peer.call(message, facts).await {
+        Ok(exchange) => exchange,
+        Err(why) => return not_called(why, id, &out).await,
+    };
+    loop {
+        match exchange.next().await {
+            Step::Event(Event::Message(text)) => {
+                out.event(text).await;
+            }
+            Step::Event(Event::Ask { .. } | Event::Over) => {}
+            Step::Answer(Ok(text)) => {
+                return out
+                    .answer(Message::of(&text).with_id(id), StatusCode::OK)
+                    .await;
+            }
+            Step::Answer(Err(failure)) => {
+                return out
+                    .answer(failure.to_json(Some(id)), failure.status())
+                    .await;
+            }
+        }
+    }
+}
+
+/// Says why a call was not made.
+pub(crate) async fn not_called(why: NotCalled, id: &str, out: &Out) {
+    match why {
+        NotCalled::Failed(failure) => {
+            out.answer(failure.to_json(Some(id)), failure.status())
+                .await
+        }
+        NotCalled::Duplicate => {
+            let error = RpcError::new(
+                RpcError::INVALID_REQUEST,
+                "A request with this id is in flight.",
+            );
+            out.answer(error.with_id(Some(id)).to_json(), StatusCode::BAD_REQUEST)
+                .await;
+        }
+    }
+}
+
+pub(crate) fn second_initialize(id: &str) -> String {
+    RpcError::new(
+        RpcError::INVALID_REQUEST,
+        "This session is initialized already.",
+    )
+    .with_id(Some(id))
+    .to_json()
+}
+
+async fn notification(session: &Session, text: &str) -> Response<Body> {
+    let message = Message::of(text);
+    let method = message
+        .root
+        .member("method")
+        .and_then(Node::string)
+        .unwrap_or_default();
+    if method == CANCELLED {
+        // Under the client's id; the server knows the call by ours.
+        let params = message.params();
+        let called = params.and_then(|params| params.member("requestId"));
+        if let Some(id) = called.and_then(|id| session.peer.called(id.text())) {
+            let reason = params
+                .and_then(|params| params.member("reason"))
+                .map(Node::text);
+            session.peer.cancel(&id, reason);
+        }
+        return empty(StatusCode::ACCEPTED);
+    }
+    if let Some(bridge) = &session.bridge {
+        bridge.notification(session, &method).await;
+        return empty(StatusCode::ACCEPTED);
+    }
+    match session.peer.send(text.to_owned()).await {
+        Ok(()) => empty(StatusCode::ACCEPTED),
+        Err(failure) => failed(&failure, None),
+    }
+}
+
+/// The client's answer to a request of the server. Only one that was asked for passes.
+async fn client_answer(session: &Session, text: &str) -> Response<Body> {
+    let asker = answered_id(Message::of(text)).and_then(|id| session.inbox.asked.take(id));
+    match asker {
+        Some(Asker::Server) => match session.peer.send(text.to_owned()).await {
+            Ok(()) => empty(StatusCode::ACCEPTED),
+            Err(failure) => failed(&failure, None),
+        },
+        Some(Asker::Bridge(waiting)) => {
+            // The call that asked may be over.
+            let _ = waiting.send(text.to_owned());
+            empty(StatusCode::ACCEPTED)
+        }
+        None => {
+            let error = RpcError::new(
+                RpcError::INVALID_REQUEST,
+                "No request with this id waits for an answer.",
+            );
+            refusal(StatusCode::BAD_REQUEST, &error)
+        }
+    }
+}
+
+fn session_id(headers: &HeaderMap) -> Option<&str> {
+    headers.get(headers::SESSION_ID)?.to_str().ok()
+}
+
+fn is_stateless(headers: &HeaderMap) -> bool {
+    McpHeaders::read(headers).is_ok_and(|headers| headers.era() == Era::Stateless)
+}
+
+fn no_session_named(id: Option<&str>) -> Response<Body> {
+    let error = RpcError::new(
+        RpcError::INVALID_REQUEST,
+        "Mcp-Session-Id is missing. Send initialize first, or name the revision of a stateless request in _meta.",
+    );
+    refusal(StatusCode::BAD_REQUEST, &error.with_id(id))
+}
+
+fn unknown_session(id: Option<&str>) -> Response<Body> {
+    let error = RpcError::new(
+        RpcError::INVALID_REQUEST,
+        "There is no such session. Send initialize again.",
+    );
+    refusal(StatusCode::NOT_FOUND, &error.with_id(id))
+}

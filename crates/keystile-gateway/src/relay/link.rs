@@ -1,0 +1,53 @@
+//! One conversation with one upstream server, whatever carries it: a child's pipes or HTTP.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+
+use super::Failure;
+
+/// What goes to the server. One JSON-RPC message without line breaks.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) text: String,
+}
+
+/// What comes from the server.
+#[derive(Debug)]
+pub(crate) enum Received {
+    /// A message that passed the strict parser.
+    Message {
+        text: String,
+        /// The id (lexeme) of the request on whose stream it came, where the carrier knows it.
+        about: Option<Box<str>>,
+    },
+    /// Nothing comes any more.
+    Ended(Failure),
+}
+
+/// The sending half. Dropping it ends the conversation at once.
+#[async_trait]
+pub(crate) trait Link: Send + Sync {
+    /// Waits while the server is slow to read.
+    async fn send(&self, message: Outgoing) -> Result<(), Failure>;
+
+    /// Sends without waiting; `false` if the server is too slow to take it.
+    fn try_send(&self, message: Outgoing) -> bool;
+
+    /// Ends the conversation with the grace that the carrier gives, and waits for it.
+    async fn close(&self);
+}
+
+/// Both halves.
+pub(crate) struct Wire {
+    pub(crate) link: Arc<dyn Link>,
+    pub(crate) inbox: mpsc::Receiver<Received>,
+}
+
+/// Starts conversations with the one server that the operator configured (CHECKLIST R12: nothing of a request
+/// has a say in what is started).
+#[async_trait]
+pub(crate) trait Connect: Send + Sync {
+    async fn connect(&self) -> Result<Wire, Failure>;
+}

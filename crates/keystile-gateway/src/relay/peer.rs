@@ -1,0 +1,517 @@
+//! Many calls over one conversation: who waits for which answer.
+//!
+//! Request ids and progress tokens are rewritten to ids that nobody else uses and nobody can guess, so that no answer
+//! can reach another caller (CHECKLIST A-113), and put back as the client's own lexeme.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use keystile_domain::ports::Rng;
+use keystile_protocol::mcp::RpcError;
+use parking_lot::Mutex;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Failure, Link, Outgoing, Received, Wire};
+use crate::era::{
+    json::{Node, quoted},
+    message::{self, Kind, Message, id_key},
+};
+
+/// One end of a conversation. Clones share it; when the last one goes, the conversation ends.
+#[derive(Clone)]
+pub(crate) struct Peer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    link: Arc<dyn Link>,
+    /// 64 random bits; the other 64 bits of an id count.
+    prefix: u64,
+    count: AtomicU64,
+    state: Mutex<State>,
+    ended: CancellationToken,
+}
+
+struct State {
+    waiting: HashMap<Box<str>, Waiting>,
+    failure: Option<Failure>,
+    used: Instant,
+}
+
+/// A call in flight.
+pub(crate) struct Waiting {
+    order: u64,
+    pub(crate) method: Box<str>,
+    /// What the client's id is compared by.
+    client: Option<Box<str>>,
+    /// The lexeme of the client's progress token.
+    token: Option<Box<str>>,
+    /// The client asked for log messages of this severity and above.
+    pub(crate) severity: Option<u8>,
+    /// The client takes events before the answer.
+    pub(crate) streams: bool,
+    /// A call of our own that may stay open for ever.
+    pub(crate) background: bool,
+    events: mpsc::Sender<Event>,
+    answer: Option<oneshot::Sender<Result<String, Failure>>>,
+}
+
+/// What comes for a call before its answer.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// To be passed on.
+    Message(String),
+    /// A request of the server, to be answered by the client of this call.
+    Ask {
+        id: Box<str>,
+        method: Box<str>,
+        params: Option<String>,
+    },
+    /// The server ended a subscription.
+    Over,
+}
+
+/// What the server sends on its own account.
+pub(crate) struct Incoming<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) method: &'a str,
+    /// The lexeme; none for a notification.
+    pub(crate) id: Option<&'a str>,
+    /// The upstream id of the call on whose stream it came, where the carrier knows it.
+    pub(crate) about: Option<Box<str>>,
+}
+
+/// Decides where messages go that are no answers. It is called by the one task that reads, and must not block.
+pub(crate) trait Inbound: Send + Sync {
+    fn request(&self, peer: &Peer, incoming: Incoming<'_>);
+    fn notification(&self, peer: &Peer, incoming: Incoming<'_>);
+    fn ended(&self) {}
+}
+
+/// How a call is made.
+#[derive(Debug, Default)]
+pub(crate) struct CallFacts {
+    /// The client's id (lexeme), where a second call with the same id must be refused (CHECKLIST A-158).
+    pub(crate) client_id: Option<Box<str>>,
+    pub(crate) severity: Option<u8>,
+    pub(crate) streams: bool,
+    /// The server is told when nobody waits any more.
+    pub(crate) cancels: bool,
+    /// A call of our own that may stay open for ever: it does not keep the conversation busy.
+    pub(crate) background: bool,
+}
+
+/// Why a call was not made.
+#[derive(Debug)]
+pub(crate) enum NotCalled {
+    /// A call with this id is in flight.
+    Duplicate,
+    Failed(Failure),
+}
+
+/// The caller's end of a call in flight. Dropping it cancels the call.
+pub(crate) struct Exchange {
+    pub(crate) events: mpsc::Receiver<Event>,
+    pub(crate) answer: oneshot::Receiver<Result<String, Failure>>,
+    ticket: Ticket,
+}
+
+struct Ticket {
+    /// The upstream id, without quotes.
+    id: Box<str>,
+    peer: Peer,
+    cancels: bool,
+}
+
+impl Exchange {
+    /// The upstream id, without quotes.
+    pub(crate) fn id(&self) -> &str {
+        &self.ticket.id
+    }
+
+    /// The next thing; events come before the answer. Safe to cancel.
+    pub(crate) async fn next(&mut self) -> Step {
+        tokio::select! {
+            biased;
+            Some(event) = self.events.recv() => Step::Event(event),
+            answer = &mut self.answer => match self.events.try_recv() {
+                // The answer came right behind an event: keep it for the next step.
+                Ok(event) => {
+                    let (tx, rx) = oneshot::channel();
+                    let _ = tx.send(answer.unwrap_or(Err(Failure::Closed)));
+                    self.answer = rx;
+                    Step::Event(event)
+                }
+                Err(_) => Step::Answer(answer.unwrap_or(Err(Failure::Closed))),
+            },
+        }
+    }
+
+    /// The answer alone; events are dropped.
+    pub(crate) async fn only_answer(mut self) -> Result<String, Failure> {
+        loop {
+            if let Step::Answer(answer) = self.next().await {
+                return answer;
+            }
+        }
+    }
+}
+
+/// See [`Exchange::next`].
+#[derive(Debug)]
+pub(crate) enum Step {
+    Event(Event),
+    /// With the upstream id.
+    Answer(Result<String, Failure>),
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let in_flight = self
+            .peer
+            .shared
+            .state
+            .lock()
+            .waiting
+            .remove(&self.id)
+            .is_some();
+        if in_flight && self.cancels {
+            let params = format!(
+                r#"{{"requestId":{},"reason":"the client went away"}}"#,
+                quoted(&self.id)
+            );
+            self.peer
+                .tell(message::notification(CANCELLED, Some(&params)));
+        }
+    }
+}
+
+impl Peer {
+    /// Starts to read what the server says.
+    pub(crate) fn start(wire: Wire, inbound: Arc<dyn Inbound>, rng: &dyn Rng) -> Self {
+        let mut prefix = [0; 8];
+        rng.fill(&mut prefix);
+        let peer = Self {
+            shared: Arc::new(Shared {
+                link: wire.link,
+                prefix: u64::from_ne_bytes(prefix),
+                count: AtomicU64::new(0),
+                state: Mutex::new(State {
+                    waiting: HashMap::new(),
+                    failure: None,
+                    used: Instant::now(),
+                }),
+                ended: CancellationToken::new(),
+            }),
+        };
+        tokio::spawn(pump(Arc::downgrade(&peer.shared), wire.inbox, inbound));
+        peer
+    }
+
+    /// Sends the client's request under an id of ours.
+    pub(crate) async fn call(
+        &self,
+        request: Message<'_>,
+        facts: CallFacts,
+    ) -> Result<Exchange, NotCalled> {
+        let order = self.shared.count.fetch_add(1, Ordering::Relaxed);
+        let id: Box<str> = format!("{:016x}{order:016x}", self.shared.prefix).into();
+        let lexeme = quoted(&id);
+        let method = request
+            .root
+            .member("method")
+            .and_then(Node::string)
+            .unwrap_or_default();
+        let token = request
+            .meta("progressToken")
+            .map(|token| token.text().into());
+        let mut text = request.with_id(&lexeme);
+        if let Some(node) = Message::of(&text).meta("progressToken") {
+            text = Message::of(&text).with(node, &lexeme);
+        }
+
+        let (events, events_of_it) = mpsc::channel(EVENTS);
+        let (answer, answer_of_it) = oneshot::channel();
+        let client = facts.client_id.as_deref().map(id_key);
+        {
+            let mut state = self.shared.state.lock();
+            if let Some(failure) = &state.failure {
+                return Err(NotCalled::Failed(failure.clone()));
+            }
+            let duplicate =
+                client.is_some() && state.waiting.values().any(|other| other.client == client);
+            if duplicate && !keystile_protocol::mutation::weakened("a_158") {
+                return Err(NotCalled::Duplicate);
+            }
+            state.used = Instant::now();
+            let waiting = Waiting {
+                order,
+                method: (&*method).into(),
+                client,
+                token,
+                severity: facts.severity,
+                streams: facts.streams,
+                background: facts.background,
+                events,
+                answer: Some(answer),
+            };
+            state.waiting.insert(id.clone(), waiting);
+        }
+        let ticket = Ticket {
+            id,
+            peer: self.clone(),
+            cancels: facts.cancels,
+        };
+        self.shared
+            .link
+            .send(Outgoing { text })
+            .await
+            .map_err(|failure| NotCalled::Failed(self.failure().unwrap_or(failure)))?;
+        Ok(Exchange {
+            events: events_of_it,
+            answer: answer_of_it,
+            ticket,
+        })
+    }
+
+    /// Sends a message that needs no answer.
+    pub(crate) async fn send(&self, text: String) -> Result<(), Failure> {
+        self.shared.state.lock().used = Instant::now();
+        self.shared.link.send(Outgoing { text }).await
+    }
+
+    /// Sends without waiting: for answers and notices of our own.
+    pub(crate) fn tell(&self, text: String) {
+        if !self.shared.link.try_send(Outgoing { text }) {
+            tracing::debug!("the server is too slow or gone; a message of the gateway was dropped");
+        }
+    }
+
+    /// Refuses a request of the server.
+    pub(crate) fn decline(&self, id: &str, why: &'static str) {
+        self.tell(
+            RpcError::new(RpcError::METHOD_NOT_FOUND, why)
+                .with_id(Some(id))
+                .to_json(),
+        );
+    }
+
+    /// Gives an event to a call in flight; `false` if it is gone or takes no more.
+    pub(crate) fn deliver(&self, id: &str, event: Event) -> bool {
+        let state = self.shared.state.lock();
+        state
+            .waiting
+            .get(id)
+            .is_some_and(|waiting| waiting.events.try_send(event).is_ok())
+    }
+
+    /// The oldest call in flight that fits.
+    pub(crate) fn oldest(&self, fits: impl Fn(&Waiting) -> bool) -> Option<Box<str>> {
+        let state = self.shared.state.lock();
+        let oldest = state.waiting.iter().filter(|(_, waiting)| fits(waiting));
+        oldest
+            .min_by_key(|(_, waiting)| waiting.order)
+            .map(|(id, _)| id.clone())
+    }
+
+    /// The call in flight that fits, if it is the only one of its kind.
+    pub(crate) fn only(
+        &self,
+        kind: impl Fn(&Waiting) -> bool,
+        fits: impl Fn(&Waiting) -> bool,
+    ) -> Option<Box<str>> {
+        let state = self.shared.state.lock();
+        let mut of_kind = state.waiting.iter().filter(|(_, waiting)| kind(waiting));
+        match (of_kind.next(), of_kind.next()) {
+            (Some((id, waiting)), None) if fits(waiting) => Some(id.clone()),
+            _ => None,
+        }
+    }
+
+    /// The upstream id of the client's call with this id (lexeme).
+    pub(crate) fn called(&self, client_id: &str) -> Option<Box<str>> {
+        let key = id_key(client_id);
+        self.oldest(|waiting| waiting.client.as_ref() == Some(&key))
+    }
+
+    /// Ends a call whose client no longer wants an answer, and tells the server.
+    pub(crate) fn cancel(&self, id: &str, reason: Option<&str>) {
+        let waiting = self.shared.state.lock().waiting.remove(id);
+        let Some(waiting) = waiting else { return };
+        let reason = reason
+            .map(|reason| format!(r#","reason":{reason}"#))
+            .unwrap_or_default();
+        let params = format!(r#"{{"requestId":{}{reason}}}"#, quoted(id));
+        self.tell(message::notification(CANCELLED, Some(&params)));
+        if let Some(answer) = waiting.answer {
+            let error = RpcError::new(
+                RpcError::INVALID_REQUEST,
+                "The request was cancelled by its client.",
+            );
+            let _ = answer.send(Ok(error.to_json()));
+        }
+    }
+
+    /// The client waits under another progress token now (lexeme).
+    pub(crate) fn retoken(&self, id: &str, token: Option<Box<str>>) {
+        if let (Some(waiting), Some(token)) = (self.shared.state.lock().waiting.get_mut(id), token)
+        {
+            waiting.token = Some(token);
+        }
+    }
+
+    /// Calls in flight.
+    pub(crate) fn busy(&self) -> bool {
+        self.shared
+            .state
+            .lock()
+            .waiting
+            .values()
+            .any(|waiting| !waiting.background)
+    }
+
+    /// When something was last sent to it.
+    pub(crate) fn used(&self) -> Instant {
+        self.shared.state.lock().used
+    }
+
+    /// Why it ended; `None` while it lives.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.shared.state.lock().failure.clone()
+    }
+
+    /// Resolves when it has ended.
+    pub(crate) fn ended(&self) -> CancellationToken {
+        self.shared.ended.clone()
+    }
+
+    /// Ends it with the carrier's grace.
+    pub(crate) async fn close(&self) {
+        self.shared.fail(Failure::Closed);
+        self.shared.link.close().await;
+    }
+}
+
+impl Shared {
+    fn fail(&self, failure: Failure) {
+        let waiting = {
+            let mut state = self.state.lock();
+            state.failure.get_or_insert_with(|| failure.clone());
+            std::mem::take(&mut state.waiting)
+        };
+        for (_, waiting) in waiting {
+            if let Some(answer) = waiting.answer {
+                let _ = answer.send(Err(failure.clone()));
+            }
+        }
+        self.ended.cancel();
+    }
+
+    fn answered(&self, id: &str, text: String) {
+        let waiting = Node::root(id)
+            .string()
+            .and_then(|id| self.state.lock().waiting.remove(&*id));
+        let Some(waiting) = waiting else {
+            tracing::debug!("the server answered what nobody waits for");
+            return;
+        };
+        self.state.lock().used = Instant::now();
+        if let Some(answer) = waiting.answer {
+            let _ = answer.send(Ok(text));
+        }
+    }
+
+    /// Progress goes to the call that asked for it, under the client's token.
+    fn progress(&self, message: Message<'_>) {
+        let token = message
+            .params()
+            .and_then(|params| params.member("progressToken"));
+        let Some((node, id)) = token.and_then(|node| Some((node, node.string()?))) else {
+            return;
+        };
+        let state = self.state.lock();
+        let Some(waiting) = state.waiting.get(&*id) else {
+            return;
+        };
+        if let Some(token) = &waiting.token
+            && waiting
+                .events
+                .try_send(Event::Message(message.with(node, token)))
+                .is_err()
+        {
+            tracing::debug!("the client is too slow; a progress notification was dropped");
+        }
+    }
+}
+
+async fn pump(
+    shared: std::sync::Weak<Shared>,
+    mut inbox: mpsc::Receiver<Received>,
+    inbound: Arc<dyn Inbound>,
+) {
+    let mut failure = Failure::Closed;
+    while let Some(received) = inbox.recv().await {
+        let Some(shared) = shared.upgrade() else {
+            break;
+        };
+        let (text, about) = match received {
+            Received::Message { text, about } => (text, about),
+            Received::Ended(why) => {
+                failure = why;
+                break;
+            }
+        };
+        let message = Message::of(&text);
+        let peer = Peer { shared };
+        match message.kind() {
+            Some(Kind::Response { id }) => {
+                let id = id.to_owned();
+                peer.shared.answered(&id, text);
+            }
+            Some(Kind::Notification { method }) if method == "notifications/progress" => {
+                peer.shared.progress(message);
+            }
+            Some(Kind::Notification { method }) => {
+                inbound.notification(
+                    &peer,
+                    Incoming {
+                        text: &text,
+                        method: &method,
+                        id: None,
+                        about,
+                    },
+                );
+            }
+            Some(Kind::Request { id, method }) => {
+                inbound.request(
+                    &peer,
+                    Incoming {
+                        text: &text,
+                        method: &method,
+                        id: Some(id),
+                        about,
+                    },
+                );
+            }
+            None => tracing::debug!("the server sent an error that answers nothing"),
+        }
+    }
+    if let Some(shared) = shared.upgrade() {
+        shared.fail(failure);
+    }
+    inbound.ended();
+}
+
+pub(crate) const CANCELLED: &str = "notifications/cancelled";
+
+/// Events that wait for a client to read them.
+const EVENTS: usize = 64;

@@ -1,0 +1,237 @@
+//! The Streamable HTTP side: which request belongs to which era, and what it gets.
+
+use std::{collections::HashMap, future::Future, sync::Arc};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{Method, Response, StatusCode, header, request::Parts};
+use keystile_protocol::mcp::{Envelope, Era, Kind, McpHeaders, Revision, RpcError};
+use parking_lot::Mutex;
+use tokio::sync::OnceCell;
+
+use super::{
+    Connect, Failure,
+    answer::{Accepts, Out, empty, refusal, respond},
+    caller::{Caller, Ports},
+    eras::Eras,
+    session::Session,
+    stateless::{Child, ChildKey},
+    stateless_bridge::Bridged,
+    upkeep::{Limits, Slots, upkeep},
+};
+use crate::era::{json::quoted, stateless_to_legacy::Elicitation};
+
+/// Serves one MCP server to clients of both eras over Streamable HTTP.
+pub(crate) struct Relay {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) name: String,
+    pub(crate) connect: Box<dyn Connect>,
+    pub(crate) ports: Ports,
+    pub(crate) limits: Limits,
+    pub(crate) eras: Eras,
+    pub(crate) slots: Slots,
+    /// Of 2025-era clients, by session id.
+    pub(crate) sessions: Mutex<HashMap<Box<str>, Arc<Session>>>,
+    /// Of stateless clients.
+    pub(crate) children: Mutex<HashMap<ChildKey, Arc<OnceCell<Arc<Child>>>>>,
+}
+
+impl Relay {
+    pub(crate) fn new(
+        name: String,
+        connect: Box<dyn Connect>,
+        ports: Ports,
+        limits: Limits,
+    ) -> Self {
+        let inner = Arc::new(Inner {
+            name,
+            connect,
+            ports,
+            limits,
+            eras: Eras::default(),
+            slots: Slots::default(),
+            sessions: Mutex::default(),
+            children: Mutex::default(),
+        });
+        tokio::spawn(upkeep(Arc::downgrade(&inner)));
+        Self { inner }
+    }
+
+    pub(crate) async fn handle(
+        &self,
+        caller: &Caller,
+        parts: &Parts,
+        body: Bytes,
+    ) -> Response<Body> {
+        let inner = &self.inner;
+        match parts.method {
+            Method::POST => inner.post(caller, parts, &body).await,
+            Method::GET => inner.listen(caller, parts),
+            Method::DELETE => inner.end(caller, parts),
+            _ => not_allowed(),
+        }
+    }
+
+    /// Holds one conversation to see that the server can be served at all, and learns its eras.
+    pub(crate) async fn probe(&self) -> Result<(), Failure> {
+        let inner = &self.inner;
+        let limit = inner.limits.start_limit;
+        if inner
+            .eras
+            .stateless(&*inner.connect, &inner.ports, limit)
+            .await?
+        {
+            return Ok(());
+        }
+        let shake = async {
+            let wire = inner.connect.connect().await?;
+            Bridged::start(wire, &inner.ports, Elicitation::default()).await
+        };
+        let bridge = tokio::time::timeout(limit, shake)
+            .await
+            .map_err(|_| Failure::HandshakeTimeout)??;
+        inner.eras.learn_only_legacy();
+        bridge.peer.close().await;
+        Ok(())
+    }
+
+    /// Ends every conversation and waits for it.
+    pub(crate) async fn shutdown(&self) {
+        let mut peers: Vec<_> = self
+            .inner
+            .sessions
+            .lock()
+            .drain()
+            .map(|(_, session)| session.peer.clone())
+            .collect();
+        let children = std::mem::take(&mut *self.inner.children.lock());
+        peers.extend(
+            children
+                .values()
+                .filter_map(|cell| cell.get())
+                .map(|child| child.peer().clone()),
+        );
+        let closing = peers
+            .into_iter()
+            .map(|peer| async move { peer.close().await });
+        futures_util::future::join_all(closing).await;
+    }
+}
+
+impl Inner {
+    async fn post(self: &Arc<Self>, caller: &Caller, parts: &Parts, body: &[u8]) -> Response<Body> {
+        let message = match Envelope::parse(body) {
+            Ok(message) => message,
+            Err(error) => return refusal(StatusCode::BAD_REQUEST, &error.to_rpc()),
+        };
+        let id = message.id().map(|id| id.lexeme);
+        // The gateway's inspection has compared them already; this keeps the relay safe on its own.
+        if let Err(error) = McpHeaders::agree(&parts.headers, &message) {
+            return refusal(StatusCode::BAD_REQUEST, &error.with_id(id));
+        }
+        let accepts = Accepts::of(&parts.headers);
+        if !accepts.json && !accepts.events {
+            let error = RpcError::new(
+                RpcError::INVALID_REQUEST,
+                "Accept must take application/json and text/event-stream.",
+            );
+            return refusal(StatusCode::NOT_ACCEPTABLE, &error.with_id(id));
+        }
+        let stateless = match message.params().meta.protocol_version.as_deref() {
+            Some(version) if version != Revision::V2026_07_28.as_str() => {
+                return unsupported(version, id);
+            }
+            Some(_) => true,
+            None => McpHeaders::read(&parts.headers)
+                .is_ok_and(|headers| headers.era() == Era::Stateless),
+        };
+        match (message.kind(), stateless) {
+            (Kind::Request, true) => self.stateless_request(caller, &message, accepts).await,
+            // On HTTP the closed stream is the cancellation; 2026-07-28 defines no other notification.
+            (Kind::Notification, true) => empty(StatusCode::ACCEPTED),
+            (Kind::Response | Kind::Error, true) => {
+                let error = RpcError::new(
+                    RpcError::INVALID_REQUEST,
+                    "A client of 2026-07-28 sends no responses.",
+                );
+                refusal(StatusCode::BAD_REQUEST, &error)
+            }
+            (_, false) => self.legacy_post(caller, parts, &message, accepts).await,
+        }
+    }
+
+    /// Runs a call in a task of its own, so that whatever happens to it happens to nobody else, and ends it when the
+    /// client goes away or the grant is revoked (CHECKLIST R11, A-118, A-157, N-TR-13).
+    pub(crate) async fn run<F>(
+        self: &Arc<Self>,
+        caller: &Caller,
+        id: &str,
+        accepts: Accepts,
+        call: impl FnOnce(Out) -> F,
+    ) -> Response<Body>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (out, pieces) = Out::new();
+        let call = call(out.clone());
+        let inner = Arc::clone(self);
+        let (caller, id) = (caller.clone(), id.to_owned());
+        tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                () = out.closed() => {}
+                () = inner.ports.revoked(&caller), if !keystile_protocol::mutation::weakened("a_118") => {
+                    out.answer(revoked(&id), StatusCode::UNAUTHORIZED).await;
+                }
+                () = call => {}
+            }
+        });
+        respond(pieces, accepts).await
+    }
+}
+
+fn revoked(id: &str) -> String {
+    RpcError::new(
+        RpcError::INTERNAL_ERROR,
+        "The grant behind this call was revoked.",
+    )
+    .with_id(Some(id))
+    .with_data(r#"{"code":"grant_revoked","hint":"Sign in again."}"#)
+    .to_json()
+}
+
+/// The failure as the whole answer.
+pub(crate) fn failed(failure: &Failure, id: Option<&str>) -> Response<Body> {
+    let mut response = super::answer::json(failure.status(), failure.to_json(id));
+    if *failure == Failure::TooMany {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, http::HeaderValue::from_static("10"));
+    }
+    response
+}
+
+pub(crate) fn not_allowed() -> Response<Body> {
+    let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
+    response
+        .headers_mut()
+        .insert(header::ALLOW, http::HeaderValue::from_static("POST"));
+    response
+}
+
+fn unsupported(requested: &str, id: Option<&str>) -> Response<Body> {
+    let supported = quoted(Revision::V2026_07_28.as_str());
+    let error = RpcError::new(
+        RpcError::UNSUPPORTED_VERSION,
+        "Unsupported protocol version",
+    )
+    .with_id(id)
+    .with_data(format!(
+        r#"{{"supported":[{supported}],"requested":{}}}"#,
+        quoted(requested)
+    ));
+    refusal(StatusCode::BAD_REQUEST, &error)
+}

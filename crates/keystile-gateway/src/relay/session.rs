@@ -1,0 +1,98 @@
+//! A session of a 2025-era client: one conversation with the server of its own.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::{
+    caller::{Caller, Owner},
+    legacy_bridge::Bridge,
+    outbox::{Asked, Asker, Outbox},
+    peer::{CANCELLED, Event, Inbound, Incoming, Peer},
+    upkeep::Slot,
+};
+use crate::era::{
+    json::Node,
+    message::{Message, result},
+};
+
+/// Bound to its owner, never to the bytes of a token (CHECKLIST R4, A-115).
+pub(crate) struct Session {
+    pub(crate) id: Box<str>,
+    pub(crate) owner: Owner,
+    /// The caller as last seen; the session ends when its grant is revoked.
+    pub(crate) caller: Mutex<Caller>,
+    pub(crate) peer: Peer,
+    pub(crate) inbox: Arc<Inbox>,
+    /// For a server of the stateless era.
+    pub(crate) bridge: Option<Bridge>,
+    pub(crate) _slot: Slot,
+}
+
+impl Session {
+    /// Nobody would miss it.
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.peer.busy() && !self.inbox.outbox.is_attached()
+    }
+}
+
+/// What the server sent on its own account, and who must answer it.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) asked: Asked,
+}
+
+impl Inbox {
+    /// On the stream of the call it belongs to, else on the session's own.
+    fn route(&self, peer: &Peer, call: Option<Box<str>>, text: &str) {
+        let taken = call.is_some_and(|id| peer.deliver(&id, Event::Message(text.to_owned())));
+        if !taken {
+            self.outbox.put(text.to_owned());
+        }
+    }
+}
+
+impl Inbound for Inbox {
+    fn request(&self, peer: &Peer, incoming: Incoming<'_>) {
+        let Some(id) = incoming.id else { return };
+        if incoming.method == "ping" && !self.outbox.is_attached() {
+            peer.tell(result(id, "{}"));
+            return;
+        }
+        if !self.asked.insert(id, Asker::Server) {
+            peer.decline(id, "too many requests wait for the client");
+            return;
+        }
+        let call = incoming.about.or_else(|| {
+            peer.oldest(|waiting| waiting.streams && !waiting.method.starts_with("initialize"))
+        });
+        self.route(peer, call, incoming.text);
+    }
+
+    fn notification(&self, peer: &Peer, incoming: Incoming<'_>) {
+        let message = Message::of(incoming.text);
+        let call = match incoming.method {
+            CANCELLED => {
+                if let Some(id) = message
+                    .params()
+                    .and_then(|params| params.member("requestId"))
+                {
+                    self.asked.take(id.text());
+                }
+                incoming.about
+            }
+            // stdio does not say which call a log message belongs to; with one in flight it is clear.
+            "notifications/message" => incoming
+                .about
+                .or_else(|| peer.only(|_| true, |waiting| waiting.streams)),
+            _ => incoming.about,
+        };
+        self.route(peer, call, incoming.text);
+    }
+}
+
+/// What a client's answer to a request of the server is about.
+pub(crate) fn answered_id(message: Message<'_>) -> Option<&str> {
+    message.root.member("id").map(Node::text)
+}

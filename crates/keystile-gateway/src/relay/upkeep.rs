@@ -1,0 +1,157 @@
+//! How many conversations there may be, and when one ends by itself.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::{Failure, caller::Owner, serve::Inner};
+
+/// Caps and times; see [`crate::stdio::StdioConfig`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) idle: Duration,
+    pub(crate) start_limit: Duration,
+    pub(crate) max: usize,
+    pub(crate) max_per_person: usize,
+}
+
+/// Counts conversations.
+#[derive(Default)]
+pub(crate) struct Slots(Arc<Mutex<Counts>>);
+
+#[derive(Default)]
+struct Counts {
+    all: usize,
+    by_person: HashMap<Arc<str>, usize>,
+}
+
+/// The right to hold one conversation.
+pub(crate) struct Slot {
+    counts: Arc<Mutex<Counts>>,
+    person: Arc<str>,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut counts = self.counts.lock();
+        counts.all -= 1;
+        if let Some(own) = counts.by_person.get_mut(&self.person) {
+            *own -= 1;
+            if *own == 0 {
+                counts.by_person.remove(&self.person);
+            }
+        }
+    }
+}
+
+impl Slots {
+    fn take(&self, owner: &Owner, limits: &Limits) -> Result<Slot, Full> {
+        let mut counts = self.0.lock();
+        let own = counts
+            .by_person
+            .get(&owner.person)
+            .copied()
+            .unwrap_or_default();
+        if own >= limits.max_per_person {
+            return Err(Full::Person);
+        }
+        if counts.all >= limits.max {
+            return Err(Full::All);
+        }
+        counts.all += 1;
+        *counts
+            .by_person
+            .entry(Arc::clone(&owner.person))
+            .or_default() += 1;
+        Ok(Slot {
+            counts: Arc::clone(&self.0),
+            person: Arc::clone(&owner.person),
+        })
+    }
+}
+
+enum Full {
+    Person,
+    All,
+}
+
+impl Inner {
+    /// A slot, at the cost of the longest unused conversation if need be: clients that never say goodbye leave
+    /// sessions behind.
+    pub(crate) fn slot(&self, owner: &Owner) -> Result<Slot, Failure> {
+        let full = match self.slots.take(owner, &self.limits) {
+            Ok(slot) => return Ok(slot),
+            Err(full) => full,
+        };
+        let evicted = match full {
+            Full::Person => self.evict(|other| other.person == owner.person),
+            Full::All => self.evict(|_| true),
+        };
+        tracing::warn!(server = %self.name, evicted, "the number of running servers has reached its limit");
+        self.slots
+            .take(owner, &self.limits)
+            .map_err(|_| Failure::TooMany)
+    }
+
+    fn evict(&self, of: impl Fn(&Owner) -> bool) -> bool {
+        let mut sessions = self.sessions.lock();
+        let session = sessions
+            .values()
+            .filter(|session| session.is_idle() && of(&session.owner))
+            .min_by_key(|session| session.peer.used())
+            .map(|session| (session.peer.used(), session.id.clone()));
+        let mut children = self.children.lock();
+        let child = children
+            .iter()
+            .filter_map(|(key, cell)| Some((key, cell.get()?)))
+            .filter(|(key, child)| child.is_idle() && of(&key.owner))
+            .min_by_key(|(_, child)| child.peer().used())
+            .map(|(key, child)| (child.peer().used(), key.clone()));
+        match (session, child) {
+            (Some((session_used, _)), Some((child_used, key))) if child_used < session_used => {
+                children.remove(&key).is_some()
+            }
+            (Some((_, id)), _) => sessions.remove(&id).is_some(),
+            (None, Some((_, key))) => children.remove(&key).is_some(),
+            (None, None) => false,
+        }
+    }
+
+    /// Ends what nobody uses, what is dead, and what belongs to a revoked grant.
+    fn sweep(&self, now: Instant) {
+        let unused = |used: Instant| now.saturating_duration_since(used) >= self.limits.idle;
+        self.sessions.lock().retain(|_, session| {
+            let dead = session.peer.failure().is_some();
+            let revoked = !self.ports.stands(&session.caller.lock());
+            !dead && !revoked && !(session.is_idle() && unused(session.peer.used()))
+        });
+        self.children.lock().retain(|_, cell| {
+            let Some(child) = cell.get() else { return true };
+            child.sweep(now);
+            child.peer().failure().is_none() && !(child.is_idle() && unused(child.peer().used()))
+        });
+    }
+}
+
+/// Runs until the relay is gone.
+pub(crate) async fn upkeep(inner: Weak<Inner>) {
+    loop {
+        let (pause, changed) = {
+            let Some(inner) = inner.upgrade() else { return };
+            inner.sweep(Instant::now());
+            let seen = inner.ports.revocations.epoch();
+            let pause =
+                (inner.limits.idle / 4).clamp(Duration::from_millis(10), Duration::from_secs(30));
+            (pause, inner.ports.revocations.changed_since(seen))
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = changed => {}
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! stdio servers behind HTTP: children of the operator's command line.
+//!
+//! Children are keyed (person, client) and, for 2025-era clients, the session (DESIGN §5). No request ever has a say in
+//! what is started (CHECKLIST R12, A-164).
+
+mod config;
+mod lines;
+mod process;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{Response, request::Parts};
+
+pub use config::{INHERITED, StdioConfig};
+
+use crate::relay::{Caller, Failure, Limits, Ports, Relay};
+
+/// The children of one stdio server.
+pub struct Pool {
+    relay: Relay,
+}
+
+impl Pool {
+    /// A pool without children; they are started when they are needed. Must be called in a tokio runtime.
+    #[must_use]
+    pub fn new(config: StdioConfig, ports: Ports) -> Self {
+        let limits = Limits {
+            idle: config.idle,
+            start_limit: config.start_limit,
+            max: config.max_children,
+            max_per_person: config.max_children_per_person,
+        };
+        let name = config.name.clone();
+        let spawn = process::Spawn {
+            config: Arc::new(config),
+        };
+        Self {
+            relay: Relay::new(name, Box::new(spawn), ports, limits),
+        }
+    }
+
+    /// Answers a request to the MCP endpoint: POST, GET or DELETE.
+    pub async fn handle(&self, caller: &Caller, parts: &Parts, body: Bytes) -> Response<Body> {
+        self.relay.handle(caller, parts, body).await
+    }
+
+    /// Starts one child to see that the command works and which eras it speaks, and ends it.
+    ///
+    /// # Errors
+    /// The reason why no client could be served.
+    pub async fn probe(&self) -> Result<(), Failure> {
+        self.relay.probe().await
+    }
+
+    /// Ends every child, what it started too, and waits for it.
+    pub async fn shutdown(&self) {
+        self.relay.shutdown().await;
+    }
+}

@@ -1,0 +1,364 @@
+//! A child process and everything it started.
+//!
+//! The child leads its own process group, so that what it started (`npx` → `node`) goes with it. Its standard input
+//! is a pipe that only the gateway holds: if the gateway is killed, the pipe closes, and the MCP transport (stdio,
+//! "Shutdown") tells the server to exit.
+
+use std::{process::Stdio, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use keystile_protocol::mcp::Envelope;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::{
+    io::{AsyncWriteExt, BufReader},
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
+    sync::{mpsc, watch},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    StdioConfig,
+    lines::{Line, next_line, printable},
+};
+use crate::relay::{Connect, Failure, Link, Outgoing, Received, Wire};
+
+/// Starts children of one command line.
+pub(crate) struct Spawn {
+    pub(crate) config: Arc<StdioConfig>,
+}
+
+#[async_trait]
+impl Connect for Spawn {
+    async fn connect(&self) -> Result<Wire, Failure> {
+        let config = &self.config;
+        let mut child = command(config)
+            .spawn()
+            .map_err(|error| not_started(config, &error))?;
+        let pid = child.id().unwrap_or_default();
+        tracing::info!(server = %config.name, child.pid = pid, "stdio server started");
+
+        let (outbox, to_child) = mpsc::channel(QUEUE);
+        let (from_child, inbox) = mpsc::channel(QUEUE);
+        let (ended, has_ended) = watch::channel(false);
+        let stop = CancellationToken::new();
+        let (stdin, stdout, stderr) = pipes(&mut child);
+        let words = LastWords::default();
+        tokio::spawn(log_stderr(config.name.clone(), pid, stderr, words.clone()));
+        tokio::spawn(write(stdin, to_child, stop.clone()));
+        let supervisor = Supervisor {
+            config: Arc::clone(config),
+            group: Group(Pid::from_raw(i32::try_from(pid).unwrap_or_default())),
+            child,
+            words,
+            stop: stop.clone(),
+        };
+        tokio::spawn(async move {
+            supervisor.run(stdout, from_child).await;
+            let _ = ended.send(true);
+        });
+        Ok(Wire {
+            link: Arc::new(Pipes {
+                outbox,
+                stop,
+                ended: has_ended,
+            }),
+            inbox,
+        })
+    }
+}
+
+/// The sending half; dropping it stops the child.
+struct Pipes {
+    outbox: mpsc::Sender<Outgoing>,
+    stop: CancellationToken,
+    ended: watch::Receiver<bool>,
+}
+
+#[async_trait]
+impl Link for Pipes {
+    async fn send(&self, message: Outgoing) -> Result<(), Failure> {
+        self.outbox.send(message).await.map_err(|_| Failure::Closed)
+    }
+
+    fn try_send(&self, message: Outgoing) -> bool {
+        self.outbox.try_send(message).is_ok()
+    }
+
+    async fn close(&self) {
+        self.stop.cancel();
+        let _ = self.ended.clone().wait_for(|ended| *ended).await;
+    }
+}
+
+impl Drop for Pipes {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn command(config: &StdioConfig) -> Command {
+    let (program, arguments) = config.argv.split_first().expect("argv is not empty");
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(config.env.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
+    if let Some(cwd) = &config.cwd {
+        command.current_dir(cwd);
+    }
+    command
+}
+
+fn not_started(config: &StdioConfig, error: &std::io::Error) -> Failure {
+    tracing::error!(
+        server = %config.name,
+        command = %printable(config.argv[0].as_encoded_bytes(), WORD),
+        %error,
+        "the stdio server cannot be started"
+    );
+    match error.kind() {
+        std::io::ErrorKind::NotFound => Failure::CommandNotFound,
+        std::io::ErrorKind::PermissionDenied => Failure::CommandNotExecutable,
+        _ => Failure::NotStarted(error.to_string()),
+    }
+}
+
+fn pipes(child: &mut Child) -> (ChildStdin, ChildStdout, ChildStderr) {
+    let piped = "all three streams are piped";
+    (
+        child.stdin.take().expect(piped),
+        child.stdout.take().expect(piped),
+        child.stderr.take().expect(piped),
+    )
+}
+
+async fn write(
+    mut stdin: ChildStdin,
+    mut queue: mpsc::Receiver<Outgoing>,
+    stop: CancellationToken,
+) {
+    loop {
+        let message = tokio::select! {
+            () = stop.cancelled() => return,
+            message = queue.recv() => message,
+        };
+        let Some(Outgoing { text }) = message else {
+            return;
+        };
+        // Line breaks can only be white space between tokens here: in a string they are escaped.
+        let mut line = text.replace(['\n', '\r'], " ").into_bytes();
+        line.push(b'\n');
+        let written = tokio::select! {
+            () = stop.cancelled() => return,
+            written = async { stdin.write_all(&line).await?; stdin.flush().await } => written,
+        };
+        if written.is_err() {
+            // The child closed its end; its exit is noticed by the supervisor.
+            return;
+        }
+    }
+}
+
+/// Kills the group when dropped, whatever happened to the task that held it.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.0 {
+            // The only error is that nobody is left.
+            let _ = kill_process_group(group, signal);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+    }
+}
+
+struct Supervisor {
+    config: Arc<StdioConfig>,
+    group: Group,
+    child: Child,
+    words: LastWords,
+    stop: CancellationToken,
+}
+
+impl Supervisor {
+    async fn run(mut self, stdout: ChildStdout, out: mpsc::Sender<Received>) {
+        let mut reader = Reader {
+            config: &self.config,
+            answered: false,
+            strange: 0,
+        };
+        let broken = tokio::select! {
+            () = self.stop.cancelled() => Some(Failure::Closed),
+            broken = reader.pump(stdout, &out) => broken,
+        };
+        let answered = reader.answered;
+        let strange = reader.strange;
+        let failure = match broken {
+            Some(failure) => {
+                self.end().await;
+                failure
+            }
+            // It closed its standard output: it is about to exit, or it will be made to.
+            None => {
+                let status = self.end().await;
+                match (answered, strange) {
+                    (false, 1..) => Failure::NotMcp,
+                    (false, _) => Failure::ExitedAtOnce(status),
+                    (true, _) => Failure::Exited(status),
+                }
+            }
+        };
+        if failure == Failure::Closed {
+            tracing::info!(server = %self.config.name, "stdio server stopped");
+        } else {
+            tracing::error!(
+                server = %self.config.name,
+                code = failure.code(),
+                last_words = %self.words.text(),
+                "{failure}"
+            );
+        }
+        // Nobody may be waiting for it any more.
+        let _ = out.send(Received::Ended(failure)).await;
+    }
+
+    /// Closes the child's standard input (by `stop`), waits, then SIGTERM and SIGKILL for the whole group.
+    async fn end(&mut self) -> String {
+        self.stop.cancel();
+        let grace = self.config.grace;
+        let mut status = self.exit_within(grace).await;
+        if status.is_none() {
+            self.group.signal(Signal::TERM);
+            status = self.exit_within(grace).await;
+        }
+        // Also when the child itself is gone: what it started may have outlived it.
+        self.group.signal(Signal::KILL);
+        match status {
+            Some(status) => status,
+            None => self
+                .child
+                .wait()
+                .await
+                .map_or_else(|error| error.to_string(), |s| s.to_string()),
+        }
+    }
+
+    async fn exit_within(&mut self, limit: Duration) -> Option<String> {
+        let status = tokio::time::timeout(limit, self.child.wait()).await.ok()?;
+        Some(status.map_or_else(|error| error.to_string(), |status| status.to_string()))
+    }
+}
+
+struct Reader<'a> {
+    config: &'a StdioConfig,
+    /// It has sent a message.
+    answered: bool,
+    /// Lines that are no message.
+    strange: usize,
+}
+
+impl Reader<'_> {
+    /// Until the child closes its standard output (`None`) or breaks the protocol.
+    async fn pump(&mut self, stdout: ChildStdout, out: &mpsc::Sender<Received>) -> Option<Failure> {
+        let mut stdout = BufReader::with_capacity(32 * 1024, stdout);
+        loop {
+            let line = match next_line(&mut stdout, self.config.max_message).await {
+                Ok(Line::Text(line)) => line,
+                Ok(Line::TooLong(start)) => {
+                    tracing::warn!(server = %self.config.name, line = %printable(&start, 80), "too long a line");
+                    return Some(Failure::TooLong(self.config.max_message));
+                }
+                Ok(Line::End) | Err(_) => return None,
+            };
+            if line.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            match Envelope::parse(&line) {
+                Ok(_) => {
+                    self.answered = true;
+                    let text =
+                        String::from_utf8(line).expect("the strict parser accepts UTF-8 only");
+                    if out
+                        .send(Received::Message { text, about: None })
+                        .await
+                        .is_err()
+                    {
+                        return Some(Failure::Closed);
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        server = %self.config.name,
+                        line = %printable(&line, WORD),
+                        %error,
+                        "the server printed a line that is not MCP"
+                    );
+                    self.strange += 1;
+                    // A banner is forgiven. Something that looks like a message may be an answer that
+                    // somebody waits for, and must not be passed over.
+                    if line.starts_with(b"{\"") || self.strange > MAX_STRANGE {
+                        return Some(Failure::NotMcp);
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn log_stderr(server: String, pid: u32, stderr: ChildStderr, words: LastWords) {
+    let mut stderr = BufReader::with_capacity(4 * 1024, stderr);
+    loop {
+        match next_line(&mut stderr, STDERR_LINE).await {
+            Ok(Line::Text(line) | Line::TooLong(line)) if !line.is_empty() => {
+                let line = printable(&line, STDERR_LINE);
+                tracing::info!(target: "keystile::stdio", %server, child.pid = pid, "{line}");
+                words.hear(line);
+            }
+            Ok(Line::Text(_) | Line::TooLong(_)) => {}
+            Ok(Line::End) | Err(_) => return,
+        }
+    }
+}
+
+/// The last lines of a child's standard error, told when it dies.
+#[derive(Clone, Default)]
+struct LastWords(Arc<parking_lot::Mutex<std::collections::VecDeque<String>>>);
+
+impl LastWords {
+    fn hear(&self, line: String) {
+        let mut lines = self.0.lock();
+        if lines.len() == LAST_LINES {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
+
+    fn text(&self) -> String {
+        self.0
+            .lock()
+            .iter()
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(" | ")
+    }
+}
+
+/// Messages on the way to and from a child.
+const QUEUE: usize = 32;
+/// Characters of a strange line in the log.
+const WORD: usize = 200;
+/// Bytes of a line of standard error in the log.
+const STDERR_LINE: usize = 4 * 1024;
+const LAST_LINES: usize = 5;
+/// Lines on standard output that are no message and are forgiven.
+const MAX_STRANGE: usize = 64;
