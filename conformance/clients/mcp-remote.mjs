@@ -40,9 +40,12 @@ class McpRemote {
 
   async #connect() {
     const mode = process.env.MODE ?? 'legacy';
+    const protocol = mode === 'legacy' ? [] : ['--protocol', mode];
+    const metadataUrl = process.env.CLIENT_METADATA_URL;
+    const identity = metadataUrl ? ['--client-metadata-url', metadataUrl] : [];
     const transport = new StdioClientTransport({
       command: process.execPath,
-      args: [bridge, task.url, ...(mode === 'legacy' ? [] : ['--protocol', mode])],
+      args: [bridge, task.url, ...protocol, ...identity],
       env: {
         ...process.env,
         HOME: this.#home,

@@ -1,7 +1,7 @@
 // A known-good peer: an MCP server and its authorization server (oidc-provider) on one origin, with our forms' field names.
 // It shows that a driver or a judge works before Keystile is blamed, and wire fixtures are recorded against it.
-// usage: [PORT=0] [ORIGIN=http://localhost:PORT] [ACCESS_TOKEN_LIFETIME=600] [LEGACY=stateless|reject] node reference.mjs
-// Prints {"mcp_url","issuer"} when it listens; a line on standard input revokes every grant.
+// usage: [PORT=0] [HOST=127.0.0.1] [ORIGIN=http://localhost:PORT] [ACCESS_TOKEN_LIFETIME=600] [LEGACY=stateless|reject] node reference.mjs
+// Prints {"mcp_url","issuer","port"} when it listens; a line on standard input revokes every grant.
 import http from 'node:http';
 import { createInterface } from 'node:readline';
 import { createLocalJWKSet, exportJWK, generateKeyPair, jwtVerify } from 'jose';
@@ -10,7 +10,7 @@ import { answer, mcpHandler } from '../servers/modern.mjs';
 
 const lifetime = Number(process.env.ACCESS_TOKEN_LIFETIME ?? 600);
 const server = http.createServer();
-await new Promise((resolve) => server.listen(Number(process.env.PORT ?? 0), '127.0.0.1', resolve));
+await new Promise((resolve) => server.listen(Number(process.env.PORT ?? 0), process.env.HOST ?? '127.0.0.1', resolve));
 const origin = process.env.ORIGIN ?? `http://localhost:${server.address().port}`;
 const resource = `${origin}/reference/mcp`;
 const scope = 'reference:call';
@@ -128,4 +128,4 @@ createInterface({ input: process.stdin }).on('line', async () => {
   console.log(JSON.stringify({ revoked: granted.size }));
   granted.clear();
 });
-console.log(JSON.stringify({ mcp_url: resource, issuer: origin }));
+console.log(JSON.stringify({ mcp_url: resource, issuer: origin, port: server.address().port }));
