@@ -335,20 +335,21 @@ fn failure(error: reqwest::Error) -> FetchError {
     if error.is_timeout() {
         return FetchError::Timeout;
     }
-    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
-    while let Some(error) = cause {
-        let inner = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
-        let is_tls = error.is::<rustls::Error>() || inner.is_some_and(|e| e.is::<rustls::Error>());
-        if is_tls {
-            return FetchError::Tls;
-        }
-        cause = error.source();
+    if is_tls(&error) {
+        return FetchError::Tls;
     }
     if error.is_connect() {
         FetchError::Unreachable
     } else {
         FetchError::Http
     }
+}
+
+/// An I/O error hides the one it wraps from `source`, so it has to be opened.
+fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    let wrapped = error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref);
+    let wrapped = wrapped.map(|error| error as &(dyn Error + 'static));
+    error.is::<rustls::Error>() || wrapped.or_else(|| error.source()).is_some_and(is_tls)
 }
