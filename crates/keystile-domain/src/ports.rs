@@ -12,7 +12,8 @@ use crate::audit::Event;
 use crate::ids::{GrantId, PersonId};
 use crate::records::{
     Approval, Approved, Bound, CodeProof, GrantFilter, GrantRecord, NewPerson, PersonCreated,
-    PersonRecord, PreRegisteredClient, Presented, Rotated, SessionRecord, SetupCode, Taken,
+    PersonRecord, PreRegisteredClient, Presented, Rotated, SealedSigningKey, SessionRecord,
+    SetupCode, Taken,
 };
 use crate::secrets::digest::Digest;
 use crate::time::Timestamp;
@@ -126,6 +127,19 @@ pub trait Bindings: Send + Sync {
         resource: &str,
         now: Timestamp,
     ) -> Result<u64, StoreError>;
+}
+
+/// The issuer's signing keys, sealed before they come here: the store cannot open them.
+#[async_trait]
+pub trait SigningKeys: Send + Sync {
+    /// Keeps the key as the current one if there is none; returns the current one, which is the
+    /// earlier of two that were made at once.
+    async fn put_first_signing_key(
+        &self,
+        key: SealedSigningKey,
+    ) -> Result<SealedSigningKey, StoreError>;
+    /// All of them, oldest first: next, current and retired.
+    async fn signing_keys(&self) -> Result<Vec<SealedSigningKey>, StoreError>;
 }
 
 /// The audit trail could not take the event: the caller must deny.

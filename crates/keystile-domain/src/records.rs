@@ -288,3 +288,27 @@ pub enum Bound {
     /// It is bound to another upstream.
     Other(String),
 }
+
+/// A signing key as the store keeps it: a name and bytes it cannot read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedSigningKey {
+    /// `kid` in JWKS and token headers (RFC 7517 §4.5).
+    pub kid: String,
+    /// The private key, sealed under the master key.
+    pub sealed: Vec<u8>,
+    /// Its place in the rotation.
+    pub state: SigningKeyState,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Where a signing key stands in the rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SigningKeyState {
+    /// Published, signs nothing yet.
+    Next,
+    /// Signs.
+    Current,
+    /// Published for what it signed.
+    Retired,
+}
