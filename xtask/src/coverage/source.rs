@@ -66,8 +66,10 @@ pub(crate) fn names_a_row(name: &str) -> bool {
             .and_then(|_| words.next()),
         _ => None,
     };
-    let digits =
-        number.is_some_and(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_digit()));
+    // At most three digits: `a_2025_only_client_…` is a sentence.
+    let digits = number.is_some_and(|word| {
+        (1..=3).contains(&word.len()) && word.chars().all(|c| c.is_ascii_digit())
+    });
     digits && words.next().is_some()
 }
 
@@ -93,6 +95,7 @@ mod tests {
             "a_code_is_good_once",
             "n_as_",
             "a_015",
+            "a_2025_only_client",
             "n_15_x",
             "n_xx_15_x",
             "ab_015_x",
