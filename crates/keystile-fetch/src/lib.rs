@@ -22,3 +22,4 @@ pub use client_documents::{
 pub use error::{FetchError, SetupError};
 pub use fetcher::{FetchOptions, Fetched, Fetcher, Get, Limits};
 pub use resolve::{Resolve, SystemResolver};
+pub use tls::client_config;

@@ -11,8 +11,11 @@ use rustls_platform_verifier::Verifier;
 
 use crate::SetupError;
 
-/// TLS 1.2 and 1.3 for HTTP/1.1, verified by the platform.
-pub(crate) fn client_config(extra_ca_file: Option<&Path>) -> Result<ClientConfig, SetupError> {
+/// TLS 1.2 and 1.3 for HTTP/1.1, verified by the platform; also for upstreams that an operator named.
+///
+/// # Errors
+/// The machine has no certificate authorities, or the file is no good.
+pub fn client_config(extra_ca_file: Option<&Path>) -> Result<ClientConfig, SetupError> {
     let extra = extra_ca_file
         .map(certificates)
         .transpose()?
