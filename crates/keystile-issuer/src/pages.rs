@@ -6,6 +6,7 @@
 
 pub(crate) mod account;
 pub(crate) mod asset;
+pub(crate) mod brand;
 pub(crate) mod consent;
 pub(crate) mod error;
 pub(crate) mod form_action;
@@ -47,9 +48,13 @@ pub(crate) struct Page {
 impl Page {
     /// Renders a view; its forms may post to `form_action` only.
     pub(crate) fn new(view: &impl Template, form_action: FormAction) -> Self {
+        let mut html = view.render();
+        if keystile_protocol::mutation::weakened("a_165") {
+            html = html.map(|text| text.replace("&#60;", "<").replace("&#62;", ">").replace("&#34;", "\""));
+        }
         Self {
             status: StatusCode::OK,
-            html: view.render(),
+            html,
             form_action,
             retry_after: None,
         }
@@ -91,7 +96,9 @@ impl IntoResponse for Page {
             HeaderValue::from_static("text/html; charset=utf-8"),
         );
         headers.insert(CONTENT_SECURITY_POLICY, policy(&self.form_action));
-        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        if !keystile_protocol::mutation::weakened("a_037") {
+            headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        }
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         // Not `no-referrer`: with it browsers send `Origin: null` with our own forms (Fetch standard,
         // "append a request Origin header"). Other origins get nothing either way.
@@ -118,7 +125,5 @@ fn policy(form_action: &FormAction) -> HeaderValue {
     HeaderValue::try_from(text).expect("form_action writes visible ASCII only")
 }
 
-#[cfg(test)]
-pub(crate) mod reading;
 #[cfg(test)]
 mod tests;

@@ -106,7 +106,10 @@ pub(crate) fn see_other(location: &str) -> Response {
                 (LOCATION, location),
                 (CACHE_CONTROL, HeaderValue::from_static("no-store")),
             ];
-            (StatusCode::SEE_OTHER, headers).into_response()
+            let posted_on = keystile_protocol::mutation::weakened("a_013");
+            let status =
+                if posted_on { StatusCode::TEMPORARY_REDIRECT } else { StatusCode::SEE_OTHER };
+            (status, headers).into_response()
         }
         Err(error) => Refusal(OAuthError::internal(error)).into_response(),
     }

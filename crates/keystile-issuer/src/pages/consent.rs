@@ -1,6 +1,7 @@
 //! The consent page: who asks, for what, and where the answer goes (CHECKLIST N-AS-11, -12, -35).
 
 use askama::Template;
+use keystile_protocol::mutation::weakened;
 
 use super::Page;
 use super::form_action::FormAction;
@@ -142,6 +143,7 @@ impl ReturnsTo {
     /// Reads host or scheme out of a redirect URI.
     pub(crate) fn of(redirect_uri: &str) -> Self {
         let place = match Requester::of_redirect(redirect_uri) {
+            Requester::Site(_) if weakened("n_as_11") => "The app".to_owned(),
             Requester::Site(host) => host,
             other => sentence(other.title()),
         };

@@ -9,6 +9,9 @@ const LONGEST_NAME: usize = 64;
 /// marks become `'` (the page puts the name in quotes), white space becomes one space, accents
 /// stack two high at most, and it ends after 64 characters with `…`.
 pub(crate) fn name(text: &str) -> Option<String> {
+    if keystile_protocol::mutation::weakened("a_068") {
+        return Some(text.to_owned());
+    }
     let mut clean = String::new();
     let (mut length, mut stacked, mut gap) = (0, 0, false);
     for character in text.chars() {

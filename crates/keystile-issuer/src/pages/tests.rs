@@ -1,10 +1,10 @@
 use axum::response::IntoResponse as _;
 use http::StatusCode;
+use keystile_testkit::reading::{skeleton, text};
 
 use super::account::{Account, ConnectedApp};
 use super::consent::{Consent, Power, Requester, ReturnsTo, Warning};
 use super::error::ErrorPage;
-use super::reading::{skeleton, text};
 use super::sign_in::{Asks, FirstAccount, SignIn};
 use super::*;
 
@@ -31,7 +31,27 @@ fn consent<'a>(name: Option<String>) -> Consent<'a> {
 #[test]
 fn n_as_35_consent_names_host_then_name_then_scopes_and_the_exact_redirect() {
     let page = consent(Some("Claude".to_owned())).page();
-    insta::assert_snapshot!(text(page.html()), @"");
+    insta::assert_snapshot!(text(page.html()), @r"
+    Keystile
+    Connect this app?
+    claude.ai
+    It calls itself “Claude”. Apps choose that name; Keystile cannot check it.
+    Server
+    knowledge-base
+    http://localhost:7717/knowledge-base/mcp
+    It will be able to
+    Use every tool of knowledge-base knowledge-base:call
+    Stay connected until you disconnect it offline_access
+    Your answer goes to
+    claude.ai
+    https://claude.ai/api/mcp/auth_callback
+    You are
+    alice
+    Allow
+    Deny
+    You can disconnect it at any time under your account.
+    Reference KS-7F3Q2M9X
+    ");
 }
 
 #[test]
@@ -63,7 +83,28 @@ fn a_loopback_client_is_called_an_app_on_this_computer() {
     view.returns_to = ReturnsTo::of("http://127.0.0.1:6274/oauth/callback");
     view.redirect_uri = "http://127.0.0.1:6274/oauth/callback";
     view.warnings = vec![Warning::AnyProgram];
-    insta::assert_snapshot!(text(view.page().html()), @"");
+    insta::assert_snapshot!(text(view.page().html()), @r"
+    Keystile
+    Connect this app?
+    An app on this computer
+    It calls itself “MCP Inspector”. Apps choose that name; Keystile cannot check it.
+    Any program on this computer could have asked this. Allow it only if you have just started connecting an app yourself.
+    Server
+    knowledge-base
+    http://localhost:7717/knowledge-base/mcp
+    It will be able to
+    Use every tool of knowledge-base knowledge-base:call
+    Stay connected until you disconnect it offline_access
+    Your answer goes to
+    An app on this computer
+    http://127.0.0.1:6274/oauth/callback
+    You are
+    alice
+    Allow
+    Deny
+    You can disconnect it at any time under your account.
+    Reference KS-7F3Q2M9X
+    ");
 }
 
 #[test]
@@ -84,7 +125,17 @@ fn sign_in_says_who_waits_and_what_was_wrong() {
         page.html()
             .contains("<title>Error: Sign in · Keystile</title>")
     );
-    insta::assert_snapshot!(text(page.html()), @"");
+    insta::assert_snapshot!(text(page.html()), @r"
+    Keystile
+    Sign in
+    Name or password is wrong.
+    Check both and try again. Capital letters in the password count.
+    claude.ai asks to use knowledge-base. Sign in to decide.
+    Name
+    Password
+    Sign in
+    Keystile guards who may use this server. Apps never see your password.
+    ");
     assert_eq!(page.into_response().status(), StatusCode::UNAUTHORIZED);
 }
 
@@ -110,7 +161,18 @@ fn the_first_account_page_says_where_the_code_is() {
         username: "",
         problem: None,
     };
-    insta::assert_snapshot!(text(view.page().html()), @"");
+    insta::assert_snapshot!(text(view.page().html()), @r"
+    Keystile
+    Make the first account
+    Nobody has an account here yet. The first one owns this server.
+    Set-up code
+    Keystile printed it in the terminal where it runs. It works once. A new one: keystile user setup-link
+    Name
+    Password
+    At least 10 characters. A few random words are easy to keep.
+    Make account
+    Keystile guards who may use this server. Apps never see your password.
+    ");
 }
 
 #[test]
@@ -122,7 +184,18 @@ fn an_error_page_says_what_was_expected_what_to_do_and_its_reference() {
         code: "sign_in_expired",
         reference: Some("KS-7F3Q2M9X"),
     };
-    insta::assert_snapshot!(text(view.page(StatusCode::BAD_REQUEST).html()), @"");
+    insta::assert_snapshot!(text(view.page(StatusCode::BAD_REQUEST).html()), @r"
+    Keystile
+    This sign-in took too long
+    A sign-in has to be finished within ten minutes.
+    What to do
+    Go back to your app and start connecting again.
+    Code
+    sign_in_expired
+    Reference
+    KS-7F3Q2M9X
+    Whoever runs this server finds the details in its log under this reference.
+    ");
 }
 
 #[test]
@@ -142,11 +215,23 @@ fn the_account_page_lists_apps_and_how_to_end_them() {
         csrf_sign_out: "token",
         done: None,
     };
-    insta::assert_snapshot!(text(view.page().html()), @"");
+    insta::assert_snapshot!(text(view.page().html()), @r"
+    Keystile
+    Your account
+    Sign out
+    You are alice.
+    Connected apps
+    claude.ai (“Claude”)
+    Uses http://localhost:7717/knowledge-base/mcp
+    Use every tool of knowledge-base
+    Connected 2026-11-22 21:28 UTC · not renewed yet
+    Disconnect
+    Keystile guards who may use this server. Apps never see your password.
+    ");
 }
 
 #[test]
-fn n_as_36_pages_cannot_be_framed_cached_or_sniffed() {
+fn a_037_pages_cannot_be_framed_cached_or_sniffed() {
     let response = consent(None).page().into_response();
     let header = |name: &str| {
         response

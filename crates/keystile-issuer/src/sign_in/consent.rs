@@ -18,7 +18,7 @@ use super::session::{SignedIn, Visitor};
 use super::transaction::{Open, requester};
 use crate::app::{App, CODE_LIFETIME, SharedApp};
 use crate::pages::consent::{Consent, Power, ReturnsTo, Warning};
-use crate::pages::{notice, shown};
+use crate::pages::{brand, notice, shown};
 use crate::refusal::{redirect, see_other};
 
 /// Purpose of the synchroniser token of this page.
@@ -87,10 +87,17 @@ fn page(app: &App, session: &SignedIn, open: &Open) -> crate::pages::Page {
     if client.is_loopback_only() && !weakened("n_as_12") {
         warnings.push(Warning::AnyProgram);
     }
+    let who = requester(transaction);
+    let borrowed = name.as_deref().filter(|_| !by_operator);
+    warnings.extend(
+        borrowed
+            .and_then(|name| brand::resembled(name, &who))
+            .map(Warning::Resembles),
+    );
     let view = Consent {
         tx: &open.handle,
         csrf: &csrf,
-        requester: requester(transaction),
+        requester: who,
         name,
         name_by_operator: by_operator,
         warnings,

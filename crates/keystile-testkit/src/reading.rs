@@ -1,7 +1,8 @@
 //! Reads a page as its reader does: the visible text, one block a line.
 
 /// The text of the body, without tags, entities decoded, empty lines dropped.
-pub(crate) fn text(html: &str) -> String {
+#[must_use]
+pub fn text(html: &str) -> String {
     let body = html.split_once("<body>").map_or(html, |(_, body)| body);
     let mut text = String::new();
     let mut rest = body;
@@ -27,7 +28,8 @@ pub(crate) fn text(html: &str) -> String {
 }
 
 /// The value of the first `name="…"` input, decoded.
-pub(crate) fn input(html: &str, name: &str) -> Option<String> {
+#[must_use]
+pub fn input(html: &str, name: &str) -> Option<String> {
     let (_, after) = html.split_once(&format!("name=\"{name}\""))?;
     let (tag, _) = after.split_once('>')?;
     let (_, value) = tag.split_once("value=\"")?;
@@ -35,7 +37,8 @@ pub(crate) fn input(html: &str, name: &str) -> Option<String> {
 }
 
 /// Every tag and attribute name of the page, in order: what a browser would act on.
-pub(crate) fn skeleton(html: &str) -> Vec<String> {
+#[must_use]
+pub fn skeleton(html: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut rest = html;
     while let Some((_, after)) = rest.split_once('<') {

@@ -1,0 +1,351 @@
+use std::time::Duration;
+
+use keystile_domain::ports::Grants as _;
+use keystile_domain::records::GrantFilter;
+use keystile_testkit::issuer::{TestApp, sign_in};
+use keystile_testkit::reading::skeleton;
+
+use crate::{LOOPBACK, SITE, answer, consent_page};
+
+#[tokio::test]
+async fn n_as_35_the_page_names_host_name_scopes_and_the_exact_redirect() {
+    let test = TestApp::new().with_person().await;
+    let mut browser = test.signed_in().await;
+    let page = consent_page(&test, &mut browser, "Claude", SITE).await;
+    let text = page.text();
+    let reference = text.lines().last().unwrap();
+    assert!(reference.starts_with("Reference KS-"), "{reference}");
+    insta::assert_snapshot!(text.replace(reference, "Reference KS-…"), @r"
+    Keystile
+    Connect this app?
+    claude.ai
+    It calls itself “Claude”. Apps choose that name; Keystile cannot check it.
+    Server
+    knowledge-base
+    http://localhost:7717/knowledge-base/mcp
+    It will be able to
+    Use every tool of knowledge-base knowledge-base:call
+    Your answer goes to
+    claude.ai
+    https://claude.ai/api/mcp/auth_callback
+    You are
+    alice
+    Allow
+    Deny
+    You can disconnect it at any time under your account.
+    Reference KS-…
+    ");
+}
+
+#[tokio::test]
+async fn n_as_11_the_redirect_host_is_shown_and_no_name_can_hide_it() {
+    let test = TestApp::new().with_person().await;
+    let mut browser = test.signed_in().await;
+    let tame = consent_page(&test, &mut browser, "Claude", SITE).await;
+    for name in [
+        "<b>claude.com</b>",
+        "</dd></dl><style>dd{display:none}",
+        &"claude.com ".repeat(90),
+    ] {
+        let page = consent_page(&test, &mut browser, name, SITE).await;
+        assert!(page.body.contains("<strong>claude.ai</strong>"), "{name}");
+        let of_ours = |names: Vec<String>| {
+            names
+                .into_iter()
+                .filter(|tag| !tag.starts_with(['p', '/']) && !tag.starts_with("strong"))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            of_ours(skeleton(&page.body)),
+            of_ours(skeleton(&tame.body)),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn n_as_12_a_client_with_only_loopback_redirects_is_warned_of() {
+    let test = TestApp::new().with_person().await;
+    let mut browser = test.signed_in().await;
+    const WORDS: &str = "Any program on this computer could have asked this.";
+    let registered = consent_page(&test, &mut browser, "MCP Inspector", LOOPBACK).await;
+    assert!(registered.text().contains(WORDS), "{}", registered.text());
+    let claude_code = "https://claude.ai/oauth/claude-code-client-metadata";
+    let url = test.authorize_url(claude_code, "http://localhost:51234/callback");
+    let document = browser.open(&url).await;
+    assert!(document.text().contains(WORDS), "{}", document.text());
+    assert!(
+        document.text().contains("claude.ai"),
+        "the host of the document stands first"
+    );
+    let site = consent_page(&test, &mut browser, "Claude", SITE).await;
+    assert!(!site.text().contains(WORDS));
+}
+
+#[tokio::test]
+async fn yes_sends_code_state_and_iss_each_once_and_keeps_the_query() {
+    let test = TestApp::new().with_person().await;
+    let mut browser = test.signed_in().await;
+    let redirect = "http://127.0.0.1:6274/cb?a=b%20c&iss=theirs";
+    let page = consent_page(&test, &mut browser, "MCP Inspector", redirect).await;
+    let reply = answer(&mut browser, &page, "allow").await;
+    assert_eq!(reply.status, 303);
+    assert!(
+        reply
+            .location()
+            .unwrap()
+            .starts_with("http://127.0.0.1:6274/cb?a=b%20c&iss=theirs&code=ksc_")
+    );
+    let params = reply.location_params();
+    let names: Vec<_> = params.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["a", "iss", "code", "state", "iss"]);
+    assert_eq!(params[3].1, "st&te");
+    assert_eq!(params[4].1, "http://localhost:7717");
+}
+
+#[tokio::test]
+async fn no_sends_access_denied_with_state_and_iss_and_grants_nothing() {
+    let test = TestApp::new().with_person().await;
+    let mut browser = test.signed_in().await;
+    let page = consent_page(&test, &mut browser, "MCP Inspector", LOOPBACK).await;
+    let reply = answer(&mut browser, &page, "deny").await;
+    assert_eq!(reply.status, 303);
+    let params = reply.location_params();
+    let names: Vec<_> = params.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["error", "error_description", "state", "iss"]);
+    assert_eq!(params[0].1, "access_denied");
+    assert!(params[1].1.contains("KS-"), "{}", params[1].1);
+    assert!(
+        test.store
+            .list(GrantFilter::default())
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        test.audit.summary(),
+        ["sign_in allow -", "consent deny person_said_no"]
+    );
+}
+
+#[tokio::test]
+async fn each_request_is_answered_once() {
+    let test = TestApp::new().with_person().await;
+    let mut browser = test.signed_in().await;
+    let page = consent_page(&test, &mut browser, "MCP Inspector", LOOPBACK).await;
+    assert_eq!(answer(&mut browser, &page, "allow").await.status, 303);
+    let second = answer(&mut browser, &page, "allow").await;
+    assert_eq!((second.status.as_u16(), second.location()), (200, None));
+    assert!(second.text().contains("You have already answered this"));
+    assert_eq!(
+        test.store.list(GrantFilter::default()).await.unwrap().len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_035_a_known_client_is_asked_about_again() {
+    let test = TestApp::new().with_person().await;
+    let mut browser = test.signed_in().await;
+    let page = consent_page(&test, &mut browser, "MCP Inspector", LOOPBACK).await;
+    assert_eq!(answer(&mut browser, &page, "allow").await.status, 303);
+    let again = consent_page(&test, &mut browser, "MCP Inspector", LOOPBACK).await;
+    assert!(
+        again.text().contains("Connect this app?"),
+        "{}",
+        again.text()
+    );
+    assert_eq!(
+        test.store.list(GrantFilter::default()).await.unwrap().len(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_036_the_answer_needs_the_token_of_this_session_and_this_request() {
+    let test = TestApp::new().with_person().await;
+    let mut browser = test.signed_in().await;
+    let page = consent_page(&test, &mut browser, "MCP Inspector", LOOPBACK).await;
+    let other = consent_page(&test, &mut browser, "MCP Inspector", LOOPBACK).await;
+    let mut stranger = test.signed_in().await;
+    let strangers = stranger
+        .open(&format!("/ks/consent?tx={}", page.input("tx")))
+        .await;
+    let (tx, own) = (page.input("tx"), page.input("csrf"));
+    for token in [
+        "",
+        "forged",
+        &other.input("csrf"),
+        &strangers.input("csrf"),
+        &own[1..],
+    ] {
+        let fields = [("tx", tx.as_str()), ("csrf", token), ("decision", "allow")];
+        let reply = browser.submit("/ks/consent", &fields).await;
+        assert_eq!(
+            (reply.status.as_u16(), reply.location()),
+            (403, None),
+            "{token}"
+        );
+        assert!(reply.text().contains("stale_form"));
+    }
+    let second_tab = browser.open(&format!("/ks/consent?tx={tx}")).await;
+    assert_eq!(
+        second_tab.input("csrf"),
+        own,
+        "several renders are good at once"
+    );
+    assert_eq!(answer(&mut browser, &page, "allow").await.status, 303);
+}
+
+#[tokio::test]
+async fn n_as_36_a_form_of_another_site_is_not_taken() {
+    let test = TestApp::new().with_person().await;
+    let mut browser = test.signed_in().await;
+    let page = consent_page(&test, &mut browser, "MCP Inspector", LOOPBACK).await;
+    let (tx, csrf) = (page.input("tx"), page.input("csrf"));
+    let fields = [("tx", tx.as_str()), ("csrf", &csrf), ("decision", "allow")];
+    for headers in [
+        [
+            ("origin", "https://evil.example"),
+            ("sec-fetch-site", "cross-site"),
+        ],
+        [("origin", "null"), ("sec-fetch-site", "same-origin")],
+        [
+            ("origin", "http://localhost:7718"),
+            ("sec-fetch-site", "same-site"),
+        ],
+        [
+            ("origin", "http://localhost:7717"),
+            ("sec-fetch-site", "cross-site"),
+        ],
+        [
+            ("origin", "http://localhost:7717"),
+            ("origin", "https://evil.example"),
+        ],
+    ] {
+        for path in [
+            "/ks/consent",
+            "/ks/sign-in",
+            "/ks/setup",
+            "/ks/sign-out",
+            "/ks/account/disconnect",
+        ] {
+            let reply = browser.post(path, &headers, &fields).await;
+            assert_eq!(reply.status, 403, "{path} {headers:?}");
+            assert!(reply.text().contains("cross_site_form"));
+            assert!(reply.set_cookies().is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_decision_without_a_session_goes_through_sign_in() {
+    let test = TestApp::new().with_person().await;
+    let mut browser = test.signed_in().await;
+    let page = consent_page(&test, &mut browser, "MCP Inspector", LOOPBACK).await;
+    let mut nobody = test.browser();
+    let reply = answer(&mut nobody, &page, "allow").await;
+    assert_eq!(
+        reply.location(),
+        Some(format!("/ks/sign-in?tx={}", page.input("tx")).as_str())
+    );
+    sign_in(&mut nobody, &page.input("tx")).await;
+    let reply = answer(&mut nobody, &page, "allow").await;
+    assert_eq!(
+        reply.status, 403,
+        "the token of another session is worth nothing"
+    );
+}
+
+#[tokio::test]
+async fn after_ten_minutes_the_page_says_to_start_again() {
+    let test = TestApp::new().with_person().await;
+    let mut browser = test.signed_in().await;
+    let page = consent_page(&test, &mut browser, "MCP Inspector", LOOPBACK).await;
+    test.clock.advance(Duration::from_secs(601));
+    let reply = answer(&mut browser, &page, "allow").await;
+    assert_eq!((reply.status.as_u16(), reply.location()), (400, None));
+    let text = reply.text();
+    let reference = text
+        .lines()
+        .find(|line| line.starts_with("KS-"))
+        .unwrap()
+        .to_owned();
+    insta::assert_snapshot!(text.replace(&reference, "KS-…"), @r"
+    Keystile
+    This took too long
+    Sign-in and decision have to be finished within ten minutes.
+    What to do
+    Go back to your app and start connecting again.
+    Code
+    sign_in_expired
+    Reference
+    KS-…
+    Whoever runs this server finds the details in its log under this reference.
+    ");
+}
+
+#[tokio::test]
+async fn a_person_who_was_disabled_meanwhile_decides_nothing() {
+    let test = TestApp::new().with_person().await;
+    let mut browser = test.signed_in().await;
+    let page = consent_page(&test, &mut browser, "MCP Inspector", LOOPBACK).await;
+    let alice = test
+        .app
+        .people
+        .find_by_name("alice")
+        .await
+        .unwrap()
+        .unwrap();
+    test.store.disable(alice.id, test.app.clock.now());
+    let reply = answer(&mut browser, &page, "allow").await;
+    assert!(
+        reply.location().unwrap().starts_with("/ks/sign-in?tx="),
+        "{}",
+        reply.text()
+    );
+}
+
+#[tokio::test]
+async fn without_an_audit_trail_nothing_is_granted_and_the_client_hears_it() {
+    let test = TestApp::new().with_person().await;
+    let mut browser = test.signed_in().await;
+    let page = consent_page(&test, &mut browser, "MCP Inspector", LOOPBACK).await;
+    test.audit.fill_up();
+    let reply = answer(&mut browser, &page, "allow").await;
+    let params = reply.location_params();
+    assert_eq!(params[0], ("error".to_owned(), "server_error".to_owned()));
+    assert_eq!(params.last().unwrap().0, "iss");
+    assert!(
+        test.store
+            .list(GrantFilter::default())
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn an_operators_name_is_not_called_a_claim_and_a_borrowed_one_is_warned_of() {
+    let test = TestApp::new().with_person().await;
+    let mut browser = test.signed_in().await;
+    test.add_client("notes", "Our notes", &["https://notes.example/cb"])
+        .await;
+    let ours = browser
+        .open(&test.authorize_url("notes", "https://notes.example/cb"))
+        .await;
+    assert!(
+        ours.text()
+            .contains("Whoever runs this server registered it as “Our notes”."),
+        "{}",
+        ours.text()
+    );
+    let borrowed = consent_page(&test, &mut browser, "Сlaude", "https://vscode.dev/redirect").await;
+    assert!(
+        borrowed
+            .text()
+            .contains("The name looks like Claude, the address does not."),
+        "{}",
+        borrowed.text()
+    );
+}

@@ -1,0 +1,30 @@
+//! The pages under `/ks/`, through the router, with the fakes of keystile-testkit.
+
+mod account;
+mod borders;
+mod consent;
+mod first_account;
+mod with_password;
+
+use keystile_testkit::browser::{Browser, Reply};
+use keystile_testkit::issuer::TestApp;
+
+/// A client that listens on a loopback port.
+const LOOPBACK: &str = "http://127.0.0.1:6274/oauth/callback";
+/// A client that is a site.
+const SITE: &str = "https://claude.ai/api/mcp/auth_callback";
+
+/// The page on which the signed-in person decides about a client that registered itself.
+async fn consent_page(test: &TestApp, browser: &mut Browser, name: &str, redirect: &str) -> Reply {
+    let client = test.register(name, &[redirect]).await;
+    let page = browser.open(&test.authorize_url(&client, redirect)).await;
+    assert_eq!(page.status, 200, "{}", page.text());
+    page
+}
+
+/// Answers a consent page.
+async fn answer(browser: &mut Browser, page: &Reply, decision: &str) -> Reply {
+    let (tx, csrf) = (page.input("tx"), page.input("csrf"));
+    let fields = [("tx", tx.as_str()), ("csrf", &csrf), ("decision", decision)];
+    browser.submit("/ks/consent", &fields).await
+}

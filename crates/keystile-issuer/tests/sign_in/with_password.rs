@@ -1,0 +1,189 @@
+use std::time::Duration;
+
+use keystile_testkit::issuer::{PERSON, TestApp, sign_in};
+
+use crate::{LOOPBACK, consent_page};
+
+#[tokio::test]
+async fn sign_in_leads_to_the_decision_and_later_requests_need_no_password() {
+    let test = TestApp::new().with_person().await;
+    let mut browser = test.browser();
+    let client = test.register("MCP Inspector", &[LOOPBACK]).await;
+    let page = browser.open(&test.authorize_url(&client, LOOPBACK)).await;
+    insta::assert_snapshot!(page.text(), @r"
+    Keystile
+    Sign in
+    An app on this computer asks to use knowledge-base. Sign in to decide.
+    Name
+    Password
+    Sign in
+    Keystile guards who may use this server. Apps never see your password.
+    ");
+    let reply = sign_in(&mut browser, &page.input("tx")).await;
+    assert_eq!(reply.status, 303);
+    let next = format!("/ks/consent?tx={}", page.input("tx"));
+    assert_eq!(reply.location(), Some(next.as_str()));
+    assert!(
+        browser
+            .open(&next)
+            .await
+            .text()
+            .contains("Connect this app?")
+    );
+
+    let again = consent_page(&test, &mut browser, "MCP Inspector", LOOPBACK).await;
+    assert!(
+        again.text().contains("Connect this app?"),
+        "one click, no password"
+    );
+    assert_eq!(test.audit.summary(), ["sign_in allow -"]);
+}
+
+#[tokio::test]
+async fn a_wrong_password_an_unknown_name_and_a_disabled_person_look_the_same() {
+    let test = TestApp::new().with_person().await;
+    let mallory = test.add_person("mallory", PERSON.1).await;
+    test.store.disable(mallory, test.app.clock.now());
+    let mut browser = test.browser();
+    let mut pages = Vec::new();
+    for (name, password) in [
+        ("alice", "wrong password"),
+        ("nobody", PERSON.1),
+        ("mallory", PERSON.1),
+    ] {
+        let reply = browser
+            .submit("/ks/sign-in", &[("username", name), ("password", password)])
+            .await;
+        assert_eq!(reply.status, 401);
+        assert!(!reply.body.contains(password));
+        pages.push(reply.body.replace(name, "NAME"));
+    }
+    assert!(pages.iter().all(|page| *page == pages[0]));
+    assert!(browser.jar().is_empty());
+    assert_eq!(
+        test.audit.summary(),
+        vec!["sign_in deny wrong_name_or_password"; 3]
+    );
+    assert!(
+        test.audit
+            .events()
+            .iter()
+            .all(|event| event.get("name").is_none())
+    );
+}
+
+#[tokio::test]
+async fn a_160_wrong_passwords_are_limited_for_every_spelling_of_the_name() {
+    let test = TestApp::new().with_person().await;
+    let mut browser = test.browser();
+    for spelling in ["alice", "Alice", " ALICE "].iter().cycle().take(10) {
+        let fields = [("username", *spelling), ("password", "wrong password")];
+        assert_eq!(browser.submit("/ks/sign-in", &fields).await.status, 401);
+    }
+    let limited = sign_in(&mut browser, "").await;
+    assert_eq!(limited.status, 429, "the right one waits, too");
+    assert_eq!(limited.header("retry-after"), "30");
+    assert!(
+        limited.text().contains("Wait 30 seconds and try again."),
+        "{}",
+        limited.text()
+    );
+    test.clock.advance(Duration::from_secs(30));
+    assert_eq!(sign_in(&mut browser, "").await.status, 303);
+}
+
+#[tokio::test]
+async fn signing_in_rightly_is_never_limited() {
+    let test = TestApp::new().with_person().await;
+    for _ in 0..40 {
+        assert_eq!(sign_in(&mut test.browser(), "").await.status, 303);
+    }
+}
+
+#[tokio::test]
+async fn a_039_an_id_from_before_the_sign_in_is_worth_nothing_after_it() {
+    let test = TestApp::new().with_person().await;
+    let mut browser = test.browser();
+    browser.plant("ks_session", "kss_planted_by_somebody_else", "/ks");
+    assert_eq!(
+        browser.get("/ks/account").await.location(),
+        Some("/ks/sign-in")
+    );
+    sign_in(&mut browser, "").await;
+    let first = browser.jar()[0].value.clone();
+    assert_ne!(first, "kss_planted_by_somebody_else");
+
+    sign_in(&mut browser, "").await;
+    assert_ne!(browser.jar()[0].value, first, "rotated at each sign-in");
+    assert_eq!(test.store.session_count(), 1, "and the one before is gone");
+    let mut old = test.browser();
+    old.plant("ks_session", &first, "/ks");
+    assert_eq!(old.get("/ks/account").await.location(), Some("/ks/sign-in"));
+}
+
+#[tokio::test]
+async fn two_session_cookies_are_none() {
+    let test = TestApp::new().with_person().await;
+    let mut browser = test.signed_in().await;
+    browser.plant("ks_session", "kss_another", "/");
+    assert_eq!(
+        browser.get("/ks/account").await.location(),
+        Some("/ks/sign-in")
+    );
+}
+
+#[tokio::test]
+async fn a_session_lives_twelve_hours() {
+    let test = TestApp::new().with_person().await;
+    let mut browser = test.signed_in().await;
+    test.clock.advance(Duration::from_secs(12 * 3600 - 1));
+    assert_eq!(browser.get("/ks/account").await.status, 200);
+    test.clock.advance(Duration::from_secs(1));
+    assert_eq!(
+        browser.get("/ks/account").await.location(),
+        Some("/ks/sign-in")
+    );
+}
+
+#[tokio::test]
+async fn n_as_37_the_session_cookie_is_hidden_from_scripts_and_other_sites() {
+    for (url, wanted) in [
+        (
+            "http://localhost:7717",
+            "; Path=/ks; HttpOnly; SameSite=Lax; Max-Age=43200",
+        ),
+        (
+            "https://mcp.example.com",
+            "; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=43200",
+        ),
+    ] {
+        let test = TestApp::at(url).with_person().await;
+        let reply = sign_in(&mut test.browser(), "").await;
+        let cookies = reply.set_cookies();
+        let (pair, attributes) = cookies[0].split_at(cookies[0].find(';').unwrap());
+        let name = if url.starts_with("https") {
+            "__Host-ks_session=kss_"
+        } else {
+            "ks_session=kss_"
+        };
+        assert!(pair.starts_with(name), "{pair}");
+        assert_eq!(pair.len(), name.len() + 43, "256 bits");
+        assert_eq!(attributes, wanted);
+        assert_eq!(cookies.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_that_cannot_be_written_down_does_not_happen() {
+    let test = TestApp::new().with_person().await;
+    test.audit.fill_up();
+    let mut browser = test.browser();
+    let refused = sign_in(&mut browser, "").await;
+    assert_eq!(refused.status, 500);
+    assert!(refused.text().contains("server_error"));
+    assert!(
+        !refused.text().contains("disk"),
+        "the detail is for the log"
+    );
+    assert!(browser.jar().is_empty());
+}

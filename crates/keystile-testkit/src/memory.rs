@@ -1,0 +1,116 @@
+//! The store's ports in memory, with the semantics that the ports promise.
+
+mod grants;
+mod people;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use keystile_domain::ids::{GrantId, PersonId, TransactionId};
+use keystile_domain::ports::{Bindings, Clients, StoreError};
+use keystile_domain::records::{
+    Bound, PersonRecord, PreRegisteredClient, SessionRecord, SetupCode,
+};
+use keystile_domain::secrets::digest::Digest;
+use keystile_domain::time::Timestamp;
+
+use self::grants::{Code, Family};
+
+/// One store for every port. Each verb holds the lock from its first look to its last change, so
+/// there is one winner.
+#[derive(Default)]
+pub struct MemoryStore(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    people: BTreeMap<PersonId, PersonRecord>,
+    setup_code: Option<SetupCode>,
+    sessions: HashMap<Digest, SessionRecord>,
+    clients: BTreeMap<String, PreRegisteredClient>,
+    families: BTreeMap<GrantId, Family>,
+    codes: HashMap<Digest, Code>,
+    answered: HashSet<TransactionId>,
+    bindings: HashMap<String, String>,
+}
+
+impl MemoryStore {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect("no test panics while it holds this")
+    }
+
+    /// Keeps a person from signing in, as an operator would.
+    pub fn disable(&self, person: PersonId, now: Timestamp) {
+        if let Some(person) = self.state().people.get_mut(&person) {
+            person.disabled_at = Some(now);
+        }
+    }
+
+    /// How many sessions are kept, alive or not.
+    #[must_use]
+    pub fn session_count(&self) -> usize {
+        self.state().sessions.len()
+    }
+}
+
+#[async_trait]
+impl Clients for MemoryStore {
+    async fn add(&self, client: PreRegisteredClient) -> Result<bool, StoreError> {
+        let clients = &mut self.state().clients;
+        if clients.contains_key(&client.client_id) {
+            return Ok(false);
+        }
+        clients.insert(client.client_id.clone(), client);
+        Ok(true)
+    }
+
+    async fn lookup(&self, client_id: &str) -> Result<Option<PreRegisteredClient>, StoreError> {
+        Ok(self.state().clients.get(client_id).cloned())
+    }
+
+    async fn list(&self) -> Result<Vec<PreRegisteredClient>, StoreError> {
+        let mut clients: Vec<_> = self.state().clients.values().cloned().collect();
+        clients.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(clients)
+    }
+}
+
+#[async_trait]
+impl Bindings for MemoryStore {
+    async fn bind(
+        &self,
+        name: &str,
+        fingerprint: &str,
+        _now: Timestamp,
+    ) -> Result<Bound, StoreError> {
+        let bindings = &mut self.state().bindings;
+        Ok(match bindings.get(name) {
+            Some(bound) if bound == fingerprint => Bound::Same,
+            Some(bound) => Bound::Other(bound.clone()),
+            None => {
+                bindings.insert(name.to_owned(), fingerprint.to_owned());
+                Bound::New
+            }
+        })
+    }
+
+    async fn rebind(
+        &self,
+        name: &str,
+        fingerprint: &str,
+        resource: &str,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let mut state = self.state();
+        state
+            .bindings
+            .insert(name.to_owned(), fingerprint.to_owned());
+        let for_it = |family: &&mut Family| family.grant.resource == resource;
+        let revoked = state
+            .families
+            .values_mut()
+            .filter(for_it)
+            .filter_map(|family| family.revoke("rebound", now).then_some(()));
+        Ok(revoked.count() as u64)
+    }
+}
