@@ -56,7 +56,7 @@ pub(crate) struct Attached {
 }
 
 impl Attached {
-    /// Passes messages on until the client is gone. What the client did not take stays.
+    /// Passes messages on until the client is gone. What has no place in its stream yet stays here.
     pub(crate) async fn pass_to(&self, out: &Out) {
         loop {
             let next = self.outbox.queue.lock().front().cloned();

@@ -1,0 +1,217 @@
+//! Servers that do not start, do not answer, or answer rubbish.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use keystile_gateway::stdio::StdioConfig;
+use serde_json::json;
+
+use crate::support::{App, body, config, gone, initialize};
+
+async fn refused(config: StdioConfig) -> (u16, String) {
+    let app = App::with(config);
+    let response = app
+        .client("ada", "editor")
+        .legacy(initialize(json!({})))
+        .await;
+    let status = response.status().as_u16();
+    let error = body(response).await["error"].clone();
+    assert!(
+        error["data"]["hint"]
+            .as_str()
+            .is_some_and(|hint| !hint.is_empty()),
+        "{error}"
+    );
+    (status, error["data"]["code"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_started_is_told_apart_from_one_that_fails() {
+    let mut missing = config(&[]);
+    missing.argv = vec!["/no/such/command".into()];
+    let mut forbidden = config(&[]);
+    forbidden.argv = vec!["/etc/passwd".into()];
+    let mut long = config(&["too-long"]);
+    long.max_message = 1 << 20;
+    let mut mute = config(&["mute"]);
+    mute.start_limit = Duration::from_millis(200);
+    mute.grace = Duration::from_millis(50);
+    for (config, status, code) in [
+        (missing, 502, "stdio_command_not_found"),
+        (forbidden, 502, "stdio_command_not_executable"),
+        (config(&["exit"]), 502, "stdio_exited_at_once"),
+        (config(&["garbage"]), 502, "upstream_not_mcp"),
+        (long, 502, "upstream_message_too_long"),
+        (mute, 504, "upstream_handshake_timeout"),
+    ] {
+        assert_eq!(refused(config).await, (status, code.to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_probe_says_at_once_what_clients_would_be_told() {
+    let mut missing = config(&[]);
+    missing.argv = vec!["no-such-command-anywhere".into()];
+    assert_eq!(
+        App::with(missing).pool.probe().await.unwrap_err().code(),
+        "stdio_command_not_found"
+    );
+    for era in ["legacy", "stateless", "strict-legacy"] {
+        App::of(&[era]).pool.probe().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_banner_is_forgiven_and_a_broken_answer_is_not() {
+    let app = App::of(&["legacy", "banner"]);
+    let mut client = app.client("ada", "editor");
+    client.initialize(json!({})).await;
+    let pid = client.tool("pid").await.as_u64().unwrap();
+    let call =
+        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "twice"}});
+    let response = client.legacy(call.clone()).await;
+    assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
+    assert_eq!(
+        body(response).await["error"]["data"]["code"],
+        "upstream_not_mcp"
+    );
+    gone(pid).await;
+    assert_eq!(client.legacy(call).await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_157_a_server_that_dies_takes_only_its_own_calls_along() {
+    let app = App::of(&["legacy"]);
+    let (mut one, mut other) = (app.client("ada", "editor"), app.client("bob", "editor"));
+    one.initialize(json!({})).await;
+    other.initialize(json!({})).await;
+    let call =
+        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "die"}});
+    let response = one.legacy(call).await;
+    assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
+    assert_eq!(
+        body(response).await["error"]["data"]["code"],
+        "stdio_exited"
+    );
+    assert!(other.tool("pid").await.is_u64());
+    one.session = None;
+    one.initialize(json!({})).await;
+    assert!(one.tool("pid").await.is_u64());
+}
+
+#[tokio::test]
+async fn n_tr_20_the_child_gets_the_environment_that_the_operator_named() {
+    let mut config = config(&["legacy"]);
+    config.env.push(("API_KEY".into(), "k".into()));
+    let app = App::with(config);
+    let mut client = app.client("ada", "editor");
+    client.initialize(json!({})).await;
+    assert_eq!(client.tool("environment").await, json!(["API_KEY", "PATH"]));
+}
+
+#[tokio::test]
+async fn what_a_child_started_goes_with_it() {
+    let mut config = config(&["legacy", "deaf"]);
+    config.grace = Duration::from_millis(50);
+    let app = App::with(config);
+    let mut client = app.client("ada", "editor");
+    client.initialize(json!({})).await;
+    let child = client.tool("pid").await.as_u64().unwrap();
+    let grandchild = client.tool("spawn").await.as_u64().unwrap();
+    app.pool.shutdown().await;
+    gone(child).await;
+    gone(grandchild).await;
+}
+
+#[tokio::test]
+async fn a_pool_that_is_dropped_leaves_nothing_behind() {
+    let app = App::of(&["legacy"]);
+    let mut client = app.client("ada", "editor");
+    client.initialize(json!({})).await;
+    let pids = [client.tool("pid").await, client.tool("spawn").await];
+    drop((app, client));
+    for pid in pids {
+        gone(pid.as_u64().unwrap()).await;
+    }
+}
+
+#[tokio::test]
+async fn an_idle_child_is_ended() {
+    let mut config = config(&["legacy"]);
+    config.idle = Duration::from_millis(100);
+    let app = App::with(config);
+    let mut client = app.client("ada", "editor");
+    client.initialize(json!({})).await;
+    gone(client.tool("pid").await.as_u64().unwrap()).await;
+    let late = client
+        .legacy(json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}))
+        .await;
+    assert_eq!(late.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_cap_ends_the_longest_unused_child_and_never_one_at_work() {
+    let mut config = config(&["legacy"]);
+    config.max_children = 2;
+    let app = App::with(config);
+    let mut clients = [
+        app.client("ada", "a"),
+        app.client("bob", "b"),
+        app.client("cyd", "c"),
+    ];
+    for client in &mut clients[..2] {
+        client.initialize(json!({})).await;
+    }
+    let first = clients[0].tool("pid").await.as_u64().unwrap();
+    let mut hold =
+        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "hold"}});
+    hold["params"]["_meta"] = json!({"progressToken": 1});
+    let mut busy = crate::support::Events::of(clients[1].legacy(hold.clone()).await);
+    busy.next().await.unwrap();
+    clients[2].initialize(json!({})).await;
+    gone(first).await;
+
+    let mut held = crate::support::Events::of(clients[2].legacy(hold).await);
+    held.next().await.unwrap();
+    let full = clients[0].clone();
+    let response = app.client("dan", "d").legacy(initialize(json!({}))).await;
+    drop(full);
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.headers()["retry-after"], "10");
+    assert_eq!(
+        body(response).await["error"]["data"]["code"],
+        "stdio_too_many"
+    );
+}
+
+#[tokio::test]
+async fn a_164_nothing_of_a_request_becomes_a_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let mark = dir.path().join("mark");
+    let app = App::of(&["legacy"]);
+    let mut client = app.client("ada", "editor");
+    let run = [
+        "sh".to_owned(),
+        "-c".to_owned(),
+        format!("touch {}", mark.display()),
+    ];
+    let mut opening =
+        initialize(json!({"command": run, "experimental": {"command": {"argv": run}}}));
+    opening["params"]["command"] = json!(run[0]);
+    opening["params"]["args"] = json!(run[1..]);
+    opening["params"]["env"] = json!({"LD_PRELOAD": mark});
+    let response = client.legacy(opening).await;
+    client.session = Some(
+        response.headers()["mcp-session-id"]
+            .to_str()
+            .unwrap()
+            .to_owned(),
+    );
+    for name in ["echo", "`touch mark`", "$(touch mark)", ";touch mark"] {
+        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": {"name": name, "arguments": {"command": run, "argv": run}}});
+        client.legacy(call).await;
+    }
+    assert!(client.tool("pid").await.is_u64());
+    assert!(!mark.exists());
+}

@@ -1,0 +1,7 @@
+//! stdio servers behind HTTP, with real child processes.
+
+mod bridges;
+mod failures;
+mod sessions;
+mod stateless;
+mod support;

@@ -1,0 +1,247 @@
+//! Clients of 2026-07-28 in front of a server of 2026-07-28.
+
+use http::StatusCode;
+use keystile_domain::time::Timestamp;
+use serde_json::json;
+
+use crate::support::{App, Events, NOW, body, messages, told};
+
+const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
+
+#[tokio::test]
+async fn a_call_is_forwarded_with_its_era_intact() {
+    let app = App::of(&["stateless"]);
+    let client = app.client("ada", "editor");
+    let params = json!({"name": "params", "arguments": {"a": 1}, "_meta": {"progressToken": 9, "x.example/y": 1}});
+    let answer = body(client.stateless(json!("q"), "tools/call", params).await).await;
+    assert_eq!(answer["id"], "q");
+    assert_eq!(answer["result"]["resultType"], "complete");
+    let seen = told(&answer);
+    assert_eq!(
+        seen["_meta"]["io.modelcontextprotocol/protocolVersion"],
+        "2026-07-28"
+    );
+    assert_eq!(seen["_meta"]["x.example/y"], 1);
+    assert_eq!(seen["_meta"]["progressToken"].as_str().unwrap().len(), 32);
+    let discovered = body(
+        client
+            .stateless(json!(1), "server/discover", json!({}))
+            .await,
+    )
+    .await;
+    assert_eq!(
+        discovered["result"]["supportedVersions"],
+        json!(["2026-07-28"])
+    );
+}
+
+#[tokio::test]
+async fn one_person_and_client_share_a_child_and_nobody_else_does() {
+    let app = App::of(&["stateless"]);
+    let pid = async |person: &str, client: &str| app.client(person, client).tool("pid").await;
+    let first = pid("ada", "editor").await;
+    assert_eq!(pid("ada", "editor").await, first);
+    assert_ne!(pid("ada", "other").await, first);
+    assert_ne!(pid("bob", "editor").await, first);
+}
+
+#[tokio::test]
+async fn two_programs_of_one_person_may_use_the_same_id_at_once() {
+    let app = App::of(&["stateless"]);
+    let client = app.client("ada", "editor");
+    let held = json!({"name": "hold", "_meta": {"progressToken": 1}});
+    let mut one = Events::of(client.stateless(json!(1), "tools/call", held.clone()).await);
+    let mut two = Events::of(client.stateless(json!(1), "tools/call", held).await);
+    assert_eq!(one.next().await.unwrap()["params"]["progressToken"], 1);
+    two.next().await.unwrap();
+    assert_eq!(client.tool("release").await, "ok");
+    assert_eq!(told(&one.next().await.unwrap()), "released");
+    assert_eq!(told(&two.next().await.unwrap()), "released");
+}
+
+#[tokio::test]
+async fn n_tr_12_an_unknown_method_never_reaches_the_server() {
+    let app = App::of(&["stateless"]);
+    let client = app.client("ada", "editor");
+    let long = "x".repeat(10_000);
+    for method in [
+        "foo/bar",
+        "tools/Call",
+        &long,
+        "ping",
+        "initialize",
+        "logging/setLevel",
+        "resources/subscribe",
+    ] {
+        let response = client.stateless(json!(3), method, json!({})).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{method}");
+        let answer = body(response).await;
+        assert_eq!(answer["error"]["code"], -32601);
+        // Our own words, not the server's.
+        assert_eq!(answer["error"]["message"], "Method not found");
+        assert_eq!(answer["id"], 3);
+    }
+}
+
+#[tokio::test]
+async fn n_tr_13_a_closed_stream_cancels_the_call() {
+    let app = App::of(&["stateless"]);
+    let client = app.client("ada", "editor");
+    let held = json!({"name": "hold", "_meta": {"progressToken": 1}});
+    let mut stream = Events::of(client.stateless(json!(1), "tools/call", held).await);
+    stream.next().await.unwrap();
+    assert_eq!(client.tool("held").await, 1);
+    drop(stream);
+    while client.tool("held").await != 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(
+        client.tool("seen").await[0]["method"],
+        "notifications/cancelled"
+    );
+}
+
+#[tokio::test]
+async fn n_tr_14_a_request_of_the_server_is_dropped() {
+    let app = App::of(&["stateless"]);
+    let client = app.client("ada", "editor");
+    assert_eq!(client.tool("inject").await, "done");
+    let params = json!({"name": "inject", "_meta": {"io.modelcontextprotocol/logLevel": "debug"}});
+    let response = client.stateless(json!(1), "tools/call", params).await;
+    assert_eq!(response.headers()["content-type"], "application/json");
+}
+
+#[tokio::test]
+async fn n_tr_15_a_subscription_gets_what_it_asked_for_after_the_acknowledgement() {
+    let app = App::of(&["stateless"]);
+    let client = app.client("ada", "editor");
+    let filter =
+        json!({"notifications": {"promptsListChanged": true, "resourceSubscriptions": ["f:///a"]}});
+    let mut stream = Events::of(
+        client
+            .stateless(json!("s"), "subscriptions/listen", filter)
+            .await,
+    );
+    let first = stream.next().await.unwrap();
+    assert_eq!(first["method"], "notifications/subscriptions/acknowledged");
+    assert_eq!(first["params"]["_meta"][SUBSCRIPTION], "s");
+    client.tool("change").await;
+    for method in [
+        "notifications/prompts/list_changed",
+        "notifications/resources/updated",
+    ] {
+        let next = stream.next().await.unwrap();
+        assert_eq!(next["method"], method);
+        assert_eq!(next["params"]["_meta"][SUBSCRIPTION], "s");
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_ends_with_its_token_in_an_orderly_way() {
+    let app = App::of(&["stateless"]);
+    let mut client = app.client("ada", "editor");
+    client.caller.expires_at = Timestamp(NOW + 20);
+    let filter = json!({"notifications": {"toolsListChanged": true}});
+    let mut stream = Events::of(
+        client
+            .stateless(json!(4), "subscriptions/listen", filter)
+            .await,
+    );
+    stream.next().await.unwrap();
+    app.world
+        .clock
+        .0
+        .store(NOW + 20, std::sync::atomic::Ordering::SeqCst);
+    let last = stream.next().await.unwrap();
+    assert_eq!(last["id"], 4);
+    assert!(stream.next().await.is_none());
+    assert_eq!(last["result"]["_meta"][SUBSCRIPTION], 4);
+}
+
+#[tokio::test]
+async fn log_messages_go_to_the_one_call_that_asked_for_them() {
+    let app = App::of(&["stateless"]);
+    let client = app.client("ada", "editor");
+    assert_eq!(client.tool("log").await, "done");
+    let params = json!({"name": "log", "_meta": {"io.modelcontextprotocol/logLevel": "warning"}});
+    let all = messages(client.stateless(json!(1), "tools/call", params).await).await;
+    assert_eq!(all.len(), 2, "{all:?}");
+    assert_eq!(all[0]["params"]["level"], "error");
+}
+
+#[tokio::test]
+async fn n_tr_17_a_stateless_client_has_no_session_and_no_get() {
+    let app = App::of(&["stateless"]);
+    let client = app.client("ada", "editor");
+    let version = ("mcp-protocol-version", "2026-07-28");
+    for method in [http::Method::GET, http::Method::DELETE, http::Method::PUT] {
+        let response = client
+            .send(method, &[version, ("mcp-session-id", "x")], String::new())
+            .await;
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+    }
+    let message = client.envelope(json!(1), "tools/list", json!({}));
+    let headers = [
+        version,
+        ("mcp-method", "tools/list"),
+        ("mcp-session-id", "x"),
+        ("last-event-id", "1"),
+    ];
+    let response = client
+        .send(http::Method::POST, &headers, message.to_string())
+        .await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(!response.headers().contains_key("mcp-session-id"));
+}
+
+#[tokio::test]
+async fn n_tr_05_a_notification_is_accepted_without_a_body() {
+    let app = App::of(&["stateless"]);
+    let client = app.client("ada", "editor");
+    let text = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#;
+    let headers = [
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "notifications/cancelled"),
+    ];
+    let response = client.send(http::Method::POST, &headers, text.into()).await;
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+    let bytes = http_body_util::BodyExt::collect(response.into_body())
+        .await
+        .unwrap()
+        .to_bytes();
+    assert!(bytes.is_empty());
+}
+
+#[tokio::test]
+async fn a_child_that_died_is_started_again() {
+    let app = App::of(&["stateless"]);
+    let client = app.client("ada", "editor");
+    let pid = client.tool("pid").await;
+    let response = client
+        .stateless(json!(1), "tools/call", json!({"name": "die"}))
+        .await;
+    assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
+    assert_ne!(client.tool("pid").await, pid);
+}
+
+#[tokio::test]
+async fn another_revision_is_refused_with_those_that_are_served() {
+    let app = App::of(&["stateless"]);
+    let client = app.client("ada", "editor");
+    let mut message = client.envelope(json!(1), "tools/list", json!({}));
+    message["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2025-11-25");
+    let headers = [
+        ("mcp-protocol-version", "2025-11-25"),
+        ("mcp-method", "tools/list"),
+    ];
+    let response = client
+        .send(http::Method::POST, &headers, message.to_string())
+        .await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    let error = body(response).await["error"].clone();
+    assert_eq!(error["code"], -32022);
+    assert_eq!(
+        error["data"],
+        json!({"supported": ["2026-07-28"], "requested": "2025-11-25"})
+    );
+}
