@@ -32,6 +32,7 @@ const provider = new Provider(origin, {
   ],
   scopes: ['offline_access', scope],
   findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+  responseTypes: ['code'],
   pkce: { required: () => true },
   cookies: { keys: ['reference'] },
   rotateRefreshToken: true,

@@ -1,0 +1,201 @@
+//! Sign-in and consent in a real Chromium, once per kind of redirect: CSP, cookies and COOP are the browser's own.
+//!
+//! With `KEYSTILE_SHOTS=FOLDER` each page is also photographed, at three widths, light and dark.
+
+#[path = "support/gate.rs"]
+mod gate;
+#[path = "support/process.rs"]
+mod process;
+#[path = "support/script.rs"]
+mod script;
+#[path = "support/tools.rs"]
+mod tools;
+
+use std::net::TcpListener;
+
+use gate::Gate;
+use process::Process;
+use script::{events, node};
+use serde_json::{Value, json};
+use tools::Tools;
+
+/// Clicks through one sign-in; `more` is the environment of `conformance/browser/redirect.mjs`.
+fn click_through(gate: &Gate, kind: &str, more: &[(&str, &str)]) -> Value {
+    let tools = Tools::find();
+    let mut script = node(&tools, "browser/redirect.mjs");
+    script.args([kind, &gate.issuer, &gate.mcp_url]);
+    script
+        .env("KEYSTILE_CHROMIUM", tools.path("chromium"))
+        .envs(more.iter().copied());
+    let seen = events(Process::start(&mut script));
+    let [seen] = seen.as_slice() else {
+        panic!("one report, not {seen:#?}")
+    };
+    seen.clone()
+}
+
+/// What is so for every kind of redirect.
+fn assert_well_behaved(gate: &Gate, seen: &Value, host: &str) {
+    assert_eq!(seen["complaints"], json!([]), "the browser complained");
+    assert_eq!(
+        seen["callback"],
+        json!({ "iss": gate.issuer, "error": null, "code": true })
+    );
+    assert_eq!(seen["token"]["status"], 200, "{seen:#}");
+
+    let consent = seen["consent"].as_str().expect("a consent page was shown");
+    let at = |text: &str| {
+        consent
+            .find(text)
+            .unwrap_or_else(|| panic!("no {text:?} in:\n{consent}"))
+    };
+    let name = seen["clientName"].as_str().expect("a client has a name");
+    assert!(
+        at(host) < at(name),
+        "the host comes before the name that the client gave itself:\n{consent}"
+    );
+
+    let cookies = seen["cookies"].as_array().expect("a list");
+    assert!(!cookies.is_empty(), "a session lives in a cookie");
+    for cookie in cookies {
+        assert_eq!(cookie["httpOnly"], true, "{cookie}");
+        assert!(
+            ["Lax", "Strict"].contains(&cookie["sameSite"].as_str().unwrap_or_default()),
+            "{cookie}"
+        );
+        let path = cookie["path"].as_str().unwrap_or_default();
+        assert!(
+            path.starts_with("/ks"),
+            "on loopback a cookie goes to our own pages only: {cookie}"
+        );
+    }
+    // Cookies ignore ports: this one would reach any other program on localhost.
+    assert_eq!(
+        seen["arrived"]["cookie"],
+        Value::Null,
+        "our cookie reached the client's listener"
+    );
+}
+
+fn demo() -> Gate {
+    Gate::start(&["demo"])
+}
+
+#[test]
+fn a_redirect_to_127_0_0_1_is_clicked_through() {
+    let gate = demo();
+    assert_well_behaved(&gate, &click_through(&gate, "ipv4", &[]), "127.0.0.1");
+    gate.stop();
+}
+
+#[test]
+fn a_redirect_to_ipv6_loopback_is_clicked_through() {
+    let gate = demo();
+    assert_well_behaved(&gate, &click_through(&gate, "ipv6", &[]), "[::1]");
+    gate.stop();
+}
+
+#[test]
+fn a_redirect_to_localhost_is_clicked_through() {
+    let gate = demo();
+    assert_well_behaved(&gate, &click_through(&gate, "localhost", &[]), "localhost");
+    gate.stop();
+}
+
+#[test]
+fn a_redirect_to_a_private_use_scheme_is_clicked_through() {
+    let gate = demo();
+    assert_well_behaved(&gate, &click_through(&gate, "private-use", &[]), "cursor");
+    gate.stop();
+}
+
+#[test]
+fn a_popup_tells_the_page_that_opened_it() {
+    let gate = demo();
+    let seen = click_through(&gate, "popup", &[]);
+    assert_well_behaved(&gate, &seen, "localhost");
+    assert_eq!(
+        seen["message"]["arrived"], true,
+        "a COOP on the way cut the popup off: {seen:#}"
+    );
+    gate.stop();
+}
+
+#[test]
+fn a_redirect_to_https_is_clicked_through() {
+    let gate = demo();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let port = listener
+        .local_addr()
+        .expect("it listens")
+        .port()
+        .to_string();
+    let redirect = format!("https://localhost:{port}/callback");
+    let name = "A client with a https redirect";
+    let client = gate.administer(&["client", "add", "--name", name, "--redirect-uri", &redirect]);
+    let folder = tempfile::tempdir().expect("a temporary directory can be made");
+    let file = |name: &str| {
+        folder
+            .path()
+            .join(name)
+            .to_str()
+            .expect("a path of ours is UTF-8")
+            .to_owned()
+    };
+    let (certificate, key) = (file("certificate.pem"), file("key.pem"));
+    let made =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a key can be made");
+    std::fs::write(&certificate, made.cert.pem()).expect("the folder is ours");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("the folder is ours");
+    drop(listener);
+
+    let id = client["client_id"].as_str().expect("a client has an id");
+    let more = [
+        ("CLIENT_ID", id),
+        ("REDIRECT_PORT", &port),
+        ("TLS_CERT", &certificate),
+        ("TLS_KEY", &key),
+    ];
+    assert_well_behaved(&gate, &click_through(&gate, "https", &more), "localhost");
+    gate.stop();
+}
+
+/// The browser's word on a consent page that is wrong on purpose.
+fn twin(arguments: &[&str]) -> Value {
+    let tools = Tools::find();
+    let mut script = node(&tools, "browser/twin.mjs");
+    script
+        .args(arguments)
+        .env("KEYSTILE_CHROMIUM", tools.path("chromium"));
+    events(Process::start(&mut script))
+        .pop()
+        .expect("one report")
+}
+
+#[test]
+fn a_page_that_forgets_the_redirect_in_its_csp_would_be_noticed() {
+    for redirect in ["loopback", "cursor://anysphere.cursor-mcp/oauth/callback"] {
+        let seen = twin(&["'self'", redirect]);
+        assert_eq!(seen["arrived"], false, "{redirect}");
+        assert!(
+            seen["complaints"][0]
+                .as_str()
+                .is_some_and(|text| text.contains("form-action")),
+            "{seen}"
+        );
+    }
+    let right = twin(&["'self' LISTENER", "loopback"]);
+    assert_eq!(right, json!({ "arrived": true, "complaints": [] }));
+}
+
+#[test]
+fn an_opener_policy_on_the_way_would_be_noticed() {
+    assert_eq!(
+        twin(&["'self' LISTENER", "loopback", "same-origin"])["message"],
+        Value::Null
+    );
+    assert_eq!(
+        twin(&["'self' LISTENER", "loopback", ""])["message"]["arrived"],
+        true
+    );
+}
