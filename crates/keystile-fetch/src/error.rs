@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 /// Why a document could not be fetched.
 ///
-/// The text is for whoever runs this server and for the person who signs in: it never repeats the
-/// response, nor the addresses that a name has (an inside network is not to be explored with it).
+/// The text is for whoever runs this server; it never repeats the response. A stranger gets it only
+/// if [`Self::is_about_answer`], for an inside network is not to be explored with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
     /// Not https, or with a user name in it.
@@ -71,6 +71,27 @@ impl FetchError {
             | Self::TooLarge(_)
             | Self::Encoded
             | Self::ContentType => false,
+        }
+    }
+
+    /// Whether it is about what a host on the public internet answered, so that it reveals nothing of
+    /// this side.
+    #[must_use]
+    pub const fn is_about_answer(&self) -> bool {
+        match self {
+            Self::Redirected(_)
+            | Self::Status(_)
+            | Self::TooLarge(_)
+            | Self::Encoded
+            | Self::ContentType => true,
+            Self::Url
+            | Self::ForbiddenAddress(_)
+            | Self::Unresolvable
+            | Self::Unreachable
+            | Self::Tls
+            | Self::Http
+            | Self::Timeout
+            | Self::Busy => false,
         }
     }
 
