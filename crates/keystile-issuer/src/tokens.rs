@@ -44,8 +44,26 @@ pub(crate) fn issue(
     Ok(TokenResponse {
         access_token: app.keys.sign(&claims).map_err(OAuthError::internal)?,
         token_type: "Bearer",
-        expires_in: lifetime,
+        expires_in: promised(lifetime),
         refresh_token: Some(app.secrets.refresh_token(what.grant, what.generation)),
         scope,
     })
+}
+
+/// `expires_in`, a little less than `exp` keeps.
+///
+/// `exp` has whole seconds and the answer takes time to arrive. Two of six clients ask the person again when a token is
+/// refused that they believe in, and refresh in silence when they know that it is over (ADR 0003).
+fn promised(lifetime: u64) -> u64 {
+    lifetime.saturating_sub((lifetime / 10).clamp(1, 10)).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::promised;
+
+    #[test]
+    fn expires_in_promises_less_than_exp_keeps() {
+        assert_eq!([1, 3, 60, 600, 3600].map(promised), [1, 2, 54, 590, 3590]);
+    }
 }
