@@ -1,0 +1,175 @@
+//! Grants and their codes; the refresh family is in [`super::rotation`].
+
+mod take;
+
+use async_trait::async_trait;
+use keystile_domain::ids::GrantId;
+use keystile_domain::ports::{Grants, StoreError};
+use keystile_domain::records::{
+    Approval, Approved, CodeProof, GrantFilter, GrantRecord, Presented, Rotated, Taken,
+};
+use keystile_domain::time::Timestamp;
+use sqlx::SqliteConnection;
+
+use super::Store;
+use crate::failure::Failure;
+use crate::feed::RevocationFeed;
+use crate::row::{self, GrantRow};
+use crate::writer::{Footprint, Verb};
+use take::Take;
+
+#[async_trait]
+impl Grants for Store {
+    async fn approve(&self, approval: Approval) -> Result<Approved, StoreError> {
+        self.writer.run(Approve(approval)).await
+    }
+
+    async fn take(&self, proof: CodeProof, now: Timestamp) -> Result<Taken, StoreError> {
+        self.writer.run(Take { proof, now }).await
+    }
+
+    async fn rotate(&self, presented: Presented, now: Timestamp) -> Result<Rotated, StoreError> {
+        self.writer.rotate(presented, now).await
+    }
+
+    async fn revoke(&self, grant: GrantId, why: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let revoked = self
+            .writer
+            .run(Revoke {
+                grant,
+                why: why.to_owned(),
+                now,
+            })
+            .await?;
+        Ok(revoked.is_some_and(|expires_at| expires_at > now))
+    }
+
+    async fn lookup(&self, grant: GrantId) -> Result<Option<GrantRecord>, StoreError> {
+        let row: Option<GrantRow> = sqlx::query_as(LOOKUP)
+            .bind(grant.to_string())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(Failure::from)?;
+        Ok(row.map(row::grant).transpose()?)
+    }
+
+    async fn list(&self, filter: GrantFilter) -> Result<Vec<GrantRecord>, StoreError> {
+        let rows: Vec<GrantRow> = sqlx::query_as(LIST)
+            .bind(filter.person.map(|person| person.to_string()))
+            .bind(filter.client_id)
+            .bind(filter.dead_too)
+            .bind(filter.now.map(|now| now.0))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(Failure::from)?;
+        Ok(rows.into_iter().map(row::grant).collect::<Result<_, _>>()?)
+    }
+}
+
+struct Approve(Approval);
+
+#[async_trait]
+impl Verb for Approve {
+    type Answer = Approved;
+    const FOOTPRINT: Footprint = Footprint::Several;
+
+    async fn apply(&self, connection: &mut SqliteConnection) -> Result<Approved, Failure> {
+        let approval = &self.0;
+        let made = sqlx::query(
+            "INSERT INTO grants (id, transaction_id, person_id, client_id, client_name, resource,
+                 scopes, created_at, expires_at, presented)
+             SELECT $1, $2, id, $4, $5, $6, $7, $8, $9, 0
+             FROM people WHERE id = $3 AND disabled_at IS NULL
+             ON CONFLICT (transaction_id) DO NOTHING",
+        )
+        .bind(approval.grant.to_string())
+        .bind(approval.transaction.to_string())
+        .bind(approval.person.to_string())
+        .bind(&approval.client_id)
+        .bind(&approval.client_name)
+        .bind(&approval.resource)
+        .bind(approval.scopes.to_string())
+        .bind(approval.created_at.0)
+        .bind(approval.grant_expires_at.0)
+        .execute(&mut *connection)
+        .await?;
+        if made.rows_affected() == 0 {
+            let answered = sqlx::query_scalar(
+                "SELECT EXISTS (SELECT 1 FROM grants WHERE transaction_id = $1)",
+            )
+            .bind(approval.transaction.to_string())
+            .fetch_one(connection)
+            .await?;
+            return Ok(if answered {
+                Approved::AlreadyAnswered
+            } else {
+                Approved::PersonGone
+            });
+        }
+        sqlx::query(
+            "INSERT INTO codes (digest, grant_id, client_id, redirect_uri, challenge, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(approval.code.as_bytes().as_slice())
+        .bind(approval.grant.to_string())
+        .bind(&approval.client_id)
+        .bind(&approval.redirect_uri)
+        .bind(approval.challenge.as_bytes().as_slice())
+        .bind(approval.code_expires_at.0)
+        .execute(connection)
+        .await?;
+        Ok(Approved::First)
+    }
+}
+
+struct Revoke {
+    grant: GrantId,
+    why: String,
+    now: Timestamp,
+}
+
+#[async_trait]
+impl Verb for Revoke {
+    /// When the grant would have ended, if it was not revoked before.
+    type Answer = Option<Timestamp>;
+    const FOOTPRINT: Footprint = Footprint::OneStatement;
+
+    async fn apply(&self, connection: &mut SqliteConnection) -> Result<Self::Answer, Failure> {
+        let expires_at: Option<i64> = sqlx::query_scalar(
+            "UPDATE grants SET revoked_at = $2, revoked_why = $3
+             WHERE id = $1 AND revoked_at IS NULL RETURNING expires_at",
+        )
+        .bind(self.grant.to_string())
+        .bind(self.now.0)
+        .bind(&self.why)
+        .fetch_optional(connection)
+        .await?;
+        Ok(expires_at.map(Timestamp))
+    }
+
+    fn committed(&self, revoked: &Self::Answer, feed: &RevocationFeed) {
+        if revoked.is_some() {
+            feed.revoke(&[self.grant], self.now);
+        }
+    }
+}
+
+macro_rules! select_grants {
+    ($rest:literal) => {
+        concat!(
+            "SELECT g.id, g.person_id, p.name, g.client_id, g.client_name, g.resource, g.scopes, ",
+            "g.created_at, g.last_used_at, g.expires_at, g.revoked_at, g.revoked_why ",
+            "FROM grants g JOIN people p ON p.id = g.person_id ",
+            $rest
+        )
+    };
+}
+
+const LOOKUP: &str = select_grants!("WHERE g.id = $1");
+const LIST: &str = select_grants!(
+    "WHERE (CAST($1 AS TEXT) IS NULL OR g.person_id = $1)
+     AND (CAST($2 AS TEXT) IS NULL OR g.client_id = $2)
+     AND ($3 OR (g.activated_at IS NOT NULL AND g.revoked_at IS NULL
+          AND (CAST($4 AS BIGINT) IS NULL OR g.expires_at > $4)))
+     ORDER BY g.created_at DESC, g.id DESC"
+);

@@ -1,0 +1,118 @@
+//! The redemption of a code: one statement matches and spends it (STYLE rule 5, CHECKLIST R8).
+
+use async_trait::async_trait;
+use keystile_domain::ids::GrantId;
+use keystile_domain::records::{CodeProof, Mismatch, Taken, TakenCode};
+use keystile_domain::time::Timestamp;
+use keystile_protocol::mutation::weakened;
+use sqlx::SqliteConnection;
+
+use crate::failure::Failure;
+use crate::row;
+use crate::weaken::statement;
+use crate::writer::{Footprint, Verb};
+
+pub(super) struct Take {
+    pub(super) proof: CodeProof,
+    pub(super) now: Timestamp,
+}
+
+#[async_trait]
+impl Verb for Take {
+    type Answer = Taken;
+    const FOOTPRINT: Footprint = Footprint::Several;
+
+    async fn apply(&self, connection: &mut SqliteConnection) -> Result<Taken, Failure> {
+        let proof = &self.proof;
+        let spent: Option<String> = sqlx::query_scalar(statement(SPEND, SPEND_CHECKS))
+            .bind(proof.code.as_bytes().as_slice())
+            .bind(&proof.client_id)
+            .bind(&proof.redirect_uri)
+            .bind(proof.challenge.as_bytes().as_slice())
+            .bind(&proof.resource)
+            .bind(self.now.0)
+            .fetch_optional(&mut *connection)
+            .await?;
+        match spent {
+            Some(grant) => self.activate(&grant, connection).await.map(Taken::First),
+            None => self.explain(connection).await,
+        }
+    }
+}
+
+impl Take {
+    /// From now on the grant has tokens.
+    async fn activate(
+        &self,
+        grant: &str,
+        connection: &mut SqliteConnection,
+    ) -> Result<TakenCode, Failure> {
+        let (person, resource, scopes): (String, String, String) = sqlx::query_as(
+            "UPDATE grants SET activated_at = $2, last_used_at = $2 WHERE id = $1
+             RETURNING person_id, resource, scopes",
+        )
+        .bind(grant)
+        .bind(self.now.0)
+        .fetch_one(connection)
+        .await?;
+        Ok(TakenCode {
+            grant: row::parse(grant, "codes.grant_id")?,
+            person: row::parse(&person, "grants.person_id")?,
+            resource,
+            scopes: row::parse(&scopes, "grants.scopes")?,
+        })
+    }
+
+    /// Nothing was spent: says why, and knows a replay only when everything matches, so that a
+    /// bogus presenter can't have a grant revoked (A-019).
+    async fn explain(&self, connection: &mut SqliteConnection) -> Result<Taken, Failure> {
+        type Row = (String, String, String, Vec<u8>, Option<i64>, i64, String);
+        let row: Option<Row> = sqlx::query_as(
+            "SELECT c.grant_id, c.client_id, c.redirect_uri, c.challenge, c.spent_at, c.expires_at,
+                 g.resource
+             FROM codes c JOIN grants g ON g.id = c.grant_id WHERE c.digest = $1",
+        )
+        .bind(self.proof.code.as_bytes().as_slice())
+        .fetch_optional(connection)
+        .await?;
+        let Some((grant, client, redirect, challenge, spent_at, expires_at, resource)) = row else {
+            return Ok(Taken::NoMatch(Mismatch::Unknown));
+        };
+        let grant: GrantId = row::parse(&grant, "codes.grant_id")?;
+        let proof = &self.proof;
+        let differs = |shown: &Option<String>, stored: &str| {
+            shown.as_deref().is_some_and(|shown| shown != stored)
+        };
+        let mismatch = if client != proof.client_id && !weakened("a_019") {
+            Mismatch::Client
+        } else if differs(&proof.redirect_uri, &redirect) {
+            Mismatch::RedirectUri
+        } else if challenge.as_slice() != proof.challenge.as_bytes() {
+            Mismatch::Challenge
+        } else if differs(&proof.resource, &resource) {
+            Mismatch::Resource
+        } else if spent_at.is_some() {
+            return Ok(Taken::Again(grant));
+        } else if expires_at <= self.now.0 {
+            Mismatch::Expired
+        } else {
+            Mismatch::Revoked
+        };
+        Ok(Taken::NoMatch(mismatch))
+    }
+}
+
+const SPEND: &str = "UPDATE codes SET spent_at = $6
+     WHERE digest = $1 AND client_id = $2
+     AND (CAST($3 AS TEXT) IS NULL OR redirect_uri = $3)
+     AND challenge = $4 AND spent_at IS NULL AND expires_at > $6
+     AND EXISTS (SELECT 1 FROM grants g JOIN people p ON p.id = g.person_id
+         WHERE g.id = codes.grant_id AND (CAST($5 AS TEXT) IS NULL OR g.resource = $5)
+         AND g.revoked_at IS NULL AND g.expires_at > $6 AND p.disabled_at IS NULL)
+     RETURNING grant_id";
+
+const SPEND_CHECKS: &[(&str, &str, &str)] = &[
+    ("n_as_21", "spent_at IS NULL", "TRUE"),
+    ("a_017", "client_id = $2", "$2 IS NOT NULL"),
+    ("a_015", "challenge = $4", "$4 IS NOT NULL"),
+];

@@ -1,0 +1,120 @@
+//! What can be forgotten is forgotten, a little at a time, so that nobody waits for it long.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use keystile_domain::ports::StoreError;
+use keystile_domain::time::Timestamp;
+use sqlx::SqliteConnection;
+
+use super::Store;
+use crate::failure::Failure;
+use crate::writer::{Footprint, Verb};
+
+/// What one round of pruning removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pruned {
+    /// Codes, spent or not, a day after they expired: a replay is then merely unknown.
+    pub codes: u64,
+    /// Sessions that expired.
+    pub sessions: u64,
+    /// Grants whose code was never redeemed, and those dead for 90 days.
+    pub grants: u64,
+    /// There may be more: run it again soon.
+    pub more: bool,
+}
+
+impl Store {
+    /// Removes up to a thousand rows of each kind that nothing needs any more, and forgets old
+    /// revocations. For the program to call from time to time, and again while `more` is set.
+    ///
+    /// # Errors
+    /// [`StoreError`]: nothing was removed.
+    pub async fn prune(&self, now: Timestamp) -> Result<Pruned, StoreError> {
+        self.feed.prune(now);
+        let after = self.walk.lock().clone();
+        let (pruned, next) = self.writer.run(Prune { now, after }).await?;
+        *self.walk.lock() = next;
+        Ok(pruned)
+    }
+}
+
+struct Prune {
+    now: Timestamp,
+    /// Expired grants have no index (it would be touched by each refresh): they are found by
+    /// walking all grants in the order of their ids, some thousands at a time.
+    after: String,
+}
+
+#[async_trait]
+impl Verb for Prune {
+    /// What was removed, and where the next walk begins.
+    type Answer = (Pruned, String);
+    const FOOTPRINT: Footprint = Footprint::Several;
+
+    async fn apply(&self, connection: &mut SqliteConnection) -> Result<Self::Answer, Failure> {
+        let sessions = delete(connection, SESSIONS, self.now.0).await?;
+        let codes = delete(connection, CODES, before(self.now, REPLAY)).await?;
+        // Its code row, if still there, goes with the grant.
+        let unused = delete(connection, NEVER_USED, before(self.now, REPLAY)).await?;
+        let revoked = delete(connection, REVOKED, before(self.now, HISTORY)).await?;
+        let last: Option<String> = sqlx::query_scalar(WALK)
+            .bind(&self.after)
+            .fetch_one(&mut *connection)
+            .await?;
+        let expired = match &last {
+            None => 0,
+            Some(last) => sqlx::query(EXPIRED)
+                .bind(&self.after)
+                .bind(last)
+                .bind(before(self.now, HISTORY))
+                .execute(connection)
+                .await?
+                .rows_affected(),
+        };
+        let more = last.is_some() || [sessions, codes, unused, revoked].contains(&AT_ONCE);
+        let pruned = Pruned {
+            codes,
+            sessions,
+            grants: unused + revoked + expired,
+            more,
+        };
+        Ok((pruned, last.unwrap_or_default()))
+    }
+}
+
+async fn delete(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+    before: i64,
+) -> Result<u64, Failure> {
+    Ok(sqlx::query(sql)
+        .bind(before)
+        .execute(connection)
+        .await?
+        .rows_affected())
+}
+
+fn before(now: Timestamp, age: Duration) -> i64 {
+    now.0
+        .saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
+}
+
+const SESSIONS: &str = "DELETE FROM sessions WHERE digest IN
+     (SELECT digest FROM sessions WHERE expires_at <= $1 LIMIT 1000)";
+const CODES: &str = "DELETE FROM codes WHERE digest IN
+     (SELECT digest FROM codes WHERE expires_at <= $1 LIMIT 1000)";
+const NEVER_USED: &str = "DELETE FROM grants WHERE id IN
+     (SELECT id FROM grants WHERE activated_at IS NULL AND created_at <= $1 LIMIT 1000)";
+const REVOKED: &str = "DELETE FROM grants WHERE id IN
+     (SELECT id FROM grants WHERE revoked_at IS NOT NULL AND revoked_at <= $1 LIMIT 1000)";
+const AT_ONCE: u64 = 1_000;
+
+const WALK: &str =
+    "SELECT max(id) FROM (SELECT id FROM grants WHERE id > $1 ORDER BY id LIMIT 5000) AS step";
+const EXPIRED: &str = "DELETE FROM grants WHERE id > $1 AND id <= $2 AND expires_at <= $3";
+
+/// How long a spent code is kept, so that its replay revokes what it minted.
+const REPLAY: Duration = Duration::from_secs(86_400);
+/// How long people can see what they revoked.
+const HISTORY: Duration = Duration::from_secs(90 * 86_400);

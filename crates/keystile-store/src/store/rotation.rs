@@ -1,0 +1,236 @@
+//! The presentation of refresh tokens (DESIGN §4, CHECKLIST R9), many in one statement.
+//!
+//! The winner is chosen by an `UPDATE` whose `WHERE` holds the whole rule for a first presentation.
+//! What the family looks like after it is read in the same round trip and judged by
+//! [`keystile_domain::decide::refresh::judge`]: a token that just won is then the highest presented,
+//! for which the answer is its successor, first time or again.
+
+use keystile_domain::decide::refresh::{FamilyFacts, Judgement, judge};
+use keystile_domain::ids::GrantId;
+use keystile_domain::ports::StoreError;
+use keystile_domain::records::{Presented, RefreshMismatch, Rotated};
+use keystile_domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
+use tokio::sync::oneshot;
+
+use crate::failure::{BatchFailed, Failure};
+use crate::feed::RevocationFeed;
+use crate::row::{self, GrantRow};
+use crate::weaken::statement;
+
+/// Why a grant died by the rule.
+pub(crate) const REUSED: &str = "refresh_token_reused";
+
+/// One presentation that waits for its commit.
+pub(crate) struct Rotation {
+    pub(crate) presented: Presented,
+    pub(crate) now: Timestamp,
+    pub(crate) reply: oneshot::Sender<Result<Rotated, StoreError>>,
+}
+
+impl Rotation {
+    pub(crate) fn committed(self, outcome: Result<Rotated, Failure>, feed: &RevocationFeed) {
+        if matches!(outcome, Ok(Rotated::Reused)) {
+            feed.revoke(&[self.presented.grant], self.now);
+        }
+        // Whoever asked may be gone; what is committed stays.
+        drop(self.reply.send(outcome.map_err(StoreError::from)));
+    }
+
+    pub(crate) fn failed(self, failed: &BatchFailed) {
+        drop(self.reply.send(Err(failed.clone().into())));
+    }
+}
+
+/// Presents them all; outcomes come in the same order. An error concerns the whole transaction.
+pub(crate) async fn present(
+    connection: &mut SqliteConnection,
+    rotations: &[Rotation],
+) -> Result<Vec<Result<Rotated, Failure>>, sqlx::Error> {
+    let mut outcomes: Vec<Option<Result<Rotated, Failure>>> =
+        rotations.iter().map(|_| None).collect();
+    let mut open: Vec<usize> = (0..rotations.len()).collect();
+    while !open.is_empty() {
+        let families = round(connection, rotations, &open).await?;
+        let before = open.len();
+        let mut next = Vec::new();
+        for (place, family) in open.into_iter().zip(families) {
+            let (Some(rotation), Some(outcome)) = (rotations.get(place), outcomes.get_mut(place))
+            else {
+                continue;
+            };
+            match conclude(rotation, family) {
+                Ok(Conclusion::Answer(answer)) => *outcome = Some(Ok(answer)),
+                Ok(Conclusion::Reused) => {
+                    revoke(connection, &rotation.presented.grant, rotation.now).await?;
+                    *outcome = Some(Ok(Rotated::Reused));
+                }
+                // A neighbour of this batch moved the family on: now it is this one's turn.
+                Ok(Conclusion::NotYet) => next.push(place),
+                Err(failure) => *outcome = Some(Err(failure)),
+            }
+        }
+        // Each round in which somebody has to wait has a winner.
+        if next.len() == before {
+            break;
+        }
+        open = next;
+    }
+    let declined = || Failure::Inconsistent("a refresh family moves against the rule".to_owned());
+    Ok(outcomes
+        .into_iter()
+        .map(|outcome| outcome.unwrap_or_else(|| Err(declined())))
+        .collect())
+}
+
+enum Conclusion {
+    Answer(Rotated),
+    Reused,
+    NotYet,
+}
+
+fn conclude(rotation: &Rotation, family: Option<Family>) -> Result<Conclusion, Failure> {
+    let Some(family) = family else {
+        return Ok(Conclusion::Answer(Rotated::Refused(
+            RefreshMismatch::Unknown,
+        )));
+    };
+    let facts = family.facts(&rotation.presented)?;
+    Ok(
+        match judge(&facts, rotation.presented.generation, rotation.now) {
+            Judgement::First => Conclusion::NotYet,
+            Judgement::Again => Conclusion::Answer(Rotated::Successor(row::grant(family.grant)?)),
+            Judgement::Reused => Conclusion::Reused,
+            Judgement::Refused(why) => Conclusion::Answer(Rotated::Refused(why)),
+        },
+    )
+}
+
+/// One row of what goes in.
+#[derive(Serialize)]
+struct Shown<'a>(String, u32, i64, i64, &'a str, Option<&'a str>);
+
+/// What comes out.
+struct Family {
+    grant: GrantRow,
+    active: bool,
+    disabled: bool,
+    presented: i64,
+    presented_at: Option<i64>,
+}
+
+/// The same as the statement writes it: place in the batch, grant, `activated_at`, `disabled_at`,
+/// `presented`, `presented_at`.
+#[derive(Deserialize)]
+struct FamilyRow(usize, GrantRow, Option<i64>, Option<i64>, i64, Option<i64>);
+
+impl Family {
+    fn facts(&self, presented: &Presented) -> Result<FamilyFacts, Failure> {
+        let highest = u32::try_from(self.presented)
+            .map_err(|_| Failure::Inconsistent("grants.presented is no generation".to_owned()))?;
+        Ok(FamilyFacts {
+            same_client: self.grant.3 == presented.client_id,
+            same_resource: presented
+                .resource
+                .as_ref()
+                .is_none_or(|named| *named == self.grant.5),
+            active: self.active,
+            revoked: self.grant.10.is_some() || self.disabled,
+            expires_at: Timestamp(self.grant.9),
+            presented: highest,
+            presented_at: self.presented_at.map(Timestamp),
+        })
+    }
+}
+
+/// Updates what may be updated and reads all families of the round: one trip to the database's
+/// thread and one row back, which is what makes 64 refreshes cost little more than one.
+async fn round(
+    connection: &mut SqliteConnection,
+    rotations: &[Rotation],
+    open: &[usize],
+) -> Result<Vec<Option<Family>>, sqlx::Error> {
+    let shown: Vec<Shown<'_>> = open
+        .iter()
+        .filter_map(|place| rotations.get(*place))
+        .map(|Rotation { presented, now, .. }| {
+            Shown(
+                presented.grant.to_string(),
+                presented.generation,
+                now.0,
+                presented.expires_at.0,
+                &presented.client_id,
+                presented.resource.as_deref(),
+            )
+        })
+        .collect();
+    let shown = serde_json::to_string(&shown).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let families: String = sqlx::query_scalar(statement(PRESENT, PRESENT_CHECKS))
+        .bind(shown)
+        .fetch_one(connection)
+        .await?;
+    let rows: Vec<FamilyRow> =
+        serde_json::from_str(&families).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    let mut families: Vec<Option<Family>> = open.iter().map(|_| None).collect();
+    for FamilyRow(place, grant, activated_at, disabled_at, presented, presented_at) in rows {
+        if let Some(slot) = families.get_mut(place) {
+            let (active, disabled) = (activated_at.is_some(), disabled_at.is_some());
+            *slot = Some(Family {
+                grant,
+                active,
+                disabled,
+                presented,
+                presented_at,
+            });
+        }
+    }
+    Ok(families)
+}
+
+/// Two presentations of one batch may find the same reuse: the first time counts.
+async fn revoke(
+    connection: &mut SqliteConnection,
+    grant: &GrantId,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE grants SET revoked_at = $2, revoked_why = $3 WHERE id = $1 AND revoked_at IS NULL",
+    )
+    .bind(grant.to_string())
+    .bind(now.0)
+    .bind(REUSED)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// `$1` is a JSON array of [`Shown`]. When two presentations of one family are in it, only those of
+/// the generation next to `presented` match, whichever of them SQLite takes.
+const PRESENT: &str = "
+UPDATE grants SET presented = shown.generation, presented_at = shown.now,
+    last_used_at = shown.now, expires_at = shown.expires_at
+FROM (SELECT value ->> 0 AS id, value ->> 1 AS generation, value ->> 2 AS now,
+    value ->> 3 AS expires_at, value ->> 4 AS client_id, value ->> 5 AS resource
+    FROM json_each($1)) AS shown
+WHERE grants.id = shown.id AND grants.client_id = shown.client_id
+    AND (shown.resource IS NULL OR grants.resource = shown.resource)
+    AND grants.presented = shown.generation - 1
+    AND grants.activated_at IS NOT NULL AND grants.revoked_at IS NULL
+    AND grants.expires_at > shown.now
+    AND EXISTS (SELECT 1 FROM people p WHERE p.id = grants.person_id AND p.disabled_at IS NULL);
+SELECT json_group_array(json_array(shown.place,
+    json_array(g.id, g.person_id, p.name, g.client_id, g.client_name, g.resource, g.scopes,
+        g.created_at, g.last_used_at, g.expires_at, g.revoked_at, g.revoked_why),
+    g.activated_at, p.disabled_at, g.presented, g.presented_at))
+FROM (SELECT key AS place, value ->> 0 AS id FROM json_each($1)) AS shown
+JOIN grants g ON g.id = shown.id JOIN people p ON p.id = g.person_id";
+
+const PRESENT_CHECKS: &[(&str, &str, &str)] = &[
+    (
+        "a_018",
+        "grants.client_id = shown.client_id",
+        "shown.client_id IS NOT NULL",
+    ),
+    ("a_023", "grants.revoked_at IS NULL", "TRUE"),
+];

@@ -1,0 +1,240 @@
+//! The single writer (DESIGN §4, docs/adr/0001-single-writer.md).
+//!
+//! One task owns the one connection that writes. It takes what has queued up, runs it in one
+//! transaction and answers after COMMIT: the cost of making things durable is shared by all who
+//! wait. A job that fails is undone alone; a request that went away is committed all the same.
+
+mod job;
+
+use std::sync::Arc;
+
+use keystile_domain::ports::StoreError;
+use keystile_domain::records::{Presented, Rotated};
+use keystile_domain::time::Timestamp;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::failure::{BatchFailed, Failure, WriterGone};
+use crate::feed::RevocationFeed;
+use crate::store::rotation::{self, Rotation};
+
+pub(crate) use job::{Footprint, Verb};
+use job::{Job, Pending};
+
+/// Where verbs are handed to the writer.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    jobs: mpsc::Sender<Message>,
+}
+
+enum Message {
+    /// The hot verb: all rotations of a batch are one statement.
+    Rotate(Rotation),
+    Job(Box<dyn Job>),
+    Close,
+}
+
+impl Writer {
+    /// Starts the task on the current runtime.
+    pub(crate) fn start(
+        options: SqliteConnectOptions,
+        connection: SqliteConnection,
+        feed: Arc<RevocationFeed>,
+    ) -> (Self, JoinHandle<()>) {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let task = Task {
+            options,
+            connection: Some(connection),
+            feed,
+        };
+        (Self { jobs }, tokio::spawn(task.run(queue)))
+    }
+
+    /// Runs the verb in some batch; returns after COMMIT. Once the verb is in the queue it is
+    /// committed even if nobody waits any more.
+    pub(crate) async fn run<V: Verb>(&self, verb: V) -> Result<V::Answer, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let job = Message::Job(Box::new(Pending::new(verb, reply)));
+        self.jobs.send(job).await.map_err(|_| WriterGone)?;
+        answer.await.map_err(|_| WriterGone)?
+    }
+
+    /// As [`run`](Self::run), for the presentation of a refresh token.
+    pub(crate) async fn rotate(
+        &self,
+        presented: Presented,
+        now: Timestamp,
+    ) -> Result<Rotated, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let rotation = Message::Rotate(Rotation {
+            presented,
+            now,
+            reply,
+        });
+        self.jobs.send(rotation).await.map_err(|_| WriterGone)?;
+        answer.await.map_err(|_| WriterGone)?
+    }
+
+    /// Everything queued before is still committed.
+    pub(crate) async fn close(&self) {
+        // An error says that it has stopped already.
+        drop(self.jobs.send(Message::Close).await);
+    }
+}
+
+struct Task {
+    options: SqliteConnectOptions,
+    /// `None` after a failure that may have left a transaction behind.
+    connection: Option<SqliteConnection>,
+    feed: Arc<RevocationFeed>,
+}
+
+/// The feed is told that its writer is gone however the task ends, by a panic too.
+struct StarvesFeed(Arc<RevocationFeed>);
+
+impl Drop for StarvesFeed {
+    fn drop(&mut self) {
+        self.0.starve();
+    }
+}
+
+#[derive(Default)]
+struct Batch {
+    rotations: Vec<Rotation>,
+    jobs: Vec<Box<dyn Job>>,
+    close: bool,
+}
+
+impl Task {
+    async fn run(mut self, mut queue: mpsc::Receiver<Message>) {
+        let _starves = StarvesFeed(Arc::clone(&self.feed));
+        let mut messages = Vec::with_capacity(MOST_PER_COMMIT);
+        while queue.recv_many(&mut messages, MOST_PER_COMMIT).await > 0 {
+            // Those whose answers just went out run now, so that their next jobs come along.
+            tokio::task::yield_now().await;
+            while messages.len() < MOST_PER_COMMIT {
+                let Ok(message) = queue.try_recv() else { break };
+                messages.push(message);
+            }
+            let batch = Batch::of(messages.drain(..));
+            let close = batch.close;
+            self.commit(batch).await;
+            if close {
+                queue.close();
+            }
+        }
+        if let Some(connection) = self.connection.take() {
+            checkpoint_and_close(connection).await;
+        }
+    }
+
+    async fn commit(&mut self, mut batch: Batch) {
+        if batch.rotations.is_empty() && batch.jobs.is_empty() {
+            return;
+        }
+        match self.transact(&mut batch).await {
+            Ok(rotated) => {
+                for (rotation, outcome) in batch.rotations.into_iter().zip(rotated) {
+                    rotation.committed(outcome, &self.feed);
+                }
+                for job in batch.jobs {
+                    job.committed(&self.feed);
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the writer could not commit: {error}");
+                self.abandon().await;
+                let failed = BatchFailed(Arc::new(error));
+                for rotation in batch.rotations {
+                    rotation.failed(&failed);
+                }
+                for job in batch.jobs {
+                    job.failed(&failed);
+                }
+            }
+        }
+    }
+
+    /// Everything of the batch in one transaction. An error means that nothing of it is durable.
+    async fn transact(
+        &mut self,
+        batch: &mut Batch,
+    ) -> Result<Vec<Result<Rotated, Failure>>, sqlx::Error> {
+        let mut transaction = self
+            .connection()
+            .await?
+            .begin_with("BEGIN IMMEDIATE")
+            .await?;
+        let rotated = match batch.rotations.as_slice() {
+            [] => Vec::new(),
+            rotations => rotation::present(&mut transaction, rotations).await?,
+        };
+        for job in &mut batch.jobs {
+            match job.footprint() {
+                Footprint::OneStatement => job.run(&mut transaction).await,
+                Footprint::Several => {
+                    let mut savepoint = transaction.begin().await?;
+                    job.run(&mut savepoint).await;
+                    match job.has_failed() {
+                        false => savepoint.commit().await?,
+                        true if job.lost_the_transaction() => drop(savepoint),
+                        true => savepoint.rollback().await?,
+                    }
+                }
+            }
+            if let Some(error) = job.take_lost_transaction() {
+                return Err(error);
+            }
+        }
+        transaction.commit().await?;
+        Ok(rotated)
+    }
+
+    async fn connection(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.options.connect().await?,
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    /// A connection whose transaction failed is not trusted with the next one: SQLite may or may
+    /// not have rolled back by itself. Closing it rolls back for certain.
+    async fn abandon(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            drop(connection.close_hard().await);
+        }
+    }
+}
+
+impl Batch {
+    fn of(messages: impl Iterator<Item = Message>) -> Self {
+        let mut batch = Self::default();
+        for message in messages {
+            match message {
+                Message::Rotate(rotation) => batch.rotations.push(rotation),
+                Message::Job(job) => batch.jobs.push(job),
+                Message::Close => batch.close = true,
+            }
+        }
+        batch
+    }
+}
+
+/// Leaves a database without a write-ahead log behind, if no reader holds it back.
+async fn checkpoint_and_close(mut connection: SqliteConnection) {
+    let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+        .execute(&mut connection)
+        .await;
+    let closed = connection.close().await;
+    if let Err(error) = checkpoint.map(drop).and(closed) {
+        tracing::warn!(%error, "the database was not closed cleanly: {error}");
+    }
+}
+
+/// Jobs that may wait; beyond, callers wait to be let in.
+const QUEUE: usize = 1_024;
+/// Bounds what one commit can take.
+const MOST_PER_COMMIT: usize = 256;

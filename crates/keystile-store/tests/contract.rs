@@ -1,0 +1,10 @@
+//! What every store must do, written once against the ports. Each backend mounts it: today SQLite.
+
+mod contract {
+    pub(crate) mod codes;
+    pub(crate) mod keeping;
+    pub(crate) mod people;
+    pub(crate) mod refresh;
+    pub(crate) mod revocation;
+    pub(crate) mod world;
+}

@@ -1,0 +1,173 @@
+use keystile_domain::ids::GrantId;
+use keystile_domain::ports::{Bindings, Grants, Revocations, Standing, TokenFacts};
+use keystile_domain::records::{Bound, GrantFilter};
+
+use super::world::*;
+
+fn facts(grant: GrantId) -> TokenFacts<'static> {
+    TokenFacts {
+        grant,
+        person: "somebody",
+        client: CLIENT,
+        issued_at: NOW,
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_grant_is_dead_everywhere_when_revoke_returns() {
+    let world = world().await;
+    let grant = world.granted("code").await;
+    let feed = world.store.revocations();
+    assert_eq!(feed.standing(&facts(grant)), Standing::Good);
+    let stream = feed.changed_since(feed.epoch());
+    assert!(world.store.revoke(grant, "by_person", NOW).await.unwrap());
+    assert_eq!(feed.standing(&facts(grant)), Standing::Revoked);
+    stream.await;
+    let again = world
+        .store
+        .revoke(grant, "by_person", later(1))
+        .await
+        .unwrap();
+    assert!(!again, "it was dead already");
+    let record = world.store.lookup(grant).await.unwrap().unwrap();
+    assert_eq!(
+        (record.revoked_at, record.revoked_why.as_deref()),
+        (Some(NOW), Some("by_person"))
+    );
+}
+
+#[tokio::test]
+async fn revoking_what_is_not_there_or_expired_says_so() {
+    let world = world().await;
+    let grant = world.granted("code").await;
+    assert!(
+        !world
+            .store
+            .revoke(GrantId::new(NOW, &world.rng), "x", NOW)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !world
+            .store
+            .revoke(grant, "x", later(30 * DAY))
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        world.store.revocations().standing(&facts(grant)),
+        Standing::Revoked
+    );
+}
+
+#[tokio::test]
+async fn a_restart_remembers_the_revocations_that_tokens_may_outlive() {
+    let world = world().await;
+    let (old, recent) = (world.granted("old").await, world.granted("recent").await);
+    world.store.revoke(old, "x", NOW).await.unwrap();
+    world
+        .store
+        .revoke(recent, "x", later(30 * MINUTE))
+        .await
+        .unwrap();
+    let world = world.reopened(later(80 * MINUTE)).await;
+    let feed = world.store.revocations();
+    assert_eq!(feed.remembered(), 1);
+    assert_eq!(feed.standing(&facts(recent)), Standing::Revoked);
+}
+
+#[tokio::test]
+async fn a_closed_store_leaves_the_feed_without_knowledge() {
+    let world = world().await;
+    let grant = world.granted("code").await;
+    let feed = world.store.revocations();
+    world.store.close().await;
+    assert_eq!(feed.standing(&facts(grant)), Standing::Unknown);
+    assert!(world.store.revoke(grant, "x", NOW).await.is_err());
+}
+
+#[tokio::test]
+async fn a_name_stays_bound_until_it_is_rebound_and_then_its_grants_die() {
+    let world = world().await;
+    assert_eq!(
+        world.store.bind("notes", "a", NOW).await.unwrap(),
+        Bound::New
+    );
+    assert_eq!(
+        world.store.bind("notes", "a", NOW).await.unwrap(),
+        Bound::Same
+    );
+    let other = world.store.bind("notes", "b", NOW).await.unwrap();
+    assert_eq!(other, Bound::Other("a".to_owned()));
+    let grants = [world.granted("one").await, world.granted("two").await];
+    let mut elsewhere = world.approval("three");
+    elsewhere.resource = "http://localhost:7717/other/mcp".to_owned();
+    let untouched = elsewhere.grant;
+    world.store.approve(elsewhere).await.unwrap();
+    assert_eq!(
+        world
+            .store
+            .rebind("notes", "b", RESOURCE, NOW)
+            .await
+            .unwrap(),
+        2
+    );
+    assert_eq!(
+        world.store.bind("notes", "b", NOW).await.unwrap(),
+        Bound::Same
+    );
+    let feed = world.store.revocations();
+    for grant in grants {
+        assert_eq!(feed.standing(&facts(grant)), Standing::Revoked);
+    }
+    assert_eq!(feed.standing(&facts(untouched)), Standing::Good);
+    assert_eq!(
+        world
+            .store
+            .rebind("notes", "c", RESOURCE, NOW)
+            .await
+            .unwrap(),
+        0
+    );
+}
+
+#[tokio::test]
+async fn the_list_shows_the_living_newest_first_and_the_dead_on_demand() {
+    let world = world().await;
+    let (one, two) = (world.granted("one").await, world.granted("two").await);
+    let waiting = world.approved("waiting").await;
+    let dead = world.granted("dead").await;
+    world.store.revoke(dead, "x", NOW).await.unwrap();
+    let ids = |filter| async {
+        let records = world.store.list(filter).await.unwrap();
+        records
+            .into_iter()
+            .map(|record| record.id)
+            .collect::<Vec<_>>()
+    };
+    let living = GrantFilter {
+        now: Some(NOW),
+        ..GrantFilter::default()
+    };
+    assert_eq!(ids(living.clone()).await, [two, one]);
+    let all = GrantFilter {
+        dead_too: true,
+        ..GrantFilter::default()
+    };
+    assert_eq!(ids(all).await, [dead, waiting, two, one]);
+    let of_alice = GrantFilter {
+        person: Some(world.alice),
+        ..living.clone()
+    };
+    assert_eq!(ids(of_alice).await, [two, one]);
+    let of_other = GrantFilter {
+        client_id: Some("other".to_owned()),
+        ..living.clone()
+    };
+    assert_eq!(ids(of_other).await, []);
+    let later = GrantFilter {
+        now: Some(later(40 * DAY)),
+        ..living
+    };
+    assert_eq!(ids(later).await, []);
+}
