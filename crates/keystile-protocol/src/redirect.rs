@@ -56,6 +56,9 @@ pub enum RedirectError {
     /// `/../`, `/./` or an encoded form of them.
     #[error("a redirect URI has no dot segments")]
     DotSegments,
+    /// `?iss=…`: the answer would say it twice, and a client could believe the wrong one.
+    #[error("the query of a redirect URI names no code, state, iss or error: the answer does")]
+    AnswerParameter,
     /// Not an absolute URI, or a host that parsers read differently.
     #[error("it is not an absolute URI, or its host is not written in its plain form")]
     Malformed,
@@ -93,6 +96,16 @@ const NEVER: [&str; 22] = [
     "wss",
 ];
 
+/// What an authorization response says, once (RFC 6749 §4.1.2, RFC 9207 §2).
+const ANSWER: [&str; 6] = [
+    "code",
+    "error",
+    "error_description",
+    "error_uri",
+    "iss",
+    "state",
+];
+
 impl RedirectUri {
     /// Judges the form of a redirect URI.
     ///
@@ -114,6 +127,9 @@ impl RedirectUri {
         }
         if text.contains('#') {
             return Err(RedirectError::Fragment);
+        }
+        if names_answer(text) && !weakened("n_as_24") {
+            return Err(RedirectError::AnswerParameter);
         }
         let (scheme, rest) = text.split_once(':').ok_or(RedirectError::Malformed)?;
         let kind = match scheme {
@@ -184,7 +200,11 @@ impl RedirectUri {
     /// (RFC 6749 §3.1.2: an existing query is kept).
     #[must_use]
     pub fn with_params(&self, params: &[(&str, &str)]) -> String {
-        let mut text = self.text.clone();
+        let mut text = if weakened("n_as_31") {
+            Url::parse(&self.text).map_or_else(|_| String::new(), String::from)
+        } else {
+            self.text.clone()
+        };
         let mut joint = match text.split_once('?') {
             None => "?",
             Some((_, "")) => "",
@@ -199,6 +219,12 @@ impl RedirectUri {
         }
         text
     }
+}
+
+/// Names are compared as a client reads them: decoded.
+fn names_answer(text: &str) -> bool {
+    let query = text.split_once('?').map_or("", |(_, query)| query);
+    url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| ANSWER.contains(&&*name))
 }
 
 fn hierarchical(scheme: &str, text: &str, rest: &str) -> Result<RedirectKind, RedirectError> {

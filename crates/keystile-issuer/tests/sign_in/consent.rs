@@ -83,10 +83,10 @@ async fn n_as_12_a_client_with_only_loopback_redirects_is_warned_of() {
 }
 
 #[tokio::test]
-async fn yes_sends_code_state_and_iss_each_once_and_keeps_the_query() {
+async fn n_as_31_yes_sends_code_state_and_iss_each_once_and_keeps_the_query() {
     let test = TestApp::new().with_person().await;
     let mut browser = test.signed_in().await;
-    let redirect = "http://127.0.0.1:6274/cb?a=b%20c&iss=theirs";
+    let redirect = "http://127.0.0.1:6274/cb?a=b%20c";
     let page = consent_page(&test, &mut browser, "MCP Inspector", redirect).await;
     let reply = answer(&mut browser, &page, "allow").await;
     assert_eq!(reply.status, 303);
@@ -94,13 +94,13 @@ async fn yes_sends_code_state_and_iss_each_once_and_keeps_the_query() {
         reply
             .location()
             .unwrap()
-            .starts_with("http://127.0.0.1:6274/cb?a=b%20c&iss=theirs&code=ksc_")
+            .starts_with("http://127.0.0.1:6274/cb?a=b%20c&code=ksc_")
     );
     let params = reply.location_params();
     let names: Vec<_> = params.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["a", "iss", "code", "state", "iss"]);
-    assert_eq!(params[3].1, "st&te");
-    assert_eq!(params[4].1, "http://localhost:7717");
+    assert_eq!(names, ["a", "code", "state", "iss"]);
+    assert_eq!(params[2].1, "st&te");
+    assert_eq!(params[3].1, "http://localhost:7717");
 }
 
 #[tokio::test]

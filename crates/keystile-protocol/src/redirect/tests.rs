@@ -228,6 +228,23 @@ fn a_fragment_a_backslash_or_a_control_is_refused() {
 }
 
 #[test]
+fn a_query_that_names_part_of_the_answer_is_refused() {
+    for name in ["code", "state", "iss", "error", "error_description", "error_uri", "%69ss"] {
+        for text in [
+            format!("https://a.example/cb?{name}=theirs"),
+            format!("https://a.example/cb?a=1&{name}"),
+            format!("http://127.0.0.1:1/cb?{name}=theirs&a=1"),
+            format!("cursor://x/cb?{name}="),
+        ] {
+            assert_eq!(refused(&text), RedirectError::AnswerParameter, "{text}");
+        }
+    }
+    for fine in ["https://a.example/iss=/cb", "https://a.example/cb?issuer=1&x=iss&State=1"] {
+        RedirectUri::parse(fine).unwrap_or_else(|error| panic!("{fine}: {error}"));
+    }
+}
+
+#[test]
 fn params_are_added_and_the_registered_bytes_stay() {
     let uri = RedirectUri::parse("https://a.example/cb?t=1").unwrap();
     assert_eq!(
