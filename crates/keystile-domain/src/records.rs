@@ -212,6 +212,10 @@ pub struct Presented {
 
 /// The answer of `Grants::rotate`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the usual one, and it lives for one request"
+)]
 pub enum Rotated {
     /// Answer with generation `n + 1` of this grant, whether for the first time or again.
     Successor(GrantRecord),

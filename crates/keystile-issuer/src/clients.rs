@@ -13,7 +13,7 @@ use crate::app::App;
 /// The client of an authorization request.
 ///
 /// # Errors
-/// `invalid_client` with what to do; `temporarily_unavailable` when a document can't be had now.
+/// `invalid_client` with what to do. So is a document that can't be had: its host is the client's.
 pub(crate) async fn resolve(
     app: &App,
     client_id: &str,
@@ -24,7 +24,7 @@ pub(crate) async fn resolve(
             unknown("This client_id was not registered here (or with another key). Register again.")
         });
     }
-    if is_url(client_id) {
+    if ClientIdUrl::is_meant_by(client_id) {
         return by_document(app, client_id, now).await;
     }
     let found = app
@@ -37,11 +37,6 @@ pub(crate) async fn resolve(
         .ok_or_else(|| unknown("This client_id is not known here. Register first."))
 }
 
-/// Whether a `client_id` names a metadata document.
-pub(crate) fn is_url(client_id: &str) -> bool {
-    client_id.contains("://")
-}
-
 async fn by_document(app: &App, client_id: &str, now: Timestamp) -> Result<Client, OAuthError> {
     let url =
         ClientIdUrl::parse(client_id).map_err(|error| unknown(format!("client_id: {error}.")))?;
@@ -49,7 +44,7 @@ async fn by_document(app: &App, client_id: &str, now: Timestamp) -> Result<Clien
         .documents
         .lookup(&url, now.0)
         .await
-        .map_err(|error| refuse_document(&error))?;
+        .map_err(refuse_document)?;
     let metadata = &document.metadata;
     let method = metadata
         .choose_auth_method(&[TokenEndpointAuthMethod::None], TokenEndpointAuthMethod::None)
@@ -64,10 +59,10 @@ async fn by_document(app: &App, client_id: &str, now: Timestamp) -> Result<Clien
     ))
 }
 
-fn refuse_document(error: &LookupError) -> OAuthError {
-    unknown(format!(
-        "The client's metadata document can't be used: {error}."
-    ))
+/// What the operator may know of the network behind this server, a stranger may not.
+fn refuse_document(error: LookupError) -> OAuthError {
+    let public = error.public_message();
+    unknown(format!("The client can't be used: {public}.")).with_detail(error)
 }
 
 fn unknown(description: impl Into<std::borrow::Cow<'static, str>>) -> OAuthError {

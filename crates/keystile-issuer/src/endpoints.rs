@@ -1,6 +1,7 @@
 //! One file per endpoint of the issuer.
 
 pub(crate) mod authorize;
+pub(crate) mod body;
 pub(crate) mod jwks;
 pub(crate) mod metadata;
 pub(crate) mod register;

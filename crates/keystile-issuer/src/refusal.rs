@@ -19,7 +19,10 @@ pub struct Detail(pub String);
 
 /// An OAuth error as the JSON body of a token, registration or revocation endpoint.
 #[derive(Debug)]
-pub struct Refusal(pub OAuthError);
+pub struct Refusal {
+    error: OAuthError,
+    status: StatusCode,
+}
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -29,18 +32,30 @@ struct Body<'a> {
 
 impl From<OAuthError> for Refusal {
     fn from(error: OAuthError) -> Self {
-        Self(error)
+        Self {
+            status: error.code.status(),
+            error,
+        }
+    }
+}
+
+impl Refusal {
+    /// With the status of HTTP instead of the code's: the request never came as far as OAuth.
+    #[must_use]
+    pub(crate) fn status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let Self(error) = self;
+        let Self { error, status } = self;
         let body = Body {
             error: error.code.as_str(),
             error_description: &error.description,
         };
-        let mut response = (error.code.status(), Json(body)).into_response();
+        let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if error.code == ErrorCode::InvalidClient {
@@ -111,7 +126,7 @@ pub(crate) fn see_other(location: &str) -> Response {
                 if posted_on { StatusCode::TEMPORARY_REDIRECT } else { StatusCode::SEE_OTHER };
             (status, headers).into_response()
         }
-        Err(error) => Refusal(OAuthError::internal(error)).into_response(),
+        Err(error) => Refusal::from(OAuthError::internal(error)).into_response(),
     }
 }
 

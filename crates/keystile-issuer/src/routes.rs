@@ -3,13 +3,14 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use keystile_protocol::mutation::weakened;
 
 use crate::app::SharedApp;
 use crate::endpoints::{authorize, jwks, metadata, register, revoke, token};
 use crate::pages::asset;
 
 /// The most bytes of a form or a registration.
-const LARGEST_BODY: usize = 64 * 1024;
+pub(crate) const LARGEST_BODY: usize = 64 * 1024;
 
 /// The routes of the issuer and its pages.
 pub fn routes(app: SharedApp) -> Router {
@@ -18,7 +19,6 @@ pub fn routes(app: SharedApp) -> Router {
             "/.well-known/oauth-authorization-server",
             get(metadata::get),
         )
-        .route("/.well-known/openid-configuration", get(metadata::get))
         .route("/oauth/authorize", get(authorize::get))
         .route("/oauth/token", post(token::post))
         .route("/oauth/register", post(register::post))
@@ -27,6 +27,9 @@ pub fn routes(app: SharedApp) -> Router {
         .route("/ks/style.css", get(asset::style))
         .route("/ks/icon.svg", get(asset::icon))
         .merge(crate::sign_in::routes());
+    if !weakened("n_as_02") {
+        router = router.route("/.well-known/openid-configuration", get(metadata::get));
+    }
     if app.settings.resources.only().is_some() {
         // The 2025-03-26 façade: clients of that revision look at the origin of the MCP URL.
         router = router

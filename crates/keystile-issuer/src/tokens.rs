@@ -1,9 +1,13 @@
 //! Making the answer of the token endpoint.
 
+use std::time::Duration;
+
 use keystile_domain::ids::{GrantId, PersonId, TokenId};
 use keystile_domain::time::Timestamp;
 use keystile_protocol::error::OAuthError;
 use keystile_protocol::jwt::AccessTokenClaims;
+use keystile_protocol::jwt::claims::MAX_LIFETIME;
+use keystile_protocol::mutation::weakened;
 use keystile_protocol::scope::ScopeSet;
 use keystile_protocol::token::TokenResponse;
 
@@ -26,7 +30,7 @@ pub(crate) fn issue(
     what: &Issue<'_>,
     now: Timestamp,
 ) -> Result<TokenResponse, OAuthError> {
-    let lifetime = app.settings.access_token_lifetime.as_secs();
+    let lifetime = lifetime(app.settings.access_token_lifetime);
     let iat = u64::try_from(now.seconds()).map_err(OAuthError::internal)?;
     let scope = what.scopes.to_string();
     let claims = AccessTokenClaims {
@@ -48,6 +52,14 @@ pub(crate) fn issue(
         refresh_token: Some(app.secrets.refresh_token(what.grant, what.generation)),
         scope,
     })
+}
+
+/// Whole seconds; no token lives longer than verifiers allow, whatever the settings say.
+fn lifetime(wanted: Duration) -> u64 {
+    if weakened("n_as_25") {
+        return wanted.as_secs();
+    }
+    wanted.as_secs().clamp(1, MAX_LIFETIME)
 }
 
 /// `expires_in`, a little less than `exp` keeps.

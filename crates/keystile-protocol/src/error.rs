@@ -141,7 +141,7 @@ impl OAuthError {
     pub fn internal(detail: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             code: ErrorCode::ServerError,
-            description: "Something failed on this server; nothing was changed. Try again.".into(),
+            description: "Something failed on this server. Try again.".into(),
             detail: Some(detail.into()),
         }
     }

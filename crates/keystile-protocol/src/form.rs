@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::mutation::weakened;
+
 /// The most parameters that a request may carry.
 const MOST: usize = 64;
 
@@ -53,7 +55,8 @@ impl Params {
             let (name, value) = pair.split_at(cut);
             let name = decode(name).ok_or(ParamsError::Encoding)?;
             let value = decode(value.get(1..).unwrap_or_default()).ok_or(ParamsError::Encoding)?;
-            if name != "resource" && pairs.iter().any(|(other, _)| *other == name) {
+            let once = name != "resource" && !weakened("a_010");
+            if once && pairs.iter().any(|(other, _)| *other == name) {
                 return Err(ParamsError::Repeated(name.chars().take(32).collect()));
             }
             pairs.push((name, value));

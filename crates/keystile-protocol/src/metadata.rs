@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::issuer::Issuer;
+use crate::mutation::weakened;
 use crate::resource::{ResourceTable, ServedResource};
 use crate::scope::OFFLINE_ACCESS;
 
@@ -59,7 +60,7 @@ impl AuthorizationServerMetadata {
             grant_types_supported: ["authorization_code", "refresh_token"],
             token_endpoint_auth_methods_supported: methods,
             revocation_endpoint_auth_methods_supported: methods,
-            code_challenge_methods_supported: ["S256"],
+            code_challenge_methods_supported: [if weakened("n_as_04") { "plain" } else { "S256" }],
             authorization_response_iss_parameter_supported: true,
             client_id_metadata_document_supported: offers.client_id_metadata_documents,
             protected_resources: resources

@@ -1,6 +1,7 @@
 //! Token requests and responses (OAuth 2.1 §3.2, §4.1.3, §4.3).
 
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 use crate::error::{ErrorCode, OAuthError};
 use crate::form::Params;
@@ -74,13 +75,7 @@ impl TokenRequest {
             })),
             Some("refresh_token") => Ok(Self::RefreshToken(RefreshRequest {
                 refresh_token: required(params, "refresh_token")?,
-                scope: params
-                    .one("scope")
-                    .map(str::parse)
-                    .transpose()
-                    .map_err(|error| {
-                        OAuthError::new(ErrorCode::InvalidScope, format!("scope: {error}"))
-                    })?,
+                scope: params.one("scope").map(scope).transpose()?,
                 resource: resource(),
             })),
             Some(_) => Err(OAuthError::new(
@@ -97,6 +92,10 @@ impl TokenRequest {
 /// OAuth 2.1 §4.1.3: the verifier is required, because a challenge always was.
 fn proof(params: &Params) -> Result<CodeChallenge, OAuthError> {
     let verifier = match params.one("code_verifier") {
+        None if weakened("a_015") => {
+            // The defect of CVE-2025-4144: no verifier counts as an empty one.
+            return Ok(CodeChallenge::from_bytes(Sha256::digest("").into()));
+        }
         None if weakened("n_as_20") => "weakened-weakened-weakened-weakened-weakened",
         None => {
             return Err(OAuthError::invalid_request(
@@ -111,6 +110,16 @@ fn proof(params: &Params) -> Result<CodeChallenge, OAuthError> {
             "code_verifier must be 43 to 128 letters, digits or -._~ (RFC 7636 section 4.1).",
         )
     })
+}
+
+/// RFC 6749 §3.3: at least one token, so spaces alone are no scope.
+fn scope(text: &str) -> Result<ScopeSet, OAuthError> {
+    let refuse = |why| OAuthError::new(ErrorCode::InvalidScope, format!("scope: {why}."));
+    let scopes: ScopeSet = text.parse().map_err(|error| refuse(format!("{error}")))?;
+    if scopes.is_empty() {
+        return Err(refuse("it is empty".to_owned()));
+    }
+    Ok(scopes)
 }
 
 fn required(params: &Params, name: &'static str) -> Result<String, OAuthError> {
@@ -156,6 +165,20 @@ mod tests {
             ErrorCode::InvalidGrant
         );
         assert!(with(&format!("&code_verifier={}", "v".repeat(43))).is_ok());
+    }
+
+    #[test]
+    fn a_scope_of_spaces_is_no_scope() {
+        let with = |scope: &str| {
+            let body = format!("grant_type=refresh_token&refresh_token=r&scope={scope}");
+            TokenRequest::parse(&Params::parse(body.as_bytes()).unwrap())
+        };
+        assert_eq!(with("+").unwrap_err().code, ErrorCode::InvalidScope);
+        assert_eq!(with("%22").unwrap_err().code, ErrorCode::InvalidScope);
+        assert!(with("").is_ok_and(|request| matches!(
+            request,
+            TokenRequest::RefreshToken(RefreshRequest { scope: None, .. })
+        )));
     }
 
     #[test]

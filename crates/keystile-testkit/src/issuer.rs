@@ -100,6 +100,13 @@ impl TestApp {
         }
     }
 
+    /// With other parts or settings. Comes first: later, others hold the application too.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut App)) -> Self {
+        change(Arc::get_mut(&mut self.app).expect("nobody else holds it yet"));
+        self
+    }
+
     /// With the account [`PERSON`].
     pub async fn with_person(self) -> Self {
         self.add_person(PERSON.0, PERSON.1).await;

@@ -8,7 +8,7 @@ use keystile_protocol::redirect::RedirectUri;
 use keystile_protocol::resource::{ResourceTable, ServedResource};
 use keystile_protocol::scope::{OFFLINE_ACCESS, ScopeSet};
 
-use crate::client::Client;
+use crate::client::{Client, ClientKind};
 
 /// The longest `state` that is carried.
 const LONGEST_STATE: usize = 4096;
@@ -41,7 +41,9 @@ pub fn trusted_redirect(client: &Client, asked: Option<&str>) -> Result<Redirect
         // An old row or document may hold what is no longer legal: judged again here (N-AS-17).
         RedirectUri::parse(text).is_ok_and(|uri| uri.accepts(&came, client.any_loopback_port))
     };
-    if client.redirect_uris.iter().any(registered) || weakened("a_001") {
+    let trusting =
+        weakened("a_001") || (weakened("n_as_07") && client.kind == ClientKind::Document);
+    if client.redirect_uris.iter().any(registered) || trusting {
         return Ok(came);
     }
     Err(OAuthError::invalid_request(format!(
@@ -153,7 +155,8 @@ fn scopes(asked: Option<&str>, resource: &ServedResource) -> Result<ScopeSet, OA
     let asked: ScopeSet = asked
         .parse()
         .map_err(|error| OAuthError::new(ErrorCode::InvalidScope, format!("scope: {error}.")))?;
-    let known = asked.filtered(|scope| scope == call || scope == OFFLINE_ACCESS);
+    let exists = |scope: &str| scope == call || scope == OFFLINE_ACCESS || weakened("n_as_29");
+    let known = asked.filtered(exists);
     if known.is_empty() {
         return Err(OAuthError::new(
             ErrorCode::InvalidScope,

@@ -4,6 +4,7 @@ use keystile_protocol::client_metadata::{
     ApplicationType, ClientMetadata, TokenEndpointAuthMethod,
 };
 use keystile_protocol::error::{ErrorCode, OAuthError};
+use keystile_protocol::mutation::weakened;
 use keystile_protocol::redirect::{RedirectKind, RedirectUri};
 use keystile_protocol::resource::ResourceTable;
 use keystile_protocol::scope::{OFFLINE_ACCESS, ScopeSet};
@@ -142,7 +143,7 @@ fn redirect(
     let uri = RedirectUri::parse(text).map_err(|error| refuse(format!("{text}: {error}.")))?;
     let web = application_type == Some(ApplicationType::Web);
     match uri.kind() {
-        RedirectKind::Loopback { .. } if web => Err(refuse(format!(
+        RedirectKind::Loopback { .. } if web && !weakened("n_as_15") => Err(refuse(format!(
             "{text}: a client of application_type web has https redirects; register as native (OpenID Registration section 2)."
         ))),
         RedirectKind::Loopback { .. } => Ok(()),

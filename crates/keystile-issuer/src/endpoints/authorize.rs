@@ -9,6 +9,8 @@ use keystile_domain::secrets::reference::Reference;
 use keystile_domain::transaction::Transaction;
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::form::Params;
+use keystile_protocol::mutation::weakened;
+use keystile_protocol::redirect::RedirectUri;
 
 use crate::app::{App, SharedApp};
 use crate::clients;
@@ -17,10 +19,22 @@ use crate::refusal::{self, see_other};
 /// Client and redirect first, on a page of our own if they fail; the rest goes back to the client.
 pub(crate) async fn get(State(app): State<SharedApp>, RawQuery(query): RawQuery) -> Response {
     let reference = Reference::new(&*app.rng);
-    match begin(&app, query.as_deref().unwrap_or_default(), &reference).await {
+    let query = query.unwrap_or_default();
+    match begin(&app, &query, &reference).await {
         Ok(response) => response,
-        Err(error) => refusal::page(&error, &reference),
+        Err(error) => untrusted(&app, &query, &error, &reference),
     }
+}
+
+/// Client or redirect are not known, so nothing redirects, whatever the error is (N-AS-19).
+fn untrusted(app: &App, query: &str, error: &OAuthError, reference: &Reference) -> Response {
+    if weakened("n_as_19") {
+        let params = Params::parse(query.as_bytes()).unwrap_or_default();
+        if let Some(Ok(uri)) = params.one("redirect_uri").map(RedirectUri::parse) {
+            return refusal::redirect(error, &uri, None, &app.settings.issuer, reference);
+        }
+    }
+    refusal::page(error, reference)
 }
 
 async fn begin(app: &App, query: &str, reference: &Reference) -> Result<Response, OAuthError> {

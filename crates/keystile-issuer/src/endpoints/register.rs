@@ -1,17 +1,16 @@
 //! `POST /oauth/register` (RFC 7591): the id is the sealed metadata, no row is kept.
 
-use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
+use http::header::CACHE_CONTROL;
 use keystile_domain::decide::register::register;
-use keystile_protocol::client_metadata::{ClientMetadata, TokenEndpointAuthMethod};
+use keystile_protocol::client_metadata::{ClientMetadata, MetadataError, TokenEndpointAuthMethod};
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use serde::Serialize;
 
 use crate::app::SharedApp;
+use crate::endpoints::body::Json;
 use crate::refusal::Refusal;
 
 /// RFC 7591 §3.2.1. A public client that registers twice gets the same answer.
@@ -30,29 +29,11 @@ struct Registration {
 /// Registers a client.
 pub(crate) async fn post(
     State(app): State<SharedApp>,
-    headers: HeaderMap,
-    body: Bytes,
+    Json(body): Json,
 ) -> Result<Response, Refusal> {
-    let policy = app.settings.registration.as_ref().ok_or_else(|| {
-        metadata_error(
-            "Clients can't register themselves here; ask the operator for: keystile client add.",
-        )
-    })?;
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    if !kind
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .eq_ignore_ascii_case("application/json")
-    {
-        return Err(OAuthError::invalid_request("Content-Type must be application/json.").into());
-    }
-    let asked =
-        ClientMetadata::registration(&body).map_err(|error| metadata_error(format!("{error}.")))?;
+    let policy = app.settings.registration.as_ref().ok_or_else(closed)?;
+    let asked = ClientMetadata::registration(&body).map_err(|error| unreadable(&error))?;
+    let asked_order = asked.redirect_uris.clone();
     let registrable = register(asked, policy, &app.settings.resources)?;
     let method = registrable.auth_method;
     let client_id = app
@@ -65,14 +46,33 @@ pub(crate) async fn post(
         client_secret_expires_at: secret.is_some().then_some(0),
         client_secret: secret,
         client_id,
-        metadata: registrable.metadata,
+        metadata: ClientMetadata {
+            redirect_uris: asked_order,
+            ..registrable.metadata
+        },
     };
     Ok((
         StatusCode::CREATED,
         [(CACHE_CONTROL, "no-store")],
-        Json(answer),
+        axum::Json(answer),
     )
         .into_response())
+}
+
+/// RFC 7591 §3.2.2 has two codes.
+fn unreadable(error: &MetadataError) -> OAuthError {
+    let code = if error.is_about_redirect_uris() {
+        ErrorCode::InvalidRedirectUri
+    } else {
+        ErrorCode::InvalidClientMetadata
+    };
+    OAuthError::new(code, format!("{error}."))
+}
+
+/// Where nobody registers there is no endpoint (N-AS-14).
+fn closed() -> Refusal {
+    let why = "Clients can't register themselves here; ask the operator for: keystile client add.";
+    Refusal::from(metadata_error(why)).status(StatusCode::NOT_FOUND)
 }
 
 fn metadata_error(description: impl Into<std::borrow::Cow<'static, str>>) -> OAuthError {

@@ -5,7 +5,8 @@ use keystile_domain::decide::redeem::{Redemption, redeem};
 use keystile_domain::records::{CodeProof, TakenCode};
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
-use keystile_protocol::error::OAuthError;
+use keystile_protocol::error::{ErrorCode, OAuthError};
+use keystile_protocol::mutation::weakened;
 use keystile_protocol::token::{CodeRequest, TokenResponse};
 
 use crate::app::App;
@@ -20,12 +21,13 @@ pub(crate) async fn exchange(
     request: &CodeRequest,
     now: Timestamp,
 ) -> Result<TokenResponse, OAuthError> {
+    let named = named_resource(app, &request.resource)?;
     let proof = CodeProof {
         code: Digest::of(&request.code),
         client_id: client.client_id().to_owned(),
         redirect_uri: request.redirect_uri.clone(),
         challenge: request.challenge,
-        resource: named_resource(app, &request.resource)?,
+        resource: named.clone().filter(|_| !weakened("a_027")),
     };
     let taken = app
         .grants
@@ -33,7 +35,13 @@ pub(crate) async fn exchange(
         .await
         .map_err(OAuthError::internal)?;
     match redeem(taken)? {
-        Redemption::Issue(code) => first_tokens(app, client, &code, now).await,
+        Redemption::Issue(mut code) => {
+            if let Some(named) = named.filter(|_| weakened("a_027")) {
+                code.resource = named;
+            }
+            first_tokens(app, client, &code, now).await
+        }
+        Redemption::RevokeAndRefuse(_, refusal) if weakened("n_as_21") => Err(refusal),
         Redemption::RevokeAndRefuse(grant, refusal) => {
             app.grants
                 .revoke(grant, "code_reused", now)
@@ -70,10 +78,11 @@ async fn first_tokens(
         method: Some("authorization_code"),
         ..Event::new(now, Action::Token, Outcome::Allow)
     };
-    app.audit
-        .record(&event)
-        .await
-        .map_err(OAuthError::internal)?;
+    app.audit.record(&event).await.map_err(|error| {
+        // Without its line in the trail there is no token, and by now the code is spent.
+        let why = "The audit trail can't be written, so there is no token. Sign in again later.";
+        OAuthError::new(ErrorCode::ServerError, why).with_detail(error)
+    })?;
     let what = Issue {
         grant: code.grant,
         person: code.person,

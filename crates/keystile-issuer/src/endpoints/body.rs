@@ -1,0 +1,69 @@
+//! The bodies of the issuer's endpoints: the right content type, small, and read once.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
+use keystile_protocol::error::OAuthError;
+use keystile_protocol::form::Params;
+
+use crate::refusal::Refusal;
+use crate::routes::LARGEST_BODY;
+
+/// The parameters of a form body (OAuth 2.1 §3.2.1). What stands in the query counts as not sent.
+pub(crate) struct Form(pub(crate) Params);
+
+/// The bytes of a body that says to be JSON.
+pub(crate) struct Json(pub(crate) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Form {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let body = read(request, state, "application/x-www-form-urlencoded").await?;
+        let params = Params::parse(&body)
+            .map_err(|error| OAuthError::invalid_request(format!("{error}.")))?;
+        Ok(Self(params))
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Json {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        read(request, state, "application/json").await.map(Self)
+    }
+}
+
+async fn read<S: Send + Sync>(
+    request: Request,
+    state: &S,
+    expected: &'static str,
+) -> Result<Bytes, Refusal> {
+    if !essence(request.headers()).eq_ignore_ascii_case(expected) {
+        let refusal = OAuthError::invalid_request(format!("Content-Type must be {expected}."));
+        return Err(refusal.into());
+    }
+    Bytes::from_request(request, state)
+        .await
+        .map_err(|error| match error.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                let why = format!("The body has over {LARGEST_BODY} bytes.");
+                Refusal::from(OAuthError::invalid_request(why)).status(error.status())
+            }
+            status => {
+                let why = OAuthError::invalid_request("The body could not be read to its end.");
+                Refusal::from(why.with_detail(error.body_text())).status(status)
+            }
+        })
+}
+
+/// The media type without its parameters (RFC 9110 §8.3.1). Two of them are none.
+fn essence(headers: &HeaderMap) -> &str {
+    let mut lines = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(line), None) = (lines.next(), lines.next()) else {
+        return "";
+    };
+    let line = line.to_str().unwrap_or_default();
+    line.split(';').next().unwrap_or_default().trim()
+}
