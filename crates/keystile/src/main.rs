@@ -1,2 +1,20 @@
 //! The Keystile binary.
-fn main() {}
+
+mod admin;
+mod ambient;
+mod cli;
+mod connect_snippets;
+mod control;
+mod data_dir;
+mod failure;
+mod front;
+mod listen;
+mod port_holder;
+mod ready;
+mod wire;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

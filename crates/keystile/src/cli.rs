@@ -1,0 +1,148 @@
+//! The command line (DESIGN §2): one file per command.
+
+pub(crate) mod client;
+pub(crate) mod demo;
+pub(crate) mod generate;
+pub(crate) mod grant;
+pub(crate) mod output;
+pub(crate) mod protect;
+pub(crate) mod serving;
+pub(crate) mod user;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::data_dir::DataDir;
+use crate::failure::Failure;
+
+/// Authorization for any MCP server: discovery, sign-in, consent, short tokens, revocation, audit.
+#[derive(Debug, Parser)]
+#[command(name = "keystile", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that every command has.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Global {
+    /// Where keys, database and audit trail live (default: the XDG data folder).
+    #[arg(long, env = "KEYSTILE_DATA_DIR", global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// How the log is written.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+    /// More in the log; twice for everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Answer in JSON, one line.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a sample knowledge-base server behind the gate, and say how to connect.
+    Demo(demo::Demo),
+    /// Put authorization in front of one MCP server: a URL, or a command after `--`.
+    Protect(protect::Protect),
+    /// People who may sign in.
+    #[command(subcommand)]
+    User(user::User),
+    /// Clients that you register yourself.
+    #[command(subcommand)]
+    Client(client::Client),
+    /// Which client may do what for whom.
+    #[command(subcommand)]
+    Grant(grant::Grant),
+    /// Print generated reference pages.
+    #[command(hide = true, subcommand)]
+    Generate(generate::Generate),
+    /// Serve the sample knowledge base on stdin and stdout (what `demo` starts).
+    #[command(hide = true)]
+    KnowledgeBase(demo::KnowledgeBase),
+}
+
+/// Parses the command line, runs the command and turns a failure into its exit code.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let json = cli.global.json;
+    match dispatch(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::failure(&failure, json);
+            ExitCode::from(failure.exit)
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<(), Failure> {
+    let global = &cli.global;
+    match cli.command {
+        Command::Demo(demo) => demo.run(global),
+        Command::Protect(protect) => protect.run(global),
+        Command::User(user) => user.run(global),
+        Command::Client(client) => client.run(global),
+        Command::Grant(grant) => grant.run(global),
+        Command::Generate(generate) => generate.run(),
+        Command::KnowledgeBase(server) => server.run(),
+    }
+}
+
+impl Global {
+    /// The data directory of this run.
+    pub(crate) fn data_dir(&self) -> Result<DataDir, Failure> {
+        DataDir::open(&match &self.data_dir {
+            Some(path) => path.clone(),
+            None => default_data_dir()?,
+        })
+    }
+}
+
+/// `$XDG_DATA_HOME/keystile`, else `$HOME/.local/share/keystile` (XDG Base Directory Specification).
+fn default_data_dir() -> Result<PathBuf, Failure> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the default of --data-dir is an environment variable"
+    )]
+    let var = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let data = var("XDG_DATA_HOME").or_else(|| Some(var("HOME")?.join(".local/share")));
+    data.map(|data| data.join("keystile")).ok_or_else(|| {
+        Failure::configuration(
+            "no_data_dir",
+            "neither XDG_DATA_HOME nor HOME is set, so there is no place for keys and database",
+            "name a directory with --data-dir or KEYSTILE_DATA_DIR",
+        )
+    })
+}
+
+/// The runtime of a command that does one thing.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Failure::failed(
+                "no_threads",
+                format!("can't start: {error}"),
+                "free memory or threads and try again",
+            )
+        })
+}

@@ -1,0 +1,65 @@
+//! `keystile grant`: which client may do what for whom.
+
+use clap::Subcommand;
+
+use crate::admin::Request;
+use crate::cli::{Global, output};
+use crate::control;
+use crate::failure::Failure;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Grant {
+    /// List grants, newest first.
+    List {
+        /// Ended ones too.
+        #[arg(long)]
+        all: bool,
+        /// Only of this person.
+        #[arg(long, value_name = "NAME")]
+        user: Option<String>,
+        /// Only of this client.
+        #[arg(long, value_name = "CLIENT_ID")]
+        client: Option<String>,
+    },
+    /// End a grant: its tokens stop working and its streams close before this returns.
+    Revoke {
+        /// The id, as `grant list` shows it.
+        id: String,
+    },
+}
+
+impl Grant {
+    pub(crate) fn run(self, global: &Global) -> Result<(), Failure> {
+        match self {
+            Self::List { all, user, client } => {
+                let answer = control::ask(global, Request::GrantList { all, user, client })?;
+                output::answer(global.json, &answer, || {
+                    let fields = [
+                        "id",
+                        "person_name",
+                        "client_name",
+                        "resource",
+                        "scopes",
+                        "revoked_why",
+                    ];
+                    let rows = control::rows(&answer, fields);
+                    output::table(
+                        ["ID", "PERSON", "CLIENT", "RESOURCE", "SCOPES", "ENDED"],
+                        &rows,
+                    )
+                });
+            }
+            Self::Revoke { id } => {
+                let answer = control::ask(global, Request::GrantRevoke { id })?;
+                output::answer(global.json, &answer, || {
+                    if answer["was_alive"] == true {
+                        "Revoked. Its tokens no longer work.".to_owned()
+                    } else {
+                        "It had ended before; nothing changed.".to_owned()
+                    }
+                });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+//! What commands print: text for people, one JSON line for programs. Failures go to stderr.
+
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+
+use crate::cli::{Global, LogFormat};
+use crate::failure::Failure;
+
+/// Prints the answer of a command: `text` for people, or `value` as one JSON line.
+pub(crate) fn answer<T: Serialize + ?Sized>(json: bool, value: &T, text: impl FnOnce() -> String) {
+    let line = if json {
+        serde_json::to_string(value).expect("answers are plain data")
+    } else {
+        text()
+    };
+    line_out(&line);
+}
+
+/// One line on stdout, flushed, so that whoever waits for it sees it.
+pub(crate) fn line_out(line: &str) {
+    let mut out = io::stdout().lock();
+    // A reader that is gone (a closed pipe) wants no answer.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// One line on stderr.
+pub(crate) fn line_err(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// The failure that a command ends in.
+pub(crate) fn failure(failure: &Failure, json: bool) {
+    if json {
+        let body = serde_json::json!({ "error": failure });
+        line_err(&body.to_string());
+    } else {
+        line_err(&failure.to_string());
+    }
+}
+
+/// A table with aligned columns; control characters are replaced, so that nothing stored can move
+/// the cursor.
+pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
+    let clean = |text: &str| {
+        text.chars()
+            .map(|c| if c.is_control() { '?' } else { c })
+            .collect::<String>()
+    };
+    let rows: Vec<[String; N]> = rows
+        .iter()
+        .map(|row| row.each_ref().map(|cell| clean(cell)))
+        .collect();
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells
+            .chain([head[column].chars().count()])
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    let line = |cells: [&str; N]| {
+        let padded = cells
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let mut lines = vec![line(head)];
+    lines.extend(
+        rows.iter()
+            .map(|row| line(row.each_ref().map(String::as_str))),
+    );
+    lines.join("\n")
+}
+
+/// Sends the log to stderr: warnings by default, more with `-v`.
+pub(crate) fn log_to_stderr(global: &Global) -> Result<(), Failure> {
+    let level = match global.verbose {
+        0 => "warn,keystile=info",
+        1 => "info,keystile=debug",
+        _ => "trace",
+    };
+    let filter = tracing_subscriber::EnvFilter::new(level);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(false);
+    let set = match global.log_format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
+    set.map_err(|error| Failure::failed("log", error, "this is a defect: please report it"))
+}

@@ -1,0 +1,304 @@
+//! `keystile protect URL | -- CMD ARGS…`: one server, quick mode.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::cli::Global;
+use crate::cli::serving::{Serving, duration, name_from};
+use crate::failure::Failure;
+use crate::wire::Upstream;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Protect {
+    #[command(flatten)]
+    serving: Serving,
+    /// The MCP endpoint of a running HTTP server.
+    #[arg(
+        value_name = "URL",
+        conflicts_with = "command",
+        required_unless_present = "command"
+    )]
+    url: Option<String>,
+    /// Give the stdio server this variable: NAME=VALUE, or NAME to pass on your own. It gets PATH,
+    /// HOME, LANG and TMPDIR, and nothing else unless named.
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
+    /// Give the stdio server the variables of this file (NAME=VALUE lines).
+    #[arg(long, value_name = "FILE")]
+    env_file: Option<PathBuf>,
+    /// End the processes of a stdio server that nobody used for this long.
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration)]
+    idle: Duration,
+    /// The command of a stdio server, after `--`; it is started as it is, without a shell.
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+impl Protect {
+    pub(crate) fn run(self, global: &Global) -> Result<(), Failure> {
+        match &self.url {
+            Some(text) => {
+                let url = upstream_url(text)?;
+                let host = name_from(url.host_str().unwrap_or_default());
+                let name = if url
+                    .host_str()
+                    .is_some_and(keystile_protocol::issuer::is_loopback_host)
+                {
+                    "mcp".to_owned()
+                } else {
+                    host
+                };
+                self.serving.serve(global, Upstream::Http(url), &name)
+            }
+            None => {
+                let name = command_name(&self.command);
+                let env = environment(&self.env, self.env_file.as_deref())?;
+                let upstream = Upstream::Stdio {
+                    argv: program(self.command)?,
+                    env,
+                    idle: self.idle,
+                };
+                self.serving.serve(global, upstream, &name)
+            }
+        }
+    }
+}
+
+fn upstream_url(text: &str) -> Result<Url, Failure> {
+    let help =
+        "write the MCP endpoint, for example http://127.0.0.1:3000/mcp, or a command after --";
+    let url = Url::parse(text)
+        .map_err(|error| Failure::usage("upstream_url", format!("{text}: {error}"), help))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(Failure::usage(
+            "upstream_url",
+            format!("{text} is not an http or https URL"),
+            help,
+        ));
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return Err(Failure::usage(
+            "upstream_url",
+            format!("{} has a user name or a fragment", redacted(&url)),
+            help,
+        ));
+    }
+    Ok(url)
+}
+
+fn redacted(url: &Url) -> String {
+    let mut url = url.clone();
+    let _ = url.set_password(None).and_then(|()| url.set_username(""));
+    url.to_string()
+}
+
+/// Finds the program now, so that a typo is said at once and not at the first call.
+fn program(mut argv: Vec<OsString>) -> Result<Vec<OsString>, Failure> {
+    let Some(first) = argv.first() else {
+        return Err(Failure::usage(
+            "stdio_command",
+            "there is no command after --",
+            "write the command of the stdio server after --",
+        ));
+    };
+    let shown = first.to_string_lossy().into_owned();
+    let path = PathBuf::from(first);
+    let found = if path.components().count() > 1 {
+        is_executable(&path).then(|| std::path::absolute(&path).unwrap_or(path))
+    } else {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "commands are found as a shell finds them"
+        )]
+        let search = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&search)
+            .map(|folder| folder.join(&path))
+            .find(|file| is_executable(file))
+    };
+    let found = found.ok_or_else(|| {
+        Failure::failed(
+            "stdio_command_missing",
+            format!("the command {shown} was not found, or is not executable"),
+            "check its spelling and PATH; it is started without a shell, so no aliases and no pipes",
+        )
+    })?;
+    argv[0] = found.into();
+    Ok(argv)
+}
+
+fn is_executable(path: &std::path::Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path)
+        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+/// `npx -y @scope/server-everything` → `server-everything`; `python -m my_server` → `my-server`.
+fn command_name(argv: &[OsString]) -> String {
+    const RUNNERS: [&str; 12] = [
+        "npx", "uvx", "node", "deno", "bun", "bunx", "python", "python3", "uv", "pipx", "docker",
+        "run",
+    ];
+    let words = argv.iter().map(|word| word.to_string_lossy().into_owned());
+    let plain = words.filter(|word| !word.starts_with('-')).map(|word| {
+        let last = word.rsplit('/').next().unwrap_or_default();
+        // `package@version`
+        let last = last.split('@').next().unwrap_or_default();
+        last.trim_end_matches(".py")
+            .trim_end_matches(".js")
+            .trim_end_matches(".mjs")
+            .to_owned()
+    });
+    let name = plain
+        .into_iter()
+        .find(|word| !word.is_empty() && !RUNNERS.contains(&word.as_str()));
+    name_from(&name.unwrap_or_default())
+}
+
+fn environment(
+    named: &[String],
+    file: Option<&std::path::Path>,
+) -> Result<Vec<(OsString, OsString)>, Failure> {
+    let mut variables = BTreeMap::new();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the operator's own variables are passed on by name only"
+    )]
+    let own = |name: &str| std::env::var_os(name);
+    for name in keystile_gateway::stdio::INHERITED {
+        variables.extend(own(name).map(|value| (OsString::from(name), value)));
+    }
+    if let Some(path) = file {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::configuration(
+                "env_file",
+                format!("{}: {error}", path.display()),
+                "name a readable file of NAME=VALUE lines",
+            )
+        })?;
+        for (number, line) in text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
+        {
+            let (name, value) = line
+                .split_once('=')
+                .filter(|(name, _)| is_name(name))
+                .ok_or_else(|| {
+                    Failure::configuration(
+                        "env_file",
+                        format!(
+                            "{} line {}: expected NAME=VALUE",
+                            path.display(),
+                            number + 1
+                        ),
+                        "values are taken as they are, without quotes",
+                    )
+                })?;
+            variables.insert(name.into(), value.into());
+        }
+    }
+    for word in named {
+        let (name, value) = match word.split_once('=') {
+            Some((name, value)) => (name, Some(value.into())),
+            None => (word.as_str(), own(word)),
+        };
+        let value = value.filter(|_| is_name(name)).ok_or_else(|| {
+            Failure::usage(
+                "env",
+                format!("--env {name}: it is not set here, or no name of a variable"),
+                "write --env NAME=VALUE, or export NAME first",
+            )
+        })?;
+        variables.insert(name.into(), value);
+    }
+    Ok(variables.into_iter().collect())
+}
+
+fn is_name(name: &str) -> bool {
+    let first = name
+        .bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    first
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(command: &str) -> String {
+        command_name(&command.split(' ').map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_server_is_named_after_its_package() {
+        assert_eq!(
+            named("npx -y @modelcontextprotocol/server-everything"),
+            "server-everything"
+        );
+        assert_eq!(
+            named("npx -y @modelcontextprotocol/server-everything@2026.8.31 stdio"),
+            "server-everything"
+        );
+        assert_eq!(named("uvx mcp-server-git --repository x"), "mcp-server-git");
+        assert_eq!(named("python3 -m my_server"), "my-server");
+        assert_eq!(named("./target/debug/thing"), "thing");
+    }
+
+    #[test]
+    fn a_child_gets_four_variables_and_what_was_named() {
+        let found = environment(&["TOKEN=abc=d".to_owned()], None).unwrap();
+        let names: Vec<_> = found
+            .iter()
+            .map(|(name, _)| name.to_string_lossy().into_owned())
+            .collect();
+        assert!(names.contains(&"TOKEN".to_owned()));
+        assert!(
+            names
+                .iter()
+                .all(|name| ["HOME", "LANG", "PATH", "TMPDIR", "TOKEN"].contains(&name.as_str())),
+            "{names:?}"
+        );
+        assert_eq!(
+            environment(&["NOT_SET_ANYWHERE_1".to_owned()], None)
+                .unwrap_err()
+                .exit,
+            2
+        );
+    }
+
+    #[test]
+    fn a_missing_command_is_said_at_once() {
+        let refused = program(vec!["no-such-program-here".into()]).unwrap_err();
+        assert_eq!(
+            (refused.code.as_str(), refused.exit),
+            ("stdio_command_missing", 1)
+        );
+        assert!(
+            program(vec!["sh".into()]).unwrap()[0]
+                .to_string_lossy()
+                .starts_with('/')
+        );
+    }
+
+    #[test]
+    fn an_upstream_is_a_plain_url() {
+        for bad in [
+            "3000",
+            "ftp://x/mcp",
+            "http://user:pass@x/mcp",
+            "http://x/mcp#a",
+        ] {
+            let refused = upstream_url(bad).unwrap_err();
+            assert_eq!(refused.exit, 2, "{bad}");
+            assert!(!refused.message.contains("pass@"), "{}", refused.message);
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! What `protect` and `demo` share: listening, names, lifetimes, client documents.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use keystile_protocol::issuer::Issuer;
+
+use crate::cli::{Global, output, runtime};
+use crate::failure::Failure;
+use crate::wire::{self, Plan, Upstream};
+
+/// Flags of every command that serves.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Serving {
+    /// The name in the paths: `/NAME/mcp` (default: made from the command or host).
+    #[arg(long)]
+    name: Option<String>,
+    /// Port on loopback; 0 takes a free one.
+    #[arg(long, default_value_t = 7717, conflicts_with = "listen")]
+    port: u16,
+    /// Listen on this address instead of loopback; needs --trusted-proxy unless it is loopback.
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+    /// The origin at which clients and browsers reach this (default: <http://localhost:PORT>).
+    #[arg(long, value_name = "ORIGIN")]
+    public_url: Option<String>,
+    /// The network of the TLS proxy in front, the only peers that are served then.
+    #[arg(long, value_name = "CIDR")]
+    trusted_proxy: Vec<IpNet>,
+    /// Health and readiness, never on the public listener (default: 127.0.0.1, the port after the
+    /// public one, which is 7718).
+    #[arg(long, value_name = "ADDR:PORT")]
+    ops_listen: Option<SocketAddr>,
+    /// How long access tokens live: 10m by default, at most 60m.
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    access_token_lifetime: Duration,
+    /// Further browser origins that may call the endpoints (own and loopback ones may).
+    #[arg(long = "origin", value_name = "ORIGIN")]
+    origins: Vec<String>,
+    /// The name is for another upstream now: end every grant of the earlier one.
+    #[arg(long)]
+    rebind: bool,
+    /// Fetch no client metadata documents, and do not advertise them; known clients still work.
+    #[arg(long)]
+    air_gapped: bool,
+    /// Clients may not register themselves (RFC 7591 off).
+    #[arg(long)]
+    no_registration: bool,
+    /// Let client documents be fetched from this host or network, though it is not on the public
+    /// internet.
+    #[arg(long, value_name = "HOST|CIDR")]
+    danger_fetch_allow: Vec<String>,
+    /// Trust these certificate authorities (PEM) too when fetching client documents.
+    #[arg(long, value_name = "FILE")]
+    extra_ca_file: Option<PathBuf>,
+}
+
+impl Serving {
+    /// Turns flags into a plan and serves it until a signal ends it.
+    pub(crate) fn serve(
+        self,
+        global: &Global,
+        upstream: Upstream,
+        default_name: &str,
+    ) -> Result<(), Failure> {
+        let name = self.name.clone().unwrap_or_else(|| default_name.to_owned());
+        let plan = self.plan(global, legal_name(name)?, upstream)?;
+        output::log_to_stderr(global)?;
+        runtime()?.block_on(wire::serve(plan, global.json))
+    }
+
+    fn plan(self, global: &Global, name: String, upstream: Upstream) -> Result<Plan, Failure> {
+        let limit = Duration::from_secs(3600);
+        if self.access_token_lifetime > limit || self.access_token_lifetime < Duration::from_secs(1)
+        {
+            return Err(Failure::usage(
+                "access_token_lifetime",
+                "access tokens live 1 second to 60 minutes",
+                "short tokens are refreshed without anybody noticing; 10m is a good choice",
+            ));
+        }
+        let public_url = self
+            .public_url
+            .as_deref()
+            .map(Issuer::parse)
+            .transpose()
+            .map_err(|error| {
+                Failure::configuration(
+                    "public_url",
+                    format!("--public-url: {error}"),
+                    "write an origin, for example https://mcp.example.com",
+                )
+            })?;
+        if let Some(address) = self.listen {
+            self.may_listen(address, public_url.as_ref())?;
+        }
+        let public_port = self.listen.map_or(self.port, |address| address.port());
+        Ok(Plan {
+            data_dir: global.data_dir()?,
+            name,
+            upstream,
+            port: self.port,
+            listen: self.listen,
+            public_url,
+            trusted_proxies: self.trusted_proxy,
+            ops_listen: self.ops_listen.unwrap_or_else(|| ops_beside(public_port)),
+            access_token_lifetime: self.access_token_lifetime,
+            origins: self.origins,
+            rebind: self.rebind,
+            air_gapped: self.air_gapped,
+            registration: !self.no_registration,
+            fetch_allow: self.danger_fetch_allow,
+            extra_ca_file: self.extra_ca_file,
+        })
+    }
+
+    /// Nobody else's network reaches this without TLS (DESIGN §2, "NeighborJack").
+    fn may_listen(&self, address: SocketAddr, public_url: Option<&Issuer>) -> Result<(), Failure> {
+        if address.ip().is_loopback() {
+            return Ok(());
+        }
+        if self.trusted_proxy.is_empty() {
+            return Err(Failure::configuration(
+                "listen_without_tls",
+                format!(
+                    "{address} can be reached from other machines, and this listener has no TLS"
+                ),
+                "put a TLS proxy in front and name its network with --trusted-proxy, or listen on loopback",
+            ));
+        }
+        if public_url.is_none() {
+            return Err(Failure::configuration(
+                "public_url_missing",
+                "a listener beyond loopback needs the URL that people see",
+                "name it with --public-url https://…",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Loopback, the port after the public one; a free one beside a free one.
+fn ops_beside(public_port: u16) -> SocketAddr {
+    let port = if public_port == 0 {
+        0
+    } else {
+        public_port.checked_add(1).unwrap_or(0)
+    };
+    SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+/// Names that would hide a path of ours.
+const RESERVED: [&str; 8] = [
+    "oauth",
+    "ks",
+    "authorize",
+    "token",
+    "register",
+    "healthz",
+    "readyz",
+    "metrics",
+];
+
+fn legal_name(name: String) -> Result<String, Failure> {
+    let legal = (1..=64).contains(&name.len())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && !name.starts_with('-');
+    if !legal || RESERVED.contains(&name.as_str()) {
+        return Err(Failure::usage(
+            "name",
+            format!(
+                "{name} can't be a server's name: 1 to 64 small letters, digits and hyphens, and no path of Keystile's own"
+            ),
+            "choose another with --name",
+        ));
+    }
+    Ok(name)
+}
+
+/// A name out of a program or host: what is legal of it, or `mcp`.
+pub(crate) fn name_from(text: &str) -> String {
+    let mut name = String::new();
+    for c in text.chars().map(|c| c.to_ascii_lowercase()) {
+        match c {
+            'a'..='z' | '0'..='9' => name.push(c),
+            _ if name.ends_with('-') || name.is_empty() => {}
+            _ => name.push('-'),
+        }
+    }
+    let name = name
+        .trim_end_matches('-')
+        .chars()
+        .take(64)
+        .collect::<String>();
+    let name = name.trim_end_matches('-').to_owned();
+    if name.is_empty() || RESERVED.contains(&name.as_str()) {
+        "mcp".to_owned()
+    } else {
+        name
+    }
+}
+
+/// `90`, `90s`, `10m`, `1h`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let cut = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(cut);
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "write a time such as 90s, 10m or 1h".to_owned())?;
+    let seconds = match unit {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err("the unit is s, m, h or d".to_owned()),
+    };
+    number
+        .checked_mul(seconds)
+        .map(Duration::from_secs)
+        .ok_or_else(|| "that is too long".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_out_legal() {
+        for (text, name) in [
+            (
+                "@modelcontextprotocol/server-everything",
+                "modelcontextprotocol-server-everything",
+            ),
+            ("127.0.0.1", "127-0-0-1"),
+            ("My Server!", "my-server"),
+            ("oauth", "mcp"),
+            ("---", "mcp"),
+        ] {
+            assert_eq!(name_from(text), name);
+            legal_name(name_from(text)).unwrap();
+        }
+        assert_eq!(legal_name("a/b".into()).unwrap_err().exit, 2);
+        assert!(legal_name("ks".into()).is_err());
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("10m"), Ok(Duration::from_secs(600)));
+        assert!(duration("m").is_err());
+        assert!(duration("1y").is_err());
+        assert!(duration("99999999999999999999h").is_err());
+    }
+}

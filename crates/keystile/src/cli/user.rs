@@ -1,0 +1,93 @@
+//! `keystile user`: people who may sign in.
+
+use std::io::Read as _;
+
+use clap::Subcommand;
+
+use crate::admin::Request;
+use crate::cli::{Global, output};
+use crate::control;
+use crate::failure::Failure;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum User {
+    /// Make an account.
+    Add {
+        /// The name to sign in with.
+        name: String,
+        /// Read the password from standard input (one line).
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+    /// List accounts.
+    List,
+    /// Make a new set-up link for the first account: single use, 15 minutes.
+    SetupLink,
+}
+
+impl User {
+    pub(crate) fn run(self, global: &Global) -> Result<(), Failure> {
+        match self {
+            Self::Add {
+                name,
+                password_stdin: _,
+            } => {
+                let request = Request::UserAdd {
+                    name: name.clone(),
+                    password: password()?,
+                };
+                let answer = control::ask(global, request)?;
+                output::answer(global.json, &answer, || format!("{name} can sign in now."));
+            }
+            Self::List => {
+                let answer = control::ask(global, Request::UserList)?;
+                output::answer(global.json, &answer, || {
+                    let rows = control::rows(&answer, ["id", "name", "created_at"]);
+                    output::table(["ID", "NAME", "SINCE"], &rows)
+                });
+            }
+            Self::SetupLink => {
+                let answer = control::ask(global, Request::SetupLink)?;
+                output::answer(global.json, &answer, || {
+                    let part = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
+                    match answer["setup_url"].as_str() {
+                        Some(url) => format!(
+                            "{url}\nThe set-up code is {}. It works once, for 15 minutes.",
+                            part("code")
+                        ),
+                        None => format!(
+                            "The set-up code is {}. It works once, for 15 minutes: start keystile and connect a client.",
+                            part("code")
+                        ),
+                    }
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The first line of standard input.
+fn password() -> Result<String, Failure> {
+    let mut text = String::new();
+    let help = "pipe it in: printf '%s' \"$PASSWORD\" | keystile user add NAME --password-stdin";
+    std::io::stdin()
+        .take(4096)
+        .read_to_string(&mut text)
+        .map_err(|error| {
+            Failure::usage(
+                "password_unreadable",
+                format!("the password can't be read from standard input: {error}"),
+                help,
+            )
+        })?;
+    let line = text.lines().next().unwrap_or_default();
+    if line.is_empty() {
+        return Err(Failure::usage(
+            "password_missing",
+            "standard input has no password",
+            help,
+        ));
+    }
+    Ok(line.to_owned())
+}

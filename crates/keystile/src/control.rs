@@ -1,0 +1,84 @@
+//! Administration: by the control socket of the process that owns the data directory, or, when
+//! nobody owns it, by opening the store here. Either way the same [`crate::admin`] answers, so that
+//! `grant revoke` is true when it returns (DESIGN §2).
+
+pub(crate) mod server;
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::admin::{Answer, Request};
+use crate::cli::{Global, runtime};
+use crate::data_dir::Lock;
+use crate::failure::Failure;
+use crate::wire;
+
+/// The most bytes of a request or an answer.
+pub(crate) const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// Has a request answered, by whoever may.
+pub(crate) fn ask(global: &Global, request: Request) -> Result<Value, Failure> {
+    let dir = global.data_dir()?;
+    match dir.lock()? {
+        Lock::Ours(owned) => runtime()?.block_on(async {
+            let wired = wire::administration(&owned).await?;
+            let answer = wired.admin.answer(request).await;
+            wired.close().await;
+            answer.into()
+        }),
+        Lock::Taken(_) => by_socket(&dir.control_socket(), &request),
+    }
+}
+
+fn by_socket(path: &Path, request: &Request) -> Result<Value, Failure> {
+    let broken = |error: &dyn std::fmt::Display| {
+        Failure::failed(
+            "control_socket",
+            format!(
+                "the keystile that owns the data directory does not answer on {}: {error}",
+                path.display()
+            ),
+            "it may be starting or ending: try again; if it hangs, end it",
+        )
+    };
+    let mut stream = UnixStream::connect(path).map_err(|error| broken(&error))?;
+    let wait = Some(Duration::from_secs(30));
+    stream
+        .set_read_timeout(wait)
+        .map_err(|error| broken(&error))?;
+    let mut line = serde_json::to_string(request).expect("a request is plain data");
+    line.push('\n');
+    stream
+        .write_all(line.as_bytes())
+        .map_err(|error| broken(&error))?;
+    let mut answer = String::new();
+    let mut reader = BufReader::new(std::io::Read::take(stream, LARGEST));
+    reader
+        .read_line(&mut answer)
+        .map_err(|error| broken(&error))?;
+    let answer: Answer = serde_json::from_str(&answer).map_err(|error| broken(&error))?;
+    answer.into()
+}
+
+/// The rows of a table out of an answer that is an array of objects.
+pub(crate) fn rows<const N: usize>(answer: &Value, fields: [&str; N]) -> Vec<[String; N]> {
+    let cell = |value: &Value| match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items
+            .iter()
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join(" "),
+        other => other.to_string(),
+    };
+    let items = answer.as_array().map(Vec::as_slice).unwrap_or_default();
+    items
+        .iter()
+        .map(|item| fields.map(|field| cell(&item[field])))
+        .collect()
+}

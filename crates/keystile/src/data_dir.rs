@@ -1,0 +1,279 @@
+//! The data directory: found, made private, owned by one process, with its master key.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
+use std::path::{Path, PathBuf};
+
+use keystile_domain::secrets::master::MasterKey;
+
+use crate::ambient::SystemRng;
+use crate::failure::Failure;
+
+/// A data directory that exists, is ours and private.
+#[derive(Debug, Clone)]
+pub(crate) struct DataDir(PathBuf);
+
+/// The proof that this process owns the data directory; released when dropped.
+#[derive(Debug)]
+pub(crate) struct Owned {
+    dir: DataDir,
+    _lock: File,
+}
+
+/// Who holds the lock, if it is held.
+#[derive(Debug)]
+pub(crate) enum Lock {
+    /// This process.
+    Ours(Owned),
+    /// Another one, with this process id if it could be read.
+    Taken(Option<u32>),
+}
+
+impl DataDir {
+    /// Opens or makes the directory, with mode 0700.
+    ///
+    /// # Errors
+    /// `data_dir_unwritable` or `data_dir_open_to_others`.
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        builder
+            .create(path)
+            .map_err(|error| unwritable(path, &error))?;
+        let metadata = fs::metadata(path).map_err(|error| unwritable(path, &error))?;
+        let mode = metadata.permissions().mode() & 0o777;
+        if metadata.uid() != rustix::process::geteuid().as_raw() {
+            return Err(Failure::configuration(
+                "data_dir_foreign",
+                format!(
+                    "the data directory {} belongs to another user",
+                    path.display()
+                ),
+                "name a directory of your own with --data-dir",
+            ));
+        }
+        if mode & 0o077 != 0 {
+            return Err(Failure::configuration(
+                "data_dir_open_to_others",
+                format!(
+                    "the data directory {} can be read by others (mode {mode:03o}); it holds keys",
+                    path.display()
+                ),
+                format!("chmod 700 {}", path.display()),
+            ));
+        }
+        Ok(Self(path.to_owned()))
+    }
+
+    /// A path inside.
+    #[must_use]
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// The directory itself.
+    #[must_use]
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The control socket of the process that owns the directory.
+    #[must_use]
+    pub(crate) fn control_socket(&self) -> PathBuf {
+        self.at("control.sock")
+    }
+
+    /// Takes the lock, or says who has it.
+    ///
+    /// # Errors
+    /// `data_dir_unwritable`.
+    pub(crate) fn lock(&self) -> Result<Lock, Failure> {
+        let path = self.at("lock");
+        let mut options = OpenOptions::new();
+        options
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .mode(0o600);
+        let mut file = options
+            .open(&path)
+            .map_err(|error| unwritable(&self.0, &error))?;
+        match file.try_lock() {
+            Ok(()) => {
+                let id = format!("{}\n", std::process::id());
+                let written = file.set_len(0).and_then(|()| file.write_all(id.as_bytes()));
+                written.map_err(|error| unwritable(&self.0, &error))?;
+                Ok(Lock::Ours(Owned {
+                    dir: self.clone(),
+                    _lock: file,
+                }))
+            }
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                let id = file
+                    .read_to_string(&mut text)
+                    .ok()
+                    .and_then(|_| text.trim().parse().ok());
+                Ok(Lock::Taken(id))
+            }
+            Err(TryLockError::Error(error)) => Err(unwritable(&self.0, &error)),
+        }
+    }
+
+    /// Takes the lock for a process that will serve.
+    ///
+    /// # Errors
+    /// `data_dir_in_use`, with the process that has it.
+    pub(crate) fn own(&self) -> Result<Owned, Failure> {
+        match self.lock()? {
+            Lock::Ours(owned) => Ok(owned),
+            Lock::Taken(id) => Err(Failure::failed(
+                "data_dir_in_use",
+                format!(
+                    "another keystile{} uses the data directory {}",
+                    id.map(|id| format!(" (process {id})")).unwrap_or_default(),
+                    self.0.display()
+                ),
+                "end that one, or give this one a directory of its own with --data-dir",
+            )),
+        }
+    }
+}
+
+impl Owned {
+    /// The directory.
+    #[must_use]
+    pub(crate) const fn dir(&self) -> &DataDir {
+        &self.dir
+    }
+
+    /// The master key: read, or made at the first start (0600, durable before it is used).
+    ///
+    /// # Errors
+    /// `master_key_unreadable`, `master_key_bad`, `master_key_open_to_others`.
+    pub(crate) fn master_key(&self) -> Result<MasterKey, Failure> {
+        let path = self.dir.at("master.key");
+        match fs::read(&path) {
+            Ok(bytes) => {
+                let mode = fs::metadata(&path).map(|found| found.permissions().mode() & 0o777);
+                if mode.is_ok_and(|mode| mode & 0o077 != 0) {
+                    return Err(Failure::configuration(
+                        "master_key_open_to_others",
+                        format!("{} can be read by others", path.display()),
+                        format!(
+                            "chmod 600 {}, and think about who may have read it",
+                            path.display()
+                        ),
+                    ));
+                }
+                MasterKey::from_bytes(&bytes).map_err(|error| {
+                    Failure::configuration(
+                        "master_key_bad",
+                        format!("{}: {error}", path.display()),
+                        "put back the right file from your own copy; without it the stored signing keys can't be opened",
+                    )
+                })
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                self.first_master_key(&path)
+            }
+            Err(error) => Err(Failure::configuration(
+                "master_key_unreadable",
+                format!("{}: {error}", path.display()),
+                "make it readable for the user that runs keystile",
+            )),
+        }
+    }
+
+    /// Written beside and renamed, so that a crash leaves no half key.
+    fn first_master_key(&self, path: &Path) -> Result<MasterKey, Failure> {
+        if self.dir.at("keystile.db").exists() {
+            return Err(Failure::configuration(
+                "master_key_missing",
+                format!(
+                    "{} is missing, but there is a database made with it",
+                    path.display()
+                ),
+                "put the file back from your own copy, or begin anew in another --data-dir",
+            ));
+        }
+        let key = MasterKey::generate(&SystemRng);
+        let new = self.dir.at("master.key.new");
+        let write = || -> std::io::Result<()> {
+            let mut options = OpenOptions::new();
+            options.create(true).truncate(true).write(true).mode(0o600);
+            let mut file = options.open(&new)?;
+            file.write_all(key.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&new, path)?;
+            File::open(self.dir.path())?.sync_all()
+        };
+        write().map_err(|error| unwritable(self.dir.path(), &error))?;
+        Ok(key)
+    }
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::configuration(
+        "data_dir_unwritable",
+        format!(
+            "the data directory {} can't be used: {error}",
+            path.display()
+        ),
+        "name a directory that you can write with --data-dir or KEYSTILE_DATA_DIR",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_others_can_read_is_refused() {
+        let temp = tempfile::tempdir().unwrap();
+        fs::set_permissions(temp.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let refused = DataDir::open(temp.path()).unwrap_err();
+        assert_eq!(
+            (refused.code.as_str(), refused.exit),
+            ("data_dir_open_to_others", 78)
+        );
+    }
+
+    #[test]
+    fn one_process_owns_a_directory() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(&temp.path().join("new")).unwrap();
+        let owned = dir.own().unwrap();
+        let refused = dir.own().unwrap_err();
+        assert_eq!(refused.code, "data_dir_in_use");
+        assert!(refused.message.contains(&std::process::id().to_string()));
+        drop(owned);
+        dir.own().unwrap();
+    }
+
+    #[test]
+    fn a_163_the_key_is_made_once_private_and_a_lost_one_is_never_replaced() {
+        let temp = tempfile::tempdir().unwrap();
+        let owned = DataDir::open(&temp.path().join("new"))
+            .unwrap()
+            .own()
+            .unwrap();
+        let first = *owned.master_key().unwrap().as_bytes();
+        assert_eq!(owned.master_key().unwrap().as_bytes(), &first);
+        let path = owned.dir().at("master.key");
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        fs::write(owned.dir().at("keystile.db"), b"").unwrap();
+        fs::remove_file(&path).unwrap();
+        assert_eq!(owned.master_key().err().unwrap().code, "master_key_missing");
+        fs::write(&path, [b'k'; 32]).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(owned.master_key().err().unwrap().code, "master_key_bad");
+    }
+}

@@ -1,0 +1,138 @@
+//! The front door: one origin serves all (DESIGN §2). Host and Origin first, on every path; then the
+//! gateway for what is its own; then the issuer and its pages.
+
+pub(crate) mod ops;
+pub(crate) mod serve;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::response::IntoResponse as _;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use ipnet::IpNet;
+use keystile_gateway::Gateway;
+use keystile_protocol::resource::ResourceTable;
+use tower::ServiceExt as _;
+
+use crate::ambient::SystemRng;
+
+/// Everything that answers on the public listener.
+pub(crate) struct Front {
+    gateway: Arc<Gateway>,
+    issuer: Router,
+    directory: String,
+    mcp_urls: Vec<String>,
+    proxies: Arc<[IpNet]>,
+}
+
+impl Front {
+    pub(crate) fn new(
+        gateway: Arc<Gateway>,
+        issuer: Router,
+        resources: &ResourceTable,
+        proxies: Arc<[IpNet]>,
+    ) -> Self {
+        let mcp_urls: Vec<String> = resources
+            .iter()
+            .map(|entry| entry.resource.to_string())
+            .collect();
+        let list = mcp_urls
+            .iter()
+            .map(|url| format!("  {url}\n"))
+            .collect::<String>();
+        let directory = format!(
+            "Keystile guards these MCP endpoints:\n\n{list}\nGive one of them to your MCP client. Your connected apps: /ks/account\n"
+        );
+        Self {
+            gateway,
+            issuer,
+            directory,
+            mcp_urls,
+            proxies,
+        }
+    }
+
+    /// Answers one request.
+    pub(crate) async fn answer(&self, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
+        let (mut parts, body) = request.into_parts();
+        let person = self.peer(peer, &parts.headers);
+        parts
+            .extensions
+            .insert(ConnectInfo(SocketAddr::new(person, peer.port())));
+        if self.gateway.owns(parts.uri.path()) {
+            return self.gateway.handle(Request::from_parts(parts, body)).await;
+        }
+        let origin = match self.gateway.guard().check(&parts) {
+            Ok(origin) => origin,
+            Err(refusal) => return refusal.respond(&SystemRng),
+        };
+        let register = parts.uri.path().ends_with("/register");
+        let readable = parts.uri.path().starts_with("/.well-known/")
+            || parts.uri.path().starts_with("/oauth/")
+            || parts.uri.path() == "/token";
+        if parts.method == Method::OPTIONS && readable && !register {
+            let mut response = origin.preflight(&parts.headers, "GET, POST, OPTIONS");
+            origin.expose(&mut response);
+            return response;
+        }
+        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+        let answered = self
+            .issuer
+            .clone()
+            .oneshot(Request::from_parts(parts, body))
+            .await;
+        let mut response = match answered {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        if response.status() == StatusCode::NOT_FOUND && !path.starts_with("/ks/") && !register {
+            response = self.elsewhere(&method, &path);
+        }
+        if readable && !register {
+            origin.expose(&mut response);
+        }
+        response
+    }
+
+    /// The person's address: the connection's, or, from a trusted proxy, the last address in
+    /// `X-Forwarded-For` that is not a proxy of ours (CHECKLIST R13).
+    fn peer(&self, connected: SocketAddr, headers: &HeaderMap) -> IpAddr {
+        let connected = connected.ip().to_canonical();
+        let trusted = |ip: &IpAddr| self.proxies.iter().any(|network| network.contains(ip));
+        if !trusted(&connected) {
+            return connected;
+        }
+        let forwarded = headers
+            .get_all("x-forwarded-for")
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        let hops: Vec<IpAddr> = forwarded
+            .flat_map(|value| value.split(','))
+            .map_while(|hop| hop.trim().parse().ok())
+            .collect();
+        hops.into_iter()
+            .rev()
+            .find(|hop| !trusted(hop))
+            .unwrap_or(connected)
+    }
+
+    /// Nothing lives at this path: say what does.
+    fn elsewhere(&self, method: &Method, path: &str) -> Response<Body> {
+        if path == "/" && (method == Method::GET || method == Method::HEAD) {
+            return (
+                [(CONTENT_TYPE, "text/plain; charset=utf-8")],
+                self.directory.clone(),
+            )
+                .into_response();
+        }
+        let body = serde_json::json!({
+            "error": "not_found",
+            "error_description": format!("Nothing lives at this path. MCP endpoints here: {}", self.mcp_urls.join(" ")),
+        });
+        (StatusCode::NOT_FOUND, axum::Json(body)).into_response()
+    }
+}

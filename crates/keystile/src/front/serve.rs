@@ -1,0 +1,114 @@
+//! The accept loops: one task a connection, bounded headers and waits, a clean end.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use ipnet::IpNet;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+use crate::front::Front;
+
+/// Connections at a time, for everybody: the next ones wait in the kernel's queue.
+const MOST_CONNECTIONS: usize = 16_384;
+
+/// A request's head must come within this time (slowloris).
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
+
+/// A request's head has at most this many bytes.
+const LARGEST_HEAD: usize = 32 * 1024;
+
+/// Serves one listener until `ending` turns true, then waits for open requests, at most 10 s.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    front: Arc<Front>,
+    proxies: Arc<[IpNet]>,
+    mut ending: watch::Receiver<bool>,
+) {
+    let mut http = Builder::new(TokioExecutor::new());
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_LIMIT)
+        .max_buf_size(LARGEST_HEAD)
+        .half_close(false);
+    http.http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(128)
+        .max_header_list_size(LARGEST_HEAD as u32)
+        .keep_alive_interval(Duration::from_secs(60));
+    let http = Arc::new(http);
+    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let open = GracefulShutdown::new();
+    loop {
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place.expect("it is never closed"),
+            () = ended(&mut ending) => break,
+        };
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // No free file descriptors, most likely: wait for some to close.
+                    tracing::warn!(%error, "can't accept a connection");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            () = ended(&mut ending) => break,
+        };
+        if !may_connect(peer, &proxies) {
+            tracing::warn!(%peer, "refused a peer that is not the trusted proxy");
+            continue;
+        }
+        let _ = stream.set_nodelay(true);
+        let connection = Arc::clone(&http);
+        let front = Arc::clone(&front);
+        let watcher = open.watcher();
+        tokio::spawn(async move {
+            one(&connection, stream, peer, front, watcher).await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    let _ = tokio::time::timeout(Duration::from_secs(10), open.shutdown()).await;
+}
+
+/// Resolves when the process is to end.
+pub(crate) async fn ended(ending: &mut watch::Receiver<bool>) {
+    // An error says that nobody can end it any more: that is an end too.
+    drop(ending.wait_for(|ending| *ending).await);
+}
+
+/// Loopback always; others only as the declared proxy, which has the TLS (DESIGN §2).
+fn may_connect(peer: SocketAddr, proxies: &[IpNet]) -> bool {
+    let ip = peer.ip().to_canonical();
+    ip.is_loopback() || proxies.iter().any(|network| network.contains(&ip))
+}
+
+async fn one(
+    http: &Builder<TokioExecutor>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    front: Arc<Front>,
+    watcher: hyper_util::server::graceful::Watcher,
+) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let front = Arc::clone(&front);
+        async move { Ok::<_, Infallible>(front.answer(request.map(Body::new), peer).await) }
+    });
+    let connection = http
+        .serve_connection(TokioIo::new(stream), service)
+        .into_owned();
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%peer, %error, "a connection broke off");
+    }
+}

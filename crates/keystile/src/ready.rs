@@ -1,0 +1,57 @@
+//! What a serving process prints once it answers.
+
+use serde::Serialize;
+
+use crate::connect_snippets::snippets;
+
+/// The ready line (`--json`), and the facts of the text for people.
+#[derive(Debug, Serialize)]
+pub(crate) struct Ready {
+    /// What clients connect to.
+    pub(crate) mcp_url: String,
+    /// The issuer.
+    pub(crate) issuer: String,
+    /// Where the first person makes an account, or none if somebody has one.
+    pub(crate) setup_url: Option<String>,
+    /// The code that the first sign-in page asks for.
+    pub(crate) setup_code: Option<String>,
+    /// `{server}`.
+    pub(crate) name: String,
+    /// Health and readiness.
+    pub(crate) ops_url: String,
+    /// This process.
+    pub(crate) pid: u32,
+}
+
+impl Ready {
+    /// The text for people.
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!(
+            "\nKeystile protects {}\n\n  MCP URL  {}\n  Issuer   {}\n",
+            self.name, self.mcp_url, self.issuer
+        );
+        if let (Some(url), Some(code)) = (&self.setup_url, &self.setup_code) {
+            text += &format!(
+                "\nNobody has an account yet. The first sign-in page asks for this code: {code}\nOr make the account now: {url}\n"
+            );
+        }
+        text += "\nConnect a client:\n";
+        let (reach, far): (Vec<_>, Vec<_>) = snippets(&self.name, &self.mcp_url)
+            .into_iter()
+            .partition(|snippet| snippet.reaches_loopback);
+        for snippet in &reach {
+            text += &format!("\n{}\n", indented(&snippet.to_string()));
+        }
+        for snippet in &far {
+            text += &format!("\n{}\n", indented(&snippet.to_string()));
+        }
+        text + "\nStop with Ctrl-C.\n"
+    }
+}
+
+fn indented(text: &str) -> String {
+    text.lines()
+        .map(|line| format!("  {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}

@@ -1,0 +1,50 @@
+//! The only place where rooms meet: a plan becomes a running installation.
+
+mod installation;
+mod serving;
+mod upstream;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use keystile_protocol::issuer::Issuer;
+use url::Url;
+
+use crate::data_dir::DataDir;
+
+pub(crate) use installation::administration;
+pub(crate) use serving::serve;
+
+/// What stands behind the gate.
+pub(crate) enum Upstream {
+    /// A running HTTP server.
+    Http(Url),
+    /// A command that is started as it is.
+    Stdio {
+        argv: Vec<OsString>,
+        env: Vec<(OsString, OsString)>,
+        idle: Duration,
+    },
+}
+
+/// Everything that a serving process was told, checked.
+pub(crate) struct Plan {
+    pub(crate) data_dir: DataDir,
+    pub(crate) name: String,
+    pub(crate) upstream: Upstream,
+    pub(crate) port: u16,
+    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) public_url: Option<Issuer>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) ops_listen: SocketAddr,
+    pub(crate) access_token_lifetime: Duration,
+    pub(crate) origins: Vec<String>,
+    pub(crate) rebind: bool,
+    pub(crate) air_gapped: bool,
+    pub(crate) registration: bool,
+    pub(crate) fetch_allow: Vec<String>,
+    pub(crate) extra_ca_file: Option<PathBuf>,
+}

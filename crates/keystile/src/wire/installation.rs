@@ -1,0 +1,104 @@
+//! The durable part: master key, database, audit trail, and administration on top of them.
+
+use std::sync::Arc;
+
+use keystile_domain::ports::{Clock, Rng};
+use keystile_domain::secrets::Secrets;
+use keystile_issuer::sign_in::password::Passwords;
+use keystile_store::Store;
+use keystile_store::audit::AuditLog;
+
+use crate::admin::Admin;
+use crate::ambient::{SystemClock, SystemRng};
+use crate::data_dir::Owned;
+use crate::failure::Failure;
+
+/// What this process opened because it owns the data directory.
+pub(crate) struct Installation {
+    pub(crate) store: Arc<Store>,
+    pub(crate) audit: Arc<AuditLog>,
+    pub(crate) secrets: Arc<Secrets>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) rng: Arc<dyn Rng>,
+    pub(crate) passwords: Passwords,
+}
+
+/// An installation that only answers administrators, for a moment.
+pub(crate) struct Administration {
+    pub(crate) admin: Admin,
+    installation: Installation,
+}
+
+/// Opens the installation for one administrative request.
+///
+/// # Errors
+/// What is wrong with key, database or audit trail.
+pub(crate) async fn administration(owned: &Owned) -> Result<Administration, Failure> {
+    let installation = Installation::open(owned).await?;
+    let admin = installation.admin(None);
+    Ok(Administration {
+        admin,
+        installation,
+    })
+}
+
+impl Administration {
+    /// Closes the store; what was answered is durable already.
+    pub(crate) async fn close(self) {
+        drop(self.admin);
+        self.installation.close().await;
+    }
+}
+
+impl Installation {
+    /// Opens or makes everything durable.
+    ///
+    /// # Errors
+    /// What is wrong with key, database or audit trail.
+    pub(crate) async fn open(owned: &Owned) -> Result<Self, Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let rng: Arc<dyn Rng> = Arc::new(SystemRng);
+        let secrets = Arc::new(Secrets::new(&owned.master_key()?));
+        let path = owned.dir().at("keystile.db");
+        let store = Store::open(&path, clock.now()).await.map_err(|error| {
+            Failure::configuration("database", format!("{}: {error}", path.display()), "look at the disk; a copy of the data directory made while nothing ran can be put back")
+        })?;
+        let folder = owned.dir().at("audit");
+        let audit = AuditLog::open(&folder, clock.now()).map_err(|error| {
+            Failure::configuration(
+                "audit",
+                format!("{}: {error}", folder.display()),
+                "the audit trail must be writable: make room or mend the permissions",
+            )
+        })?;
+        let passwords = Passwords::new(Arc::clone(&rng), 2);
+        Ok(Self {
+            store: Arc::new(store),
+            audit: Arc::new(audit),
+            secrets,
+            clock,
+            rng,
+            passwords,
+        })
+    }
+
+    /// Administration of this installation; `issuer` while it is served.
+    pub(crate) fn admin(&self, issuer: Option<String>) -> Admin {
+        let store = Arc::clone(&self.store);
+        Admin {
+            people: store.clone(),
+            clients: store.clone(),
+            grants: store,
+            audit: self.audit.clone(),
+            clock: self.clock.clone(),
+            rng: self.rng.clone(),
+            passwords: self.passwords.clone(),
+            issuer,
+        }
+    }
+
+    /// Writes back and closes.
+    pub(crate) async fn close(self) {
+        self.store.close().await;
+    }
+}
