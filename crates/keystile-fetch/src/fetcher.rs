@@ -12,6 +12,8 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, IF_N
 use http::{HeaderMap, HeaderValue, StatusCode};
 use keystile_protocol::mutation::weakened;
 use reqwest::dns::{Addrs, Name, Resolving};
+use rustls::pki_types::CertificateDer;
+use tokio::sync::OnceCell;
 use url::{Host, Url};
 
 use crate::gate::Gate;
@@ -89,17 +91,19 @@ pub struct Fetcher {
 
 struct Shared {
     allow: Vec<Allow>,
-    tls: rustls::ClientConfig,
+    extra_authorities: Vec<CertificateDer<'static>>,
+    /// The machine's authorities are read when they are first needed.
+    tls: OnceCell<rustls::ClientConfig>,
     resolver: Arc<dyn Resolve>,
     limits: Limits,
     gate: Gate,
 }
 
 impl Fetcher {
-    /// Reads the certificates; nothing is sent.
+    /// Reads `extra_ca_file`; nothing is sent, and the machine's own certificates are read later.
     ///
     /// # Errors
-    /// [`SetupError`] if there are none or the file is no good.
+    /// [`SetupError`] if the file is no good.
     pub fn new(options: FetchOptions) -> Result<Self, SetupError> {
         let FetchOptions {
             danger_allow: allow,
@@ -107,13 +111,17 @@ impl Fetcher {
             resolver,
             limits,
         } = options;
-        let tls = tls::client_config(extra_ca_file.as_deref())?;
+        let extra_authorities = extra_ca_file
+            .as_deref()
+            .map(tls::certificates)
+            .transpose()?;
         let resolver = resolver.unwrap_or_else(|| Arc::new(SystemResolver::default()));
         let gate = Gate::new(limits.concurrent, limits.concurrent_per_host);
         Ok(Self {
             shared: Arc::new(Shared {
                 allow,
-                tls,
+                extra_authorities: extra_authorities.unwrap_or_default(),
+                tls: OnceCell::new(),
                 resolver,
                 limits,
                 gate,
@@ -121,12 +129,25 @@ impl Fetcher {
         })
     }
 
+    /// Reads the machine's certificate authorities, which the first fetch would do otherwise.
+    ///
+    /// It takes some milliseconds, so it is not part of [`Self::new`]: call it once the server
+    /// answers, to have its failure in the log.
+    ///
+    /// # Errors
+    /// [`SetupError::NoAuthorities`]: no fetch over TLS can succeed.
+    pub async fn prepare(&self) -> Result<(), SetupError> {
+        self.shared.tls().await.map(drop)
+    }
+
     /// Fetches one document.
     ///
     /// # Errors
     /// The first thing that is not as it should be; see [`FetchError`].
     pub async fn get(&self, get: Get<'_>) -> Result<Fetched, FetchError> {
-        let fetch = self.shared.get(get);
+        let host = self.shared.host(get.url)?;
+        let tls = self.shared.tls().await.map_err(|_| FetchError::Tls)?;
+        let fetch = self.shared.get(get, host, tls);
         if weakened("a_060_time") {
             return fetch.await;
         }
@@ -137,13 +158,17 @@ impl Fetcher {
 }
 
 impl Shared {
-    async fn get(&self, get: Get<'_>) -> Result<Fetched, FetchError> {
-        let host = self.host(get.url)?;
+    async fn get(
+        &self,
+        get: Get<'_>,
+        host: Host<String>,
+        tls: rustls::ClientConfig,
+    ) -> Result<Fetched, FetchError> {
         let _place_at_host = self.gate.enter(&host.to_string()).await?;
         let addresses = self.judged_addresses(get.url, &host).await?;
         let _place_at_address = self.gate.enter(&address_key(&addresses)).await?;
         let _place = self.gate.enter_all().await?;
-        let client = self.client(addresses)?;
+        let client = self.client(tls, addresses)?;
         let mut request = client
             .get(get.url.clone())
             .header(ACCEPT, get.accept)
@@ -233,8 +258,21 @@ impl Shared {
         }
     }
 
+    async fn tls(&self) -> Result<rustls::ClientConfig, SetupError> {
+        let read = async || {
+            let extra = self.extra_authorities.clone();
+            let reading = tokio::task::spawn_blocking(|| tls::believing(extra));
+            reading.await.expect("reading certificates does not panic")
+        };
+        self.tls.get_or_try_init(read).await.cloned()
+    }
+
     /// A client for one request that knows no other addresses than these.
-    fn client(&self, addresses: Judged) -> Result<reqwest::Client, FetchError> {
+    fn client(
+        &self,
+        tls: rustls::ClientConfig,
+        addresses: Judged,
+    ) -> Result<reqwest::Client, FetchError> {
         let redirects = if weakened("a_054") {
             reqwest::redirect::Policy::limited(5)
         } else {
@@ -251,7 +289,7 @@ impl Shared {
             builder.dns_resolver(Arc::new(addresses))
         };
         builder
-            .tls_backend_preconfigured(self.tls.clone())
+            .tls_backend_preconfigured(tls)
             .user_agent(concat!("keystile/", env!("CARGO_PKG_VERSION")))
             .no_proxy()
             .redirect(redirects)

@@ -16,10 +16,13 @@ use crate::SetupError;
 /// # Errors
 /// The machine has no certificate authorities, or the file is no good.
 pub fn client_config(extra_ca_file: Option<&Path>) -> Result<ClientConfig, SetupError> {
-    let extra = extra_ca_file
-        .map(certificates)
-        .transpose()?
-        .unwrap_or_default();
+    let extra = extra_ca_file.map(certificates).transpose()?;
+    believing(extra.unwrap_or_default())
+}
+
+/// The same, with these authorities beside the machine's. It reads many files: not on a thread that
+/// others wait for.
+pub(crate) fn believing(extra: Vec<CertificateDer<'static>>) -> Result<ClientConfig, SetupError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let verifier = Verifier::new_with_extra_roots(extra, Arc::clone(&provider))
         .map_err(SetupError::NoAuthorities)?;
@@ -33,7 +36,8 @@ pub fn client_config(extra_ca_file: Option<&Path>) -> Result<ClientConfig, Setup
     Ok(config)
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, SetupError> {
+/// The certificates in a PEM file; at least one.
+pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, SetupError> {
     let failed = |source| SetupError::CaFile {
         path: path.to_owned(),
         source,

@@ -48,7 +48,7 @@ fn documents(host: &Hostile) -> ClientDocuments {
 /// For hosts that never answer: the fetch ends of itself, so it may as well end soon.
 fn impatient() -> Limits {
     Limits {
-        total: Duration::from_millis(300),
+        total: Duration::from_secs(1),
         ..Limits::default()
     }
 }
