@@ -1,5 +1,21 @@
 //! The reverse proxy in front of MCP servers: HTTP upstreams, stdio children, and the bridge between the eras.
 
+mod admit;
 mod era;
+mod forward;
+mod gateway;
+mod guard;
+mod inspect;
+mod refusal;
 pub mod relay;
+mod route;
 pub mod stdio;
+mod upstream;
+
+pub use admit::Permit;
+pub use forward::{HttpUpstream, UpstreamUrlError};
+pub use gateway::{Gateway, Settings};
+pub use guard::{AllowedOrigin, Guard};
+pub use refusal::{Code, Refusal};
+pub use route::Route;
+pub use upstream::Upstream;

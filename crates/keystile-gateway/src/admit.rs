@@ -1,0 +1,193 @@
+//! Who may call (CHECKLIST R3: a permit or a refusal, and every doubt is a refusal).
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use keystile_domain::audit::{Action, Event, Outcome};
+use keystile_domain::ids::GrantId;
+use keystile_domain::ports::{Revocations, Standing, TokenFacts};
+use keystile_domain::time::Timestamp;
+use keystile_protocol::error::{ErrorCode, OAuthError};
+use keystile_protocol::mutation::weakened;
+use keystile_resource::{Verified, Verifier, bearer};
+
+use crate::relay::Caller;
+use crate::route::Route;
+
+/// Proof that a caller was let through to one route. Only [`admit`] makes one, and nothing is
+/// forwarded without.
+#[derive(Debug, Clone)]
+pub struct Permit {
+    caller: Verified,
+    grant: GrantId,
+    route: Arc<Route>,
+}
+
+/// Why there is no permit.
+#[derive(Debug)]
+pub(crate) enum Denied {
+    /// No credentials were shown.
+    NoToken,
+    /// They were, and this is what is wrong; the word is for audit and log.
+    Challenged {
+        error: OAuthError,
+        reason: &'static str,
+        caller: Option<Verified>,
+    },
+    /// The revocation feed can't tell.
+    Unknown { caller: Verified },
+}
+
+/// Checks the token of a request, remembered or not, against revocation and scope, for this route.
+pub(crate) fn admit(
+    parts: &Parts,
+    route: &Arc<Route>,
+    verifier: &Verifier,
+    revocations: &dyn Revocations,
+    now: Timestamp,
+) -> Result<Permit, Denied> {
+    let token =
+        bearer::token(&parts.headers, parts.uri.query()).map_err(|error| Denied::Challenged {
+            error,
+            reason: "malformed_credentials",
+            caller: None,
+        })?;
+    let token = token.ok_or(Denied::NoToken)?;
+    let seconds = u64::try_from(now.seconds()).unwrap_or(u64::MAX);
+    let caller = verifier
+        .verify(token, &route.resource.resource, seconds)
+        .map_err(|_| Denied::no_good("invalid_token", None))?;
+    let grant = caller.sid.as_deref().and_then(|sid| sid.parse().ok());
+    let grant = grant.ok_or_else(|| Denied::no_good("no_grant", Some(&caller)))?;
+    let permit = Permit {
+        caller,
+        grant,
+        route: Arc::clone(route),
+    };
+    match permit.standing(revocations) {
+        Standing::Good => {}
+        Standing::Revoked => return Err(Denied::no_good("revoked", Some(&permit.caller))),
+        Standing::Unknown => {
+            return Err(Denied::Unknown {
+                caller: permit.caller,
+            });
+        }
+    }
+    if !permit.caller.allows(&route.scope) && !weakened("n_rs_05") {
+        let sentence = format!("This server needs the scope {}.", route.scope);
+        return Err(Denied::Challenged {
+            error: OAuthError::new(ErrorCode::InsufficientScope, sentence),
+            reason: "insufficient_scope",
+            caller: Some(permit.caller),
+        });
+    }
+    Ok(permit)
+}
+
+impl Permit {
+    /// `sub`: the person.
+    #[must_use]
+    pub fn person(&self) -> &str {
+        &self.caller.sub
+    }
+
+    /// `client_id`.
+    #[must_use]
+    pub fn client(&self) -> &str {
+        &self.caller.client_id
+    }
+
+    /// `sid`: the grant.
+    #[must_use]
+    pub fn grant(&self) -> GrantId {
+        self.grant
+    }
+
+    /// As the relay to stdio children takes it.
+    #[must_use]
+    pub fn caller(&self) -> Caller {
+        Caller {
+            person: self.person().into(),
+            client: self.client().into(),
+            grant: self.grant,
+            issued_at: self.issued_at(),
+            expires_at: self.expires_at(),
+        }
+    }
+
+    pub(crate) fn verified(&self) -> &Verified {
+        &self.caller
+    }
+
+    /// Where it leads.
+    #[must_use]
+    pub fn route(&self) -> &Arc<Route> {
+        &self.route
+    }
+
+    /// `iat`.
+    #[must_use]
+    pub fn issued_at(&self) -> Timestamp {
+        seconds(self.caller.iat)
+    }
+
+    /// `exp`: streams end then (CHECKLIST R11).
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        seconds(self.caller.exp)
+    }
+
+    /// Whether the grant, the person and the client still stand.
+    #[must_use]
+    pub fn standing(&self, revocations: &dyn Revocations) -> Standing {
+        let facts = TokenFacts {
+            grant: self.grant,
+            person: self.person(),
+            client: self.client(),
+            issued_at: self.issued_at(),
+        };
+        match revocations.standing(&facts) {
+            Standing::Revoked if weakened("r_11") => Standing::Good,
+            standing => standing,
+        }
+    }
+
+    /// An audit event that says who and where.
+    pub(crate) fn event(&self, now: Timestamp, outcome: Outcome) -> Event<'_> {
+        describe(
+            Event::new(now, Action::Call, outcome),
+            &self.caller,
+            &self.route,
+        )
+    }
+}
+
+impl Denied {
+    /// One sentence for every token that is no good, whatever is wrong with it (CHECKLIST A-078).
+    pub(crate) fn no_good(reason: &'static str, caller: Option<&Verified>) -> Self {
+        let sentence = "The access token is not good here: expired, revoked, or for another server. Refresh it, or sign in again.";
+        let error = OAuthError::new(ErrorCode::InvalidToken, sentence);
+        Self::Challenged {
+            error,
+            reason,
+            caller: caller.cloned(),
+        }
+    }
+}
+
+/// Adds who called and what to an event.
+pub(crate) fn describe<'a>(
+    mut event: Event<'a>,
+    caller: &'a Verified,
+    route: &'a Route,
+) -> Event<'a> {
+    event.person = Some(&caller.sub);
+    event.client = Some(&caller.client_id);
+    event.grant = caller.sid.as_deref();
+    event.resource = Some(&route.resource.resource);
+    event
+}
+
+fn seconds(claim: u64) -> Timestamp {
+    Timestamp::from_seconds(i64::try_from(claim).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,198 @@
+//! To an HTTP upstream and back, streaming both ways.
+
+mod answer;
+mod headers;
+mod stream;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::request::Parts;
+use http::{Request, Response, Uri};
+use http_body_util::Full;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use keystile_protocol::mutation::weakened;
+
+use crate::admit::Permit;
+use crate::refusal::{Code, Refusal};
+use crate::relay::Ports;
+use answer::Media;
+use stream::{Lasts, PermittedBody};
+
+/// A running MCP server that is reached over HTTP. Its URL comes from the operator only.
+pub struct HttpUpstream {
+    uri: Uri,
+    host: HeaderValue,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    call_limit: Duration,
+    keep_alive: Duration,
+}
+
+/// The upstream's URL can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the upstream must be an http or https URL with a host, such as http://127.0.0.1:3000/mcp")]
+pub struct UpstreamUrlError;
+
+/// What a forwarded request is, for how long its answer may take and last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exchange {
+    /// Runs to its own limit (CHECKLIST R11).
+    Call,
+    /// Lives as long as the token: GET, and `subscriptions/listen`.
+    Stream,
+}
+
+/// Why a forwarded request got no answer from the upstream.
+pub(crate) enum NotForwarded {
+    Refused(Refusal),
+    /// The grant, the person or the client was revoked meanwhile.
+    Revoked,
+}
+
+impl fmt::Debug for HttpUpstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("HttpUpstream").field(&self.uri).finish()
+    }
+}
+
+impl HttpUpstream {
+    /// An upstream at this URL; an https one needs `tls`.
+    ///
+    /// # Errors
+    /// Not http or https, or no host.
+    pub fn new(url: &str, tls: Option<rustls::ClientConfig>) -> Result<Self, UpstreamUrlError> {
+        let uri: Uri = url.parse().map_err(|_| UpstreamUrlError)?;
+        let known = matches!(uri.scheme_str(), Some("http" | "https"));
+        let authority = uri
+            .authority()
+            .filter(|authority| !authority.as_str().contains('@'));
+        let Some(authority) = authority.filter(|_| known) else {
+            return Err(UpstreamUrlError);
+        };
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| UpstreamUrlError)?;
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT_LIMIT));
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls.unwrap_or_else(trusts_nobody))
+            .https_or_http()
+            .enable_http1();
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(POOL_IDLE)
+            .pool_timer(TokioTimer::new())
+            .build(connector.wrap_connector(tcp));
+        Ok(Self {
+            uri,
+            host,
+            client,
+            call_limit: CALL_LIMIT,
+            keep_alive: KEEP_ALIVE,
+        })
+    }
+
+    /// How long a call may take until its answer begins; 10 minutes unless said otherwise.
+    #[must_use]
+    pub fn with_call_limit(mut self, limit: Duration) -> Self {
+        self.call_limit = limit;
+        self
+    }
+
+    /// After how much silence an event stream gets a comment, so that proxies on the way do not
+    /// cut it; 15 seconds unless said otherwise.
+    #[must_use]
+    pub fn with_keep_alive(mut self, quiet: Duration) -> Self {
+        self.keep_alive = quiet;
+        self
+    }
+
+    /// Sends an admitted request and hands its answer back as it comes.
+    pub(crate) async fn forward(
+        &self,
+        permit: &Permit,
+        parts: &Parts,
+        body: Bytes,
+        exchange: Exchange,
+        ports: &Arc<Ports>,
+    ) -> Result<Response<Body>, NotForwarded> {
+        let request = self.request(parts, body);
+        let answer = tokio::time::timeout(self.call_limit, self.client.request(request));
+        let answer = tokio::select! {
+            biased;
+            answer = answer => answer,
+            () = stream::revoked(permit, ports) => return Err(NotForwarded::Revoked),
+        };
+        let answer = match answer {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Err(NotForwarded::Refused(unreachable(&error))),
+            Err(_) => {
+                let sentence = "The server did not answer within its time limit.";
+                return Err(NotForwarded::Refused(Refusal::new(
+                    Code::UpstreamTimeout,
+                    sentence,
+                )));
+            }
+        };
+        let media = answer::judge(&parts.method, &answer).map_err(NotForwarded::Refused)?;
+        let lasts = Lasts {
+            expires: exchange == Exchange::Stream,
+            keep_alive: (media == Media::Events).then_some(self.keep_alive),
+        };
+        Ok(answer::relay(answer, media, |body| {
+            Body::new(PermittedBody::new(body, permit, lasts, ports))
+        }))
+    }
+
+    /// The upstream's request: our method and target, the client's message, and of its headers only
+    /// those that MCP needs.
+    fn request(&self, parts: &Parts, body: Bytes) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = parts.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = headers::forwarded(&parts.headers);
+        request
+            .headers_mut()
+            .insert(header::HOST, self.host.clone());
+        if weakened("n_rs_09")
+            && let Some(token) = parts.headers.get(header::AUTHORIZATION)
+        {
+            request
+                .headers_mut()
+                .insert(header::AUTHORIZATION, token.clone());
+        }
+        request
+    }
+}
+
+fn unreachable(error: &hyper_util::client::legacy::Error) -> Refusal {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let detail = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+    let sentence = if error.is_connect() {
+        "The server behind this gateway can't be reached; its operator should see whether it runs."
+    } else {
+        "The server behind this gateway hung up before it answered."
+    };
+    Refusal::new(Code::UpstreamUnreachable, sentence).with_detail(detail)
+}
+
+/// For plain http, where no certificate is ever looked at.
+fn trusts_nobody() -> rustls::ClientConfig {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider has suites for the default versions")
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth()
+}
+
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+const CALL_LIMIT: Duration = Duration::from_secs(600);
+const POOL_IDLE: Duration = Duration::from_secs(50);

@@ -1,0 +1,316 @@
+//! One request through the gateway: guard, route, admit, inspect, record, forward.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, Request, Response};
+use keystile_domain::audit::{Action, Event, Outcome};
+use keystile_domain::ports::AuditSink;
+use keystile_domain::secrets::reference::Reference;
+use keystile_domain::time::Timestamp;
+use keystile_protocol::issuer::Issuer;
+use keystile_protocol::mcp::{Envelope, McpHeaders};
+use keystile_protocol::mutation::weakened;
+use keystile_protocol::resource::ServedResource;
+use keystile_resource::{Verifier, refuse};
+
+use crate::admit::{Denied, Permit, admit, describe};
+use crate::forward::{Exchange, NotForwarded};
+use crate::guard::{AllowedOrigin, Guard, is_preflight};
+use crate::inspect::{inspect, read};
+use crate::refusal::{Code, Refusal};
+use crate::relay::Ports;
+use crate::route::{Place, Route, Routes};
+use crate::upstream::Upstream;
+
+/// What the operator decided.
+#[derive(Debug)]
+pub struct Settings {
+    /// The public URL, which is the issuer too; never from a request (CHECKLIST R15).
+    pub public: Issuer,
+    /// Loopback ports on which we listen: their names are ours as well.
+    pub loopback_ports: Vec<u16>,
+    /// Web origins that may call besides our own and those of loopback.
+    pub origins: Vec<String>,
+    /// The servers and what stands behind each.
+    pub served: Vec<(ServedResource, Upstream)>,
+}
+
+/// What answers at `/{server}/mcp` and for its RFC 9728 metadata.
+pub struct Gateway {
+    guard: Guard,
+    routes: Routes,
+    verifier: Arc<Verifier>,
+    audit: Arc<dyn AuditSink>,
+    ports: Arc<Ports>,
+}
+
+impl Gateway {
+    /// A gateway that takes the tokens that `verifier` finds good.
+    #[must_use]
+    pub fn new(
+        settings: Settings,
+        verifier: Arc<Verifier>,
+        audit: Arc<dyn AuditSink>,
+        ports: Ports,
+    ) -> Self {
+        let Settings {
+            public,
+            loopback_ports,
+            origins,
+            served,
+        } = settings;
+        Self {
+            guard: Guard::new(&public, &loopback_ports, &origins),
+            routes: Routes::new(&public, served),
+            verifier,
+            audit,
+            ports: Arc::new(ports),
+        }
+    }
+
+    /// Whether this path is the gateway's; all others belong to the router behind it.
+    #[must_use]
+    pub fn owns(&self, path: &str) -> bool {
+        self.routes.find(path).is_some()
+    }
+
+    /// The check of Host and Origin, which the paths of others need as well.
+    #[must_use]
+    pub fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// Answers a request to a path that it owns. The peer's address is the request's
+    /// `ConnectInfo<SocketAddr>`, if it has one.
+    pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let origin = match self.guard.check(&parts) {
+            Ok(origin) => origin,
+            Err(refusal) => return refusal.respond(&*self.ports.rng),
+        };
+        let answer = match self.routes.find(parts.uri.path()) {
+            Some(Place::Endpoint(route)) => self.endpoint(route, &origin, &parts, body).await,
+            Some(Place::Metadata(route)) => metadata(route, &origin, &parts),
+            None => Err(Refusal::new(Code::UnknownPath, "Nothing is at this path.")),
+        };
+        let mut response = answer.unwrap_or_else(|refusal| refusal.respond(&*self.ports.rng));
+        origin.expose(&mut response);
+        response
+    }
+
+    async fn endpoint(
+        &self,
+        route: &Arc<Route>,
+        origin: &AllowedOrigin,
+        parts: &Parts,
+        body: Body,
+    ) -> Result<Response<Body>, Refusal> {
+        if is_preflight(parts) {
+            return Ok(origin.preflight(&parts.headers, "POST, GET, DELETE, OPTIONS"));
+        }
+        if !matches!(parts.method, Method::POST | Method::GET | Method::DELETE) {
+            let sentence = "An MCP endpoint takes POST, GET and DELETE.";
+            return Err(Refusal::new(Code::MethodNotAllowed, sentence));
+        }
+        let now = self.ports.clock.now();
+        let revocations = &*self.ports.revocations;
+        match admit(parts, route, &self.verifier, revocations, now) {
+            Ok(permit) => self.admitted(&permit, parts, body, now).await,
+            Err(denied) => self.deny(denied, route, parts, now).await,
+        }
+    }
+
+    async fn admitted(
+        &self,
+        permit: &Permit,
+        parts: &Parts,
+        body: Body,
+        now: Timestamp,
+    ) -> Result<Response<Body>, Refusal> {
+        let call = match Call::read(parts, body).await {
+            Ok(call) => call,
+            Err(refusal) => return Err(self.record_refusal(refusal, permit, parts, now).await),
+        };
+        let (exchange, id) = match call.understand(parts) {
+            Ok(message) => {
+                self.record_call(permit, parts, message.as_ref(), now)?;
+                let id = message.as_ref().and_then(Envelope::id).map(|id| id.span);
+                (exchange(parts, message.as_ref()), id)
+            }
+            Err(refusal) => return Err(self.record_refusal(refusal, permit, parts, now).await),
+        };
+        let upstream = match &permit.route().upstream {
+            Upstream::Http(upstream) => upstream,
+            Upstream::Stdio(pool) => {
+                return Ok(pool.handle(&permit.caller(), parts, call.body).await);
+            }
+        };
+        let body = call.body.clone();
+        match upstream
+            .forward(permit, parts, body, exchange, &self.ports)
+            .await
+        {
+            Ok(response) => Ok(response),
+            Err(NotForwarded::Refused(refusal)) => {
+                let text = std::str::from_utf8(&call.body).unwrap_or_default();
+                Err(refusal.with_id(id.map(|span| span.of(text))))
+            }
+            Err(NotForwarded::Revoked) => {
+                let now = self.ports.clock.now();
+                let denied = Denied::no_good("revoked", Some(permit.verified()));
+                self.deny(denied, permit.route(), parts, now).await
+            }
+        }
+    }
+
+    /// The allowed call is in the audit trail before it is forwarded; if it can't be, it is not.
+    fn record_call(
+        &self,
+        permit: &Permit,
+        parts: &Parts,
+        message: Option<&Envelope<'_>>,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let peer = peer(parts);
+        let mut event = permit.event(now, Outcome::Allow);
+        event.peer = peer.as_deref();
+        event.method = Some(parts.method.as_str());
+        if let Some(message) = message {
+            let params = message.params();
+            event.method = message.method().or(Some("response"));
+            event.name = params.name.as_deref().or(params.uri.as_deref());
+            event.name = event.name.or(params.task_id.as_deref());
+        }
+        match self.audit.append(&event) {
+            Ok(()) => Ok(()),
+            Err(_) if weakened("a_150") => Ok(()),
+            Err(error) => {
+                let sentence =
+                    "The audit trail can't be written, so nothing is done; see the gateway's log.";
+                let id = message.and_then(Envelope::id).map(|id| id.lexeme);
+                Err(Refusal::new(Code::AuditUnavailable, sentence)
+                    .with_detail(error)
+                    .with_id(id))
+            }
+        }
+    }
+
+    async fn record_refusal(
+        &self,
+        refusal: Refusal,
+        permit: &Permit,
+        parts: &Parts,
+        now: Timestamp,
+    ) -> Refusal {
+        let peer = peer(parts);
+        let mut event = permit.event(now, Outcome::Deny);
+        event.peer = peer.as_deref();
+        event.reason = Some(refusal.code().as_str());
+        self.record(&event).await;
+        refusal
+    }
+
+    /// Challenges. What was shown and refused is in the audit trail before the answer.
+    async fn deny(
+        &self,
+        denied: Denied,
+        route: &Route,
+        parts: &Parts,
+        now: Timestamp,
+    ) -> Result<Response<Body>, Refusal> {
+        let (mut error, reason, caller) = match denied {
+            Denied::NoToken => return Ok(refuse(&route.resource, None)),
+            Denied::Challenged {
+                error,
+                reason,
+                caller,
+            } => (Some(error), reason, caller),
+            Denied::Unknown { caller } => (None, "revocations_unknown", Some(caller)),
+        };
+        let reference = Reference::new(&*self.ports.rng);
+        let peer = peer(parts);
+        let mut event = Event::new(now, Action::Call, Outcome::Deny);
+        event.resource = Some(&route.resource.resource);
+        if let Some(caller) = &caller {
+            event = describe(event, caller, route);
+        }
+        (event.reason, event.reference) = (Some(reason), Some(reference.as_str()));
+        event.peer = peer.as_deref();
+        self.record(&event).await;
+        tracing::info!(gateway.code = reason, gateway.reference = %reference, "refused a token");
+        let Some(error) = &mut error else {
+            let sentence =
+                "It is not known at the moment whether this token was revoked; try again.";
+            return Err(Refusal::new(Code::RevocationsUnknown, sentence));
+        };
+        error.description = format!("{} ({reference})", error.description).into();
+        Ok(refuse(&route.resource, Some(error)))
+    }
+
+    /// A denial stays one, whether or not it could be recorded.
+    async fn record(&self, event: &Event<'_>) {
+        if let Err(error) = self.audit.record(event).await {
+            tracing::error!(audit.error = %error, "a denial could not be recorded");
+        }
+    }
+}
+
+/// What came after the headers.
+struct Call {
+    body: Bytes,
+}
+
+impl Call {
+    async fn read(parts: &Parts, body: Body) -> Result<Self, Refusal> {
+        let body = if parts.method == Method::POST {
+            read(parts, body).await?
+        } else {
+            Bytes::new()
+        };
+        Ok(Self { body })
+    }
+
+    /// The message of a POST; `None` for the others, whose headers must make sense as well.
+    fn understand(&self, parts: &Parts) -> Result<Option<Envelope<'_>>, Refusal> {
+        if parts.method == Method::POST {
+            return inspect(&parts.headers, &self.body).map(Some);
+        }
+        McpHeaders::read(&parts.headers)
+            .map(|_| None)
+            .map_err(|error| Refusal::rpc(Code::HeaderMismatch, error))
+    }
+}
+
+fn exchange(parts: &Parts, message: Option<&Envelope<'_>>) -> Exchange {
+    let listens = message.is_some_and(|message| message.method() == Some("subscriptions/listen"));
+    if listens || parts.method == Method::GET {
+        Exchange::Stream
+    } else {
+        Exchange::Call
+    }
+}
+
+fn metadata(
+    route: &Route,
+    origin: &AllowedOrigin,
+    parts: &Parts,
+) -> Result<Response<Body>, Refusal> {
+    match parts.method {
+        Method::GET | Method::HEAD => Ok(route.resource.response()),
+        Method::OPTIONS => Ok(origin.preflight(&parts.headers, "GET, OPTIONS")),
+        _ => Err(Refusal::new(
+            Code::MethodNotAllowed,
+            "Metadata is only read.",
+        )),
+    }
+}
+
+fn peer(parts: &Parts) -> Option<String> {
+    let ConnectInfo(address) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some(address.ip().to_string())
+}

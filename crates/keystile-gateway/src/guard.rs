@@ -1,0 +1,182 @@
+//! Host, Origin and CORS, for every listener and every path (DESIGN §2, CHECKLIST N-TR-01, N-TR-02).
+//!
+//! A page that a browser shows can make it talk to loopback (DNS rebinding). It can't lie about
+//! where it comes from, nor choose another `Host` than the name it used: so both must be ours.
+
+use axum::body::Body;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use keystile_protocol::issuer::{Issuer, is_loopback_host};
+use keystile_protocol::mutation::weakened;
+
+use crate::refusal::{Code, Refusal};
+
+/// Which names and which origins are ours.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    public: Issuer,
+    authorities: Vec<String>,
+    origins: Vec<String>,
+}
+
+/// An `Origin` that may read our answers; `None` when the request has none.
+#[derive(Debug, Clone)]
+pub struct AllowedOrigin(Option<HeaderValue>);
+
+impl Guard {
+    /// Ours are the public URL and, for each of `loopback_ports` on which we listen, the names of
+    /// loopback. `origins` are those of the configuration: scheme, host, port.
+    #[must_use]
+    pub fn new(public: &Issuer, loopback_ports: &[u16], origins: &[String]) -> Self {
+        let mut authorities = vec![public.authority().to_owned()];
+        let default_port = if public.is_https() { 443 } else { 80 };
+        let has_port = public
+            .authority()
+            .rsplit_once(':')
+            .is_some_and(|(_, port)| {
+                !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
+            });
+        if !has_port {
+            authorities.push(format!("{}:{default_port}", public.authority()));
+        }
+        for port in loopback_ports {
+            let names = ["localhost", "127.0.0.1", "[::1]"];
+            authorities.extend(names.map(|name| format!("{name}:{port}")));
+        }
+        Self {
+            public: public.clone(),
+            authorities,
+            origins: origins.to_vec(),
+        }
+    }
+
+    /// Lets a request through that means us and comes from us.
+    ///
+    /// # Errors
+    /// 421 for another host, 400 for none or two, 403 for another origin.
+    pub fn check(&self, parts: &Parts) -> Result<AllowedOrigin, Refusal> {
+        self.host(parts)?;
+        self.origin(&parts.headers)
+    }
+
+    /// One host, and it is ours: in the request line (HTTP/2, absolute form) and in `Host`
+    /// (RFC 9112 §3.2).
+    fn host(&self, parts: &Parts) -> Result<(), Refusal> {
+        let mut hosts = parts.headers.get_all(header::HOST).iter();
+        let (host, second) = (hosts.next(), hosts.next());
+        let line = parts
+            .uri
+            .authority()
+            .map(|authority| authority.as_str().as_bytes());
+        if second.is_some() || (host.is_none() && line.is_none()) {
+            let sentence = "A request needs exactly one Host header.";
+            return Err(Refusal::new(Code::BadHost, sentence));
+        }
+        let mut named = host.map(HeaderValue::as_bytes).into_iter().chain(line);
+        if named.all(|name| self.is_ours(name)) || weakened("n_tr_02") {
+            return Ok(());
+        }
+        let sentence = format!("This server is {}: use that URL.", self.public);
+        Err(Refusal::new(Code::WrongHost, sentence))
+    }
+
+    fn is_ours(&self, host: &[u8]) -> bool {
+        self.authorities
+            .iter()
+            .any(|ours| ours.as_bytes().eq_ignore_ascii_case(host))
+    }
+
+    fn origin(&self, headers: &HeaderMap) -> Result<AllowedOrigin, Refusal> {
+        let mut origins = headers.get_all(header::ORIGIN).iter();
+        let Some(origin) = origins.next() else {
+            return Ok(AllowedOrigin(None));
+        };
+        let known = origin.to_str().is_ok_and(|origin| self.trusts(origin));
+        if (!known || origins.next().is_some()) && !weakened("n_tr_01") {
+            let sentence = "Web pages of this origin may not call this server; an operator can list it under origins.";
+            return Err(Refusal::new(Code::ForeignOrigin, sentence));
+        }
+        Ok(AllowedOrigin(Some(origin.clone())))
+    }
+
+    fn trusts(&self, origin: &str) -> bool {
+        if origin == self.public.as_str() || self.origins.iter().any(|listed| listed == origin) {
+            return true;
+        }
+        let Some(rest) = origin
+            .strip_prefix("http://")
+            .or_else(|| origin.strip_prefix("https://"))
+        else {
+            return false;
+        };
+        let (host, port) = match rest.rsplit_once(':') {
+            Some((host, port)) if !rest.ends_with(']') => (host, port),
+            _ => (rest, "0"),
+        };
+        let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+        is_loopback_host(host) && is_port
+    }
+}
+
+impl AllowedOrigin {
+    /// Lets the origin read the answer. Never with credentials (DESIGN §5).
+    pub fn expose(&self, response: &mut Response<Body>) {
+        let Some(origin) = &self.0 else { return };
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+        headers.insert(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static("WWW-Authenticate, Mcp-Session-Id, MCP-Protocol-Version"),
+        );
+    }
+
+    /// The answer to a preflight (Fetch §3.2.2), or to an `OPTIONS` of something that is no browser.
+    #[must_use]
+    pub fn preflight(&self, asked: &HeaderMap, methods: &'static str) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        let headers = response.headers_mut();
+        headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+        if self.0.is_some() {
+            headers.insert(
+                header::ACCESS_CONTROL_ALLOW_METHODS,
+                HeaderValue::from_static(methods),
+            );
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, request_headers(asked));
+            headers.insert(
+                header::ACCESS_CONTROL_MAX_AGE,
+                HeaderValue::from_static("600"),
+            );
+        }
+        response
+    }
+}
+
+/// Whether a request is an `OPTIONS`.
+pub(crate) fn is_preflight(parts: &Parts) -> bool {
+    parts.method == Method::OPTIONS
+}
+
+/// The headers that MCP clients send, and those of the asked ones that mirror parameters.
+fn request_headers(asked: &HeaderMap) -> HeaderValue {
+    let mut list = String::from(
+        "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Session-Id, Mcp-Method, \
+         Mcp-Name, Last-Event-ID",
+    );
+    let wanted = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS);
+    let names = wanted
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    for name in names.split(',').map(str::trim).take(64) {
+        let mirrors = name
+            .get(..10)
+            .is_some_and(|start| start.eq_ignore_ascii_case("mcp-param-"));
+        if mirrors && HeaderName::from_bytes(name.as_bytes()).is_ok() {
+            list.push_str(", ");
+            list.push_str(name);
+        }
+    }
+    HeaderValue::try_from(list).expect("header names are header values")
+}

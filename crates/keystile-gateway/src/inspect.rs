@@ -1,0 +1,118 @@
+//! The body of a POST: read whole, parsed once and strictly, in agreement with its headers.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use keystile_protocol::mcp::{Envelope, Era, Kind, McpHeaders, RpcError, method};
+use keystile_protocol::mutation::weakened;
+
+use crate::refusal::{Code, Refusal};
+
+/// A message may have 4 MiB (CHECKLIST A-151).
+pub(crate) const MAX_BODY: usize = 4 * 1024 * 1024;
+
+/// A body that does not come within this time is given up.
+const BODY_TIME: Duration = Duration::from_secs(30);
+
+/// Reads the body, or refuses it unread: 415 for another media type, 413 for another size.
+pub(crate) async fn read(parts: &Parts, body: Body) -> Result<Bytes, Refusal> {
+    if !is_json(&parts.headers) && !weakened("a_110") {
+        let sentence = "The body must be application/json in UTF-8, without content encoding.";
+        return Err(Refusal::new(Code::UnsupportedMediaType, sentence));
+    }
+    if declared_length(&parts.headers).is_some_and(|length| length > MAX_BODY as u64) {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) => {
+            let sentence = "The body broke off.";
+            Err(Refusal::new(Code::BodyUnreadable, sentence).with_detail(error))
+        }
+        Err(_) => Err(Refusal::new(
+            Code::BodyUnreadable,
+            "The body did not come in time.",
+        )),
+    }
+}
+
+/// Parses the body and compares it with the headers.
+pub(crate) fn inspect<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Envelope<'a>, Refusal> {
+    let message = Envelope::parse(body).map_err(|error| {
+        let rpc = RpcError::new(error.code, error.reason);
+        Refusal::rpc(Code::NotAMessage, rpc).with_id(error.id.as_deref())
+    })?;
+    let id = message.id().map(|id| id.lexeme);
+    let read = McpHeaders::agree(headers, &message)
+        .map_err(|error| Refusal::rpc(Code::HeaderMismatch, error).with_id(id))?;
+    if let Some(method) = message.method() {
+        let known = match message.kind() {
+            Kind::Notification => method::is_notification(method),
+            _ => method::is_request(method),
+        };
+        if !known && !weakened("n_tr_12") {
+            let sentence = "This method is in no revision of MCP; names are compared exactly.";
+            let refusal = Refusal::new(Code::UnknownMethod, sentence).with_id(id);
+            // Before 2026-07-28 a 404 means that the session is gone, and clients start over.
+            return Err(match read.era() {
+                Era::Stateless => refusal,
+                Era::Legacy if message.kind() == Kind::Request => {
+                    refusal.with_status(StatusCode::OK)
+                }
+                Era::Legacy => refusal.with_status(StatusCode::BAD_REQUEST),
+            });
+        }
+    } else if read.era() == Era::Stateless {
+        // MCP 2026-07-28, streamable HTTP: clients send requests and notifications only.
+        let sentence = "This revision has no requests of the server that a client could answer.";
+        return Err(Refusal::new(Code::NotAMessage, sentence).with_id(id));
+    }
+    Ok(message)
+}
+
+/// Exactly `application/json`, in UTF-8 if it says so, and as it is (CHECKLIST A-110).
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(first), None) = (types.next(), types.next()) else {
+        return false;
+    };
+    let Ok(text) = first.to_str() else {
+        return false;
+    };
+    if text != "application/json" {
+        let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
+        let utf8 = |parameter: &str| {
+            let (name, value) = parameter.trim().split_once('=').unwrap_or((parameter, ""));
+            name.trim().eq_ignore_ascii_case("charset")
+                && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        };
+        let parameters = parameters.trim();
+        let fine = parameters.is_empty() || utf8(parameters);
+        if !essence.trim().eq_ignore_ascii_case("application/json") || !fine {
+            return false;
+        }
+    }
+    let encodings = headers.get_all(header::CONTENT_ENCODING);
+    encodings
+        .iter()
+        .all(|value| value.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}
+
+fn too_large() -> Refusal {
+    let sentence = format!("A message may have {MAX_BODY} bytes.");
+    Refusal::new(Code::BodyTooLarge, sentence)
+}

@@ -1,0 +1,234 @@
+//! The one renderer of the proxy's own refusals; bearer challenges are `keystile_resource::refuse`.
+
+use std::borrow::Cow;
+
+use axum::body::Body;
+use http::{HeaderValue, Response, StatusCode, header};
+use keystile_domain::ports::Rng;
+use keystile_domain::secrets::reference::Reference;
+use keystile_protocol::mcp::RpcError;
+
+/// What the proxy refuses, each with a stable word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// No `Host`, or two.
+    BadHost,
+    /// `Host` is not one of ours.
+    WrongHost,
+    /// `Origin` is not one of ours.
+    ForeignOrigin,
+    /// No endpoint at this path.
+    UnknownPath,
+    /// Neither POST, GET, DELETE nor OPTIONS.
+    MethodNotAllowed,
+    /// The body is longer than the limit; it was not looked at.
+    BodyTooLarge,
+    /// The body broke off or did not come.
+    BodyUnreadable,
+    /// Not `application/json` in UTF-8 without content encoding.
+    UnsupportedMediaType,
+    /// The body is no MCP message (CHECKLIST R1), or none that a client may send.
+    NotAMessage,
+    /// Headers and body disagree, or the revision is not known.
+    HeaderMismatch,
+    /// A method that no revision has.
+    UnknownMethod,
+    /// Too much of it from this caller.
+    TooManyRequests,
+    /// Too many or too long headers.
+    HeadersTooLarge,
+    /// The audit trail can't be written: nothing happens unrecorded.
+    AuditUnavailable,
+    /// It is not known whether the token was revoked.
+    RevocationsUnknown,
+    /// The upstream can't be connected to, or hung up.
+    UpstreamUnreachable,
+    /// The upstream did not answer in time.
+    UpstreamTimeout,
+    /// The upstream wants a sign-in of its own (401, 403, 407).
+    UpstreamRefusedUs,
+    /// The upstream redirects; redirects are not followed.
+    UpstreamRedirects,
+    /// What answers is no MCP server.
+    UpstreamNotMcp,
+    /// The upstream failed, in words that are not passed on.
+    UpstreamFailed,
+}
+
+impl Code {
+    /// The stable word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BadHost => "bad_host",
+            Self::WrongHost => "wrong_host",
+            Self::ForeignOrigin => "foreign_origin",
+            Self::UnknownPath => "unknown_path",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BodyUnreadable => "body_unreadable",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::NotAMessage => "not_a_message",
+            Self::HeaderMismatch => "header_mismatch",
+            Self::UnknownMethod => "unknown_method",
+            Self::TooManyRequests => "too_many_requests",
+            Self::HeadersTooLarge => "headers_too_large",
+            Self::AuditUnavailable => "audit_unavailable",
+            Self::RevocationsUnknown => "revocations_unknown",
+            Self::UpstreamUnreachable => "upstream_unreachable",
+            Self::UpstreamTimeout => "upstream_timeout",
+            Self::UpstreamRefusedUs => "upstream_refused_us",
+            Self::UpstreamRedirects => "upstream_redirects",
+            Self::UpstreamNotMcp => "upstream_not_mcp",
+            Self::UpstreamFailed => "upstream_failed",
+        }
+    }
+
+    /// The only place where such a code becomes a status.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::BadHost | Self::BodyUnreadable | Self::NotAMessage | Self::HeaderMismatch => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            // MCP 2026-07-28, streamable HTTP: with a −32601 body.
+            Self::UnknownMethod | Self::UnknownPath => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::AuditUnavailable | Self::RevocationsUnknown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::UpstreamUnreachable
+            | Self::UpstreamRefusedUs
+            | Self::UpstreamRedirects
+            | Self::UpstreamNotMcp
+            | Self::UpstreamFailed => StatusCode::BAD_GATEWAY,
+            Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    const fn rpc(self) -> i32 {
+        match self {
+            Self::HeaderMismatch => RpcError::HEADER_MISMATCH,
+            Self::UnknownMethod => RpcError::METHOD_NOT_FOUND,
+            Self::AuditUnavailable
+            | Self::RevocationsUnknown
+            | Self::UpstreamUnreachable
+            | Self::UpstreamTimeout
+            | Self::UpstreamRefusedUs
+            | Self::UpstreamRedirects
+            | Self::UpstreamNotMcp
+            | Self::UpstreamFailed => RpcError::INTERNAL_ERROR,
+            _ => RpcError::INVALID_REQUEST,
+        }
+    }
+}
+
+/// A refusal: a code, a public sentence, and a private detail for the log.
+#[derive(Debug)]
+pub struct Refusal(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    code: Code,
+    sentence: Cow<'static, str>,
+    detail: Option<String>,
+    id: Option<String>,
+    rpc: Option<RpcError<'static>>,
+    status: StatusCode,
+}
+
+impl Refusal {
+    /// Refuses with a sentence that says what was expected and what to do.
+    pub fn new(code: Code, sentence: impl Into<Cow<'static, str>>) -> Self {
+        let (sentence, status) = (sentence.into(), code.status());
+        Self(Box::new(Inner {
+            code,
+            sentence,
+            detail: None,
+            id: None,
+            rpc: None,
+            status,
+        }))
+    }
+
+    /// Refuses with a JSON-RPC error of the protocol's own.
+    pub(crate) fn rpc(code: Code, error: RpcError<'static>) -> Self {
+        let mut refusal = Self::new(code, error.message.clone());
+        refusal.0.rpc = Some(error);
+        refusal
+    }
+
+    /// For the log; never sent.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl ToString) -> Self {
+        self.0.detail = Some(detail.to_string());
+        self
+    }
+
+    /// The request's id, as JSON text.
+    #[must_use]
+    pub fn with_id(mut self, id: Option<&str>) -> Self {
+        if let Some(id) = id {
+            self.0.id = Some(id.to_owned());
+        }
+        self
+    }
+
+    /// Another status than the code's, where an older revision's clients read the code's otherwise.
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.0.status = status;
+        self
+    }
+
+    /// Its code.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// Renders and logs it, once. Every answer has a reference that the log has too.
+    #[must_use]
+    pub fn respond(self, rng: &dyn Rng) -> Response<Body> {
+        let Inner {
+            code,
+            sentence,
+            detail,
+            id,
+            rpc,
+            status,
+        } = *self.0;
+        let reference = Reference::new(rng);
+        let (word, detail) = (code.as_str(), detail.as_deref().unwrap_or_default());
+        tracing::info!(
+            gateway.code = word,
+            gateway.reference = %reference,
+            gateway.detail = detail,
+            "refused: {sentence}"
+        );
+        let mut error = rpc.unwrap_or_else(|| RpcError::new(code.rpc(), sentence));
+        if error.data.is_none() {
+            let data = format!("{{\"code\":\"{word}\",\"reference\":\"{reference}\"}}");
+            error.data = Some(data.into());
+        }
+        let body = error.with_id(id.as_deref()).to_json();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if code == Code::MethodNotAllowed {
+            headers.insert(
+                header::ALLOW,
+                HeaderValue::from_static("POST, GET, DELETE, OPTIONS"),
+            );
+        }
+        response
+    }
+}

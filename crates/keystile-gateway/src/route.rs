@@ -1,0 +1,79 @@
+//! Which path belongs to which server. Nothing else of a request picks an upstream (CHECKLIST A-130).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use keystile_protocol::issuer::Issuer;
+use keystile_protocol::resource::ServedResource;
+use keystile_resource::ProtectedResource;
+
+use crate::upstream::Upstream;
+
+/// One MCP endpoint and what stands behind it.
+#[derive(Debug)]
+pub struct Route {
+    /// `{server}`.
+    pub name: String,
+    /// Its metadata, and the `aud` of its tokens.
+    pub resource: ProtectedResource,
+    /// The scope that a call needs.
+    pub scope: String,
+    /// What answers.
+    pub upstream: Upstream,
+}
+
+/// All of them, by path.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    endpoints: HashMap<String, Arc<Route>>,
+    metadata: HashMap<String, Arc<Route>>,
+}
+
+/// What a path names.
+pub(crate) enum Place<'a> {
+    Endpoint(&'a Arc<Route>),
+    Metadata(&'a Arc<Route>),
+}
+
+impl Routes {
+    /// Endpoints stand at `/{server}/mcp`, with or without a slash behind it; metadata at the
+    /// path-inserted place and, while there is one resource, at the root (RFC 9728 §3.1).
+    pub(crate) fn new(issuer: &Issuer, served: Vec<(ServedResource, Upstream)>) -> Self {
+        let (mut endpoints, mut metadata) = (HashMap::new(), HashMap::new());
+        let alone = served.len() == 1;
+        for (served, upstream) in served {
+            let scope = served.call_scope();
+            let resource = ProtectedResource {
+                resource: served.resource.to_string(),
+                authorization_servers: vec![issuer.as_str().to_owned()],
+                scopes: vec![scope.clone()],
+                name: served.name.clone(),
+            };
+            let route = Arc::new(Route {
+                name: served.name,
+                resource,
+                scope,
+                upstream,
+            });
+            let path = format!("/{}/mcp", route.name);
+            endpoints.insert(format!("{path}/"), Arc::clone(&route));
+            endpoints.insert(path, Arc::clone(&route));
+            let document = route.resource.metadata_path();
+            metadata.insert(format!("{document}/"), Arc::clone(&route));
+            metadata.insert(document, Arc::clone(&route));
+            if alone {
+                metadata.insert("/.well-known/oauth-protected-resource".to_owned(), route);
+            }
+        }
+        Self {
+            endpoints,
+            metadata,
+        }
+    }
+
+    /// The path is compared as it came: `%6dcp` or `//` name nothing (CHECKLIST A-124).
+    pub(crate) fn find(&self, path: &str) -> Option<Place<'_>> {
+        let endpoint = self.endpoints.get(path).map(Place::Endpoint);
+        endpoint.or_else(|| self.metadata.get(path).map(Place::Metadata))
+    }
+}

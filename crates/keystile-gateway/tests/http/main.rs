@@ -1,0 +1,8 @@
+//! The gateway in front of a real HTTP upstream.
+
+mod forwarding;
+mod guard;
+mod messages;
+mod streams;
+mod support;
+mod tokens;

@@ -1,0 +1,363 @@
+//! Whose token is good for what.
+
+use http::{Response, StatusCode};
+use serde_json::Value;
+
+use crate::support::{
+    App, GRANT, NOW, ORIGIN, TOOL_CALL, anonymous, challenge, json_answer, refusal, text,
+};
+use axum::body::Body;
+use std::sync::atomic::Ordering;
+
+#[tokio::test]
+async fn a_good_token_reaches_the_upstream_and_the_audit_trail() {
+    let app = App::new(|_| json_answer(r#"{"jsonrpc":"2.0","id":7,"result":{"x":1.0}}"#)).await;
+    let (status, body) = text(app.send(app.call()).await).await;
+    assert_eq!(
+        (status.as_u16(), &*body),
+        (200, r#"{"jsonrpc":"2.0","id":7,"result":{"x":1.0}}"#)
+    );
+    let seen = app.server.last();
+    assert_eq!(seen.body, TOOL_CALL, "its own bytes");
+    assert_eq!(seen.parts.uri, "/upstream/mcp");
+    let events = app.audit.events.lock();
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0]["outcome"], "allow");
+    assert_eq!(events[0]["method"], "tools/call");
+    assert_eq!(events[0]["name"], "read");
+    assert_eq!(events[0]["client"], "client-1");
+    assert_eq!(events[0]["resource"], format!("{ORIGIN}/kb/mcp"));
+}
+
+#[tokio::test]
+async fn n_rs_01_the_metadata_stands_where_rfc9728_wants_it() {
+    let app = App::echo().await;
+    let path = "/.well-known/oauth-protected-resource/kb/mcp";
+    assert!(app.gateway.owns(path));
+    let (status, body) = text(
+        app.send(anonymous("GET", path).body(Body::empty()).unwrap())
+            .await,
+    )
+    .await;
+    let document: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(document["resource"], format!("{ORIGIN}/kb/mcp"));
+    assert_eq!(
+        document["authorization_servers"],
+        serde_json::json!([ORIGIN])
+    );
+    assert_eq!(
+        document["scopes_supported"],
+        serde_json::json!(["kb:call"]),
+        "N-RS-12: nothing else"
+    );
+    assert!(
+        !app.gateway.owns("/.well-known/oauth-protected-resource"),
+        "two resources live here"
+    );
+    assert!(
+        !app.gateway
+            .owns("/.well-known/oauth-protected-resource/other/mcp")
+    );
+}
+
+#[tokio::test]
+async fn n_rs_02_every_challenge_names_the_metadata_of_its_own_path() {
+    let app = App::echo().await;
+    for (path, name) in [("/kb/mcp", "kb"), ("/git/mcp", "git")] {
+        let wanted = format!(
+            "resource_metadata=\"{ORIGIN}/.well-known/oauth-protected-resource/{name}/mcp\""
+        );
+        let other = app.token_with(|claims| claims.aud = "http://elsewhere/mcp".to_owned());
+        let unscoped = app.token_with(|claims| {
+            claims.aud = format!("{ORIGIN}{path}");
+            claims.scope = String::new();
+        });
+        for (status, authorization) in [
+            (401, None),
+            (401, Some(format!("Bearer {other}"))),
+            (403, Some(format!("Bearer {unscoped}"))),
+            (400, Some("Bearer".to_owned())),
+        ] {
+            let mut request = anonymous("POST", path);
+            if let Some(value) = authorization {
+                request = request.header("authorization", value);
+            }
+            let answer = app.send(request.body(Body::from(TOOL_CALL)).unwrap()).await;
+            assert_eq!(answer.status(), status);
+            assert!(
+                challenge(&answer).contains(&wanted),
+                "{}",
+                challenge(&answer)
+            );
+            assert!(challenge(&answer).contains(&format!("scope=\"{name}:call\"")));
+        }
+    }
+    assert_eq!(app.server.count(), 0);
+}
+
+#[tokio::test]
+async fn n_rs_03_missing_and_bad_tokens_are_401_and_malformed_ones_400() {
+    let app = App::echo().await;
+    let send = |authorization: Option<String>| {
+        let mut request = anonymous("POST", "/kb/mcp").header("content-type", "application/json");
+        if let Some(value) = authorization {
+            request = request.header("authorization", value);
+        }
+        app.send(request.body(Body::from(TOOL_CALL)).unwrap())
+    };
+    let bare = send(None).await;
+    assert_eq!(bare.status(), 401);
+    assert!(
+        !challenge(&bare).contains("error="),
+        "no credentials, no error (RFC 6750 §3)"
+    );
+    let expired = app.token_with(|claims| (claims.iat, claims.exp) = (NOW - 600, NOW));
+    let early = app.token_with(|claims| claims.iat = NOW + 1);
+    for token in [&*expired, &*early, "abc", "a.b.c", "ksr_x"] {
+        let answer = send(Some(format!("Bearer {token}"))).await;
+        assert_eq!(answer.status(), 401, "{token}");
+        assert!(challenge(&answer).contains("error=\"invalid_token\""));
+        assert!(
+            challenge(&answer).contains("(KS-"),
+            "each refusal has a reference"
+        );
+    }
+    for value in ["Bearer", "Bearer ", "Bearer a b", "Bearer \"x\""] {
+        let answer = send(Some(value.to_owned())).await;
+        assert_eq!(answer.status(), 400, "{value}");
+        assert!(challenge(&answer).contains("error=\"invalid_request\""));
+    }
+    assert_eq!(
+        send(Some(format!("Basic {}", app.token()))).await.status(),
+        401
+    );
+    // The end of a token that is remembered is looked at again.
+    assert_eq!(app.send(app.call()).await.status(), 200);
+    let remembered = format!("Bearer {}", app.token_with(|claims| claims.exp = NOW + 1));
+    assert_eq!(send(Some(remembered.clone())).await.status(), 200);
+    app.clock.0.fetch_add(1000, Ordering::SeqCst);
+    assert_eq!(send(Some(remembered)).await.status(), 401);
+}
+
+#[tokio::test]
+async fn n_rs_05_a_token_without_the_scope_is_told_which() {
+    let app = App::echo().await;
+    for scope in ["", "git:call", "kb:cal", "kb:call2", "offline_access"] {
+        let token = app.token_with(|claims| claims.scope = scope.to_owned());
+        let request =
+            anonymous("POST", "/kb/mcp").header("authorization", format!("Bearer {token}"));
+        let answer = app.send(request.body(Body::from(TOOL_CALL)).unwrap()).await;
+        assert_eq!(answer.status(), 403, "{scope}");
+        assert!(challenge(&answer).contains("error=\"insufficient_scope\""));
+        assert!(challenge(&answer).contains("scope=\"kb:call\""));
+        assert!(!challenge(&answer).contains("offline_access"));
+    }
+    assert_eq!(app.server.count(), 0);
+}
+
+#[tokio::test]
+async fn n_rs_08_a_token_is_good_for_one_resource_of_one_issuer() {
+    let app = App::echo().await;
+    let stranger = App::echo().await;
+    let good = app.claims();
+    let tokens = [
+        app.token_with(|claims| claims.aud = format!("{ORIGIN}/git/mcp")),
+        app.token_with(|claims| claims.aud = format!("{ORIGIN}/kb/mcp/")),
+        app.token_with(|claims| claims.aud = ORIGIN.to_owned()),
+        app.token_with(|claims| claims.aud = String::new()),
+        app.token_with(|claims| claims.iss = "http://localhost:7718".to_owned()),
+        app.token_with(|claims| claims.iss = format!("{ORIGIN}/")),
+        app.token_with(|claims| claims.sid = None),
+        app.token_with(|claims| claims.sid = Some("nonsense".to_owned())),
+        app.token_with(|claims| claims.exp = claims.iat + 3601),
+        stranger.key.sign(&good).unwrap(),
+    ];
+    for token in &tokens {
+        let request =
+            anonymous("POST", "/kb/mcp").header("authorization", format!("Bearer {token}"));
+        let request = request.header("content-type", "application/json");
+        assert_eq!(
+            app.send(request.body(Body::from(TOOL_CALL)).unwrap())
+                .await
+                .status(),
+            401
+        );
+    }
+    // A token that was good here is remembered, and is still none for the sibling.
+    assert_eq!(app.send(app.call()).await.status(), 200);
+    let request =
+        anonymous("POST", "/git/mcp").header("authorization", format!("Bearer {}", app.token()));
+    assert_eq!(
+        app.send(request.body(Body::from(TOOL_CALL)).unwrap())
+            .await
+            .status(),
+        401
+    );
+    assert_eq!(app.server.count(), 1);
+}
+
+#[tokio::test]
+async fn n_rs_09_the_clients_token_never_reaches_the_upstream() {
+    let app = App::echo().await;
+    for method in ["POST", "GET", "DELETE"] {
+        let body = if method == "POST" {
+            Body::from(TOOL_CALL)
+        } else {
+            Body::empty()
+        };
+        let request = app
+            .builder(method)
+            .header("content-type", "application/json");
+        let request = request
+            .header("connection", "authorization")
+            .header("x-token", app.token());
+        assert_eq!(app.send(request.body(body).unwrap()).await.status(), 200);
+    }
+    assert_eq!(app.server.count(), 3);
+    for seen in app.server.seen.lock().iter() {
+        let all = format!(
+            "{:?}{:?}{:?}",
+            seen.parts.headers, seen.parts.uri, seen.body
+        );
+        assert!(!all.contains("eyJ"), "{all}");
+    }
+}
+
+#[tokio::test]
+async fn n_rs_10_a_token_only_counts_in_one_authorization_header() {
+    let app = App::echo().await;
+    let token = app.token();
+    for (uri, status) in [
+        (format!("/kb/mcp?access_token={token}"), 400),
+        (format!("/kb/mcp?a=b&access%5Ftoken={token}"), 400),
+    ] {
+        let post = |with: bool| {
+            let mut request = anonymous("POST", &uri).header("content-type", "application/json");
+            if with {
+                request = request.header("authorization", format!("Bearer {token}"));
+            }
+            request.body(Body::from(TOOL_CALL)).unwrap()
+        };
+        assert_eq!(app.send(post(false)).await.status(), status);
+        assert_eq!(app.send(post(true)).await.status(), status);
+    }
+    let twice = app
+        .builder("POST")
+        .header("authorization", format!("Bearer {token}"));
+    assert_eq!(
+        app.send(twice.body(Body::from(TOOL_CALL)).unwrap())
+            .await
+            .status(),
+        400
+    );
+    let cookie = anonymous("POST", "/kb/mcp").header("cookie", format!("access_token={token}"));
+    assert_eq!(
+        app.send(cookie.body(Body::from(TOOL_CALL)).unwrap())
+            .await
+            .status(),
+        401
+    );
+    let form =
+        anonymous("POST", "/kb/mcp").header("content-type", "application/x-www-form-urlencoded");
+    let form = form
+        .body(Body::from(format!("access_token={token}")))
+        .unwrap();
+    assert_eq!(app.send(form).await.status(), 401);
+    assert_eq!(app.server.count(), 0);
+}
+
+#[tokio::test]
+async fn n_rs_11_every_method_needs_a_token_session_or_not() {
+    let app = App::echo().await;
+    for method in ["POST", "GET", "DELETE"] {
+        for session in [None, Some("abc")] {
+            let mut request =
+                anonymous(method, "/kb/mcp").header("content-type", "application/json");
+            if let Some(session) = session {
+                request = request.header("mcp-session-id", session);
+            }
+            let body = if method == "POST" {
+                Body::from(TOOL_CALL)
+            } else {
+                Body::empty()
+            };
+            assert_eq!(
+                app.send(request.body(body).unwrap()).await.status(),
+                401,
+                "{method}"
+            );
+        }
+    }
+    for method in ["PUT", "PATCH", "TRACE", "HEAD", "CONNECT"] {
+        let request = app.builder(method).body(Body::empty()).unwrap();
+        assert_eq!(app.send(request).await.status(), 405, "{method}");
+    }
+    assert_eq!(app.server.count(), 0);
+}
+
+#[tokio::test]
+async fn revoked_means_now_even_for_a_remembered_token() {
+    let app = App::echo().await;
+    assert_eq!(app.send(app.call()).await.status(), 200);
+    app.revocations.revoke(GRANT);
+    let answer = app.send(app.call()).await;
+    assert_eq!(answer.status(), 401);
+    assert!(challenge(&answer).contains("invalid_token"));
+    assert_eq!(app.server.count(), 1);
+    let events = app.audit.events.lock();
+    assert_eq!(events[1]["reason"], "revoked");
+    assert_eq!(events[1]["grant"], GRANT);
+}
+
+#[tokio::test]
+async fn not_knowing_whether_it_was_revoked_is_a_denial() {
+    let app = App::echo().await;
+    app.revocations.stale.store(true, Ordering::SeqCst);
+    let (status, _, word) = refusal(app.send(app.call()).await).await;
+    assert_eq!((status, &*word), (503, "revocations_unknown"));
+    assert_eq!(app.server.count(), 0);
+}
+
+#[tokio::test]
+async fn a_150_what_cannot_be_recorded_is_not_done() {
+    let app = App::echo().await;
+    app.audit.full.store(true, Ordering::SeqCst);
+    let (status, _, word) = refusal(app.send(app.call()).await).await;
+    assert_eq!((status, &*word), (503, "audit_unavailable"));
+    assert_eq!(app.server.count(), 0);
+    let bad = anonymous("POST", "/kb/mcp").header("authorization", "Bearer a.b.c");
+    let answer: Response<Body> = app.send(bad.body(Body::from(TOOL_CALL)).unwrap()).await;
+    assert_eq!(answer.status(), 401, "a denial stays one");
+}
+
+/// CHECKLIST A-078 at the edge: whatever is wrong with a token, the answer is the same.
+#[tokio::test]
+async fn all_bad_tokens_get_the_same_answer() {
+    let app = App::echo().await;
+    let stranger = App::echo().await;
+    let mut expired = app.claims();
+    (expired.iat, expired.exp) = (NOW - 700, NOW - 100);
+    let mut answers = Vec::new();
+    for token in [
+        app.key.sign(&expired).unwrap(),
+        stranger.key.sign(&expired).unwrap(),
+        stranger.key.sign(&app.claims()).unwrap(),
+        app.token_with(|claims| claims.aud = "x".to_owned()),
+        "nonsense".to_owned(),
+    ] {
+        let request =
+            anonymous("POST", "/kb/mcp").header("authorization", format!("Bearer {token}"));
+        let answer = app.send(request.body(Body::from(TOOL_CALL)).unwrap()).await;
+        let header = challenge(&answer).to_owned();
+        let (status, body) = text(answer).await;
+        let at = |text: &str| text.find("(KS-").map_or(text.len(), |at| at);
+        answers.push((
+            status,
+            header[..at(&header)].to_owned(),
+            body[..at(&body)].to_owned(),
+        ));
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+}
