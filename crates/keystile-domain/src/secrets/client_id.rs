@@ -7,12 +7,14 @@ use aes_siv::siv::Aes256Siv;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use keystile_protocol::client_metadata::{ClientMetadata, TokenEndpointAuthMethod};
+use keystile_protocol::client_metadata::{
+    ApplicationType, ClientMetadata, TokenEndpointAuthMethod,
+};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
-use crate::client::{Client, ClientKind};
+use crate::client::{Client, ClientKind, may_vary_port};
 use crate::ports::Rng;
 use crate::secrets::Secrets;
 
@@ -22,16 +24,21 @@ pub const PREFIX: &str = "ksd_";
 /// The most bytes of metadata that fit into an id.
 pub const MOST: usize = 1024;
 
-/// What is inside of an id.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SealedClient {
-    /// What was registered, as far as it means something here.
-    pub metadata: ClientMetadata,
-    /// How it authenticates.
-    pub auth_method: TokenEndpointAuthMethod,
+/// What is inside of an id: short names, and only what the rules of a later request look at, since
+/// the id travels in every authorization request.
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    #[serde(rename = "r")]
+    redirect_uris: Vec<String>,
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(rename = "m")]
+    auth_method: TokenEndpointAuthMethod,
+    #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
+    application_type: Option<ApplicationType>,
     /// Only for confidential clients: makes id and secret their own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nonce: Option<[u8; 16]>,
+    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+    nonce: Option<[u8; 16]>,
 }
 
 /// The metadata is larger than an id may be.
@@ -46,7 +53,7 @@ impl Secrets {
     /// [`TooLarge`] for metadata over 1 KiB.
     pub fn seal_client_id(
         &self,
-        metadata: ClientMetadata,
+        metadata: &ClientMetadata,
         auth_method: TokenEndpointAuthMethod,
         rng: &dyn Rng,
     ) -> Result<String, TooLarge> {
@@ -55,9 +62,11 @@ impl Secrets {
             rng.fill(&mut nonce);
             nonce
         });
-        let sealed = SealedClient {
-            metadata,
+        let sealed = Sealed {
+            redirect_uris: metadata.redirect_uris.clone(),
+            name: metadata.client_name.clone(),
             auth_method,
+            application_type: metadata.application_type,
             nonce,
         };
         let plain = serde_json::to_vec(&sealed).expect("metadata is plain data");
@@ -82,13 +91,15 @@ impl Secrets {
             .ok()?;
         let (key_id, secret) = bytes.split_at_checked(2)?;
         let plain = self.siv().decrypt([key_id], secret).ok()?;
-        let sealed: SealedClient = serde_json::from_slice(&plain).ok()?;
-        Some(Client::from_metadata(
-            client_id.to_owned(),
-            ClientKind::Registered,
-            &sealed.metadata,
-            sealed.auth_method,
-        ))
+        let sealed: Sealed = serde_json::from_slice(&plain).ok()?;
+        Some(Client {
+            client_id: client_id.to_owned(),
+            kind: ClientKind::Registered,
+            name: sealed.name,
+            any_loopback_port: may_vary_port(sealed.application_type, sealed.auth_method),
+            redirect_uris: sealed.redirect_uris,
+            auth_method: sealed.auth_method,
+        })
     }
 
     /// The secret of a confidential self-registered client; derived, never stored.

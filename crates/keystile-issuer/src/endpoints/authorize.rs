@@ -77,7 +77,7 @@ async fn begin(app: &App, query: &str, reference: &Reference) -> Result<Response
     };
     tracing::info!(
         flow.reference = reference.as_str(),
-        oauth.client_id = transaction.client.client_id,
+        oauth.client_name = transaction.client.name,
         "a sign-in begins"
     );
     let handle = app.secrets.seal_transaction(&transaction, &*app.rng);

@@ -38,7 +38,7 @@ pub(crate) async fn post(
     let method = registrable.auth_method;
     let client_id = app
         .secrets
-        .seal_client_id(registrable.metadata.clone(), method, &*app.rng)
+        .seal_client_id(&registrable.metadata, method, &*app.rng)
         .map_err(|error| metadata_error(format!("{error}.")))?;
     let secret =
         (method != TokenEndpointAuthMethod::None).then(|| app.secrets.client_secret(&client_id));
