@@ -6,6 +6,7 @@ use axum::body::Body;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, request::Parts};
 use keystile_protocol::mcp::{Envelope, Era, Kind, McpHeaders, RpcError, headers};
+use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
 use tokio::time::timeout;
 
@@ -81,7 +82,7 @@ impl Inner {
         let (out, pieces) = Out::new();
         let (inner, caller) = (Arc::clone(self), caller.clone());
         tokio::spawn(async move {
-            let weak = keystile_protocol::mutation::weakened("a_118");
+            let weak = weakened("a_118");
             let ended = session.peer.ended();
             tokio::select! {
                 () = out.closed() => {}
@@ -116,7 +117,9 @@ impl Inner {
             return None;
         }
         let own = session.owner == caller.owner();
-        if !own && !keystile_protocol::mutation::weakened("n_tr_18") {
+        let stolen = !own && !weakened("n_tr_18");
+        let renewed = session.caller.lock().issued_at != caller.issued_at && weakened("a_115");
+        if stolen || renewed {
             return None;
         }
         *session.caller.lock() = caller.clone();
@@ -379,7 +382,8 @@ fn session_id(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn is_stateless(headers: &HeaderMap) -> bool {
-    McpHeaders::read(headers).is_ok_and(|headers| headers.era() == Era::Stateless)
+    !weakened("n_tr_17")
+        && McpHeaders::read(headers).is_ok_and(|headers| headers.era() == Era::Stateless)
 }
 
 fn no_session_named(id: Option<&str>) -> Response<Body> {

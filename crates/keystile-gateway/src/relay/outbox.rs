@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
@@ -39,7 +40,7 @@ impl Outbox {
     /// Becomes the reader; `None` if there is one.
     pub(crate) fn attach(self: &Arc<Self>) -> Option<Attached> {
         let taken = self.attached.swap(true, Ordering::AcqRel);
-        let free = !taken || keystile_protocol::mutation::weakened("a_114");
+        let free = !taken || weakened("a_114");
         free.then(|| Attached {
             outbox: Arc::clone(self),
         })

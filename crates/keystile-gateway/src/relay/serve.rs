@@ -6,6 +6,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{Method, Response, StatusCode, header, request::Parts};
 use keystile_protocol::mcp::{Envelope, Era, Kind, McpHeaders, Revision, RpcError};
+use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
@@ -151,6 +152,9 @@ impl Inner {
         match (message.kind(), stateless) {
             (Kind::Request, true) => self.stateless_request(caller, &message, accepts).await,
             // On HTTP the closed stream is the cancellation; 2026-07-28 defines no other notification.
+            (Kind::Notification, true) if weakened("n_tr_05") => {
+                refusal(StatusCode::OK, &RpcError::new(0, ""))
+            }
             (Kind::Notification, true) => empty(StatusCode::ACCEPTED),
             (Kind::Response | Kind::Error, true) => {
                 let error = RpcError::new(
@@ -183,7 +187,7 @@ impl Inner {
             tokio::select! {
                 biased;
                 () = out.closed() => {}
-                () = inner.ports.revoked(&caller), if !keystile_protocol::mutation::weakened("a_118") => {
+                () = inner.ports.revoked(&caller), if !weakened("a_118") => {
                     out.answer(revoked(&id), StatusCode::UNAUTHORIZED).await;
                 }
                 () = call => {}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use http::{Response, StatusCode};
 use keystile_protocol::mcp::{Envelope, RpcError, method};
+use keystile_protocol::mutation::weakened;
 use tokio::{
     sync::OnceCell,
     time::{Instant, timeout},
@@ -80,7 +81,7 @@ impl Inner {
     ) -> Response<Body> {
         let id = envelope.id().map_or("null", |id| id.lexeme);
         let method = envelope.method().unwrap_or_default();
-        if !exists(method) && !keystile_protocol::mutation::weakened("n_tr_12") {
+        if !exists(method) && !weakened("n_tr_12") {
             return no_such_method(id);
         }
         if method == LISTEN && !accepts.events {
@@ -265,7 +266,7 @@ impl Call {
                         is_acknowledgement || (acknowledged && filter.wants(&method, message));
                     acknowledged |= is_acknowledgement;
                     if let Some(tag) = message.meta(meta::SUBSCRIPTION_ID)
-                        && (wanted || keystile_protocol::mutation::weakened("n_tr_15"))
+                        && (wanted || weakened("n_tr_15"))
                     {
                         out.event(message.with(tag, &self.id)).await;
                     }
@@ -404,8 +405,11 @@ pub(crate) fn ignore_request(method: &str) {
 struct FromStateless;
 
 impl Inbound for FromStateless {
-    fn request(&self, _: &Peer, incoming: Incoming<'_>) {
+    fn request(&self, peer: &Peer, incoming: Incoming<'_>) {
         ignore_request(incoming.method);
+        if let Some(call) = peer.oldest(|_| true).filter(|_| weakened("n_tr_14")) {
+            peer.deliver(&call, Event::Message(incoming.text.to_owned()));
+        }
     }
 
     fn notification(&self, peer: &Peer, incoming: Incoming<'_>) {

@@ -13,6 +13,7 @@ use std::{
 use http::StatusCode;
 use keystile_domain::ports::Rng;
 use keystile_protocol::mcp::RpcError;
+use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
 use tokio::{sync::mpsc, time::Instant};
 
@@ -278,8 +279,7 @@ impl Bridged {
         let mut all = self.parked.lock();
         let fits = all.get(&*state).is_some_and(|parked| {
             parked.until > Instant::now()
-                && (parked.original == original(call)
-                    || keystile_protocol::mutation::weakened("n_rs_17"))
+                && (parked.original == original(call) || weakened("n_rs_17"))
         });
         if !fits {
             return Resumed::Unknown;

@@ -128,7 +128,8 @@ impl Inner {
         self.sessions.lock().retain(|_, session| {
             let dead = session.peer.failure().is_some();
             let revoked = !self.ports.stands(&session.caller.lock());
-            !dead && !revoked && !(session.is_idle() && unused(session.peer.used()))
+            let forgotten = session.is_idle() && unused(session.peer.used());
+            !(dead || revoked || forgotten)
         });
         self.children.lock().retain(|_, cell| {
             let Some(child) = cell.get() else { return true };

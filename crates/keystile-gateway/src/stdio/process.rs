@@ -7,7 +7,7 @@
 use std::{process::Stdio, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use keystile_protocol::mcp::Envelope;
+use keystile_protocol::{mcp::Envelope, mutation::weakened};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::{AsyncWriteExt, BufReader},
@@ -101,13 +101,15 @@ fn command(config: &StdioConfig) -> Command {
     let mut command = Command::new(program);
     command
         .args(arguments)
-        .env_clear()
-        .envs(config.env.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
+    if !weakened("n_tr_20") {
+        command.env_clear();
+    }
+    command.envs(config.env.iter().map(|(name, value)| (name, value)));
     if let Some(cwd) = &config.cwd {
         command.current_dir(cwd);
     }

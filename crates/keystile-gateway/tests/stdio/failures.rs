@@ -1,10 +1,10 @@
 //! Servers that do not start, do not answer, or answer rubbish.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use http::StatusCode;
 use keystile_gateway::stdio::StdioConfig;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{App, body, config, gone, initialize};
 
@@ -184,34 +184,53 @@ async fn a_cap_ends_the_longest_unused_child_and_never_one_at_work() {
     );
 }
 
+/// What an attacker would have run, in every place where a request can say something.
+fn tempting(mark: &Path) -> Vec<Value> {
+    let run = json!(["sh", "-c", format!("touch {}", mark.display())]);
+    let mut opening =
+        initialize(json!({"command": run, "experimental": {"command": {"argv": run}}}));
+    opening["params"]["command"] = run[0].clone();
+    opening["params"]["args"] = json!([run[1], run[2]]);
+    opening["params"]["env"] = json!({"LD_PRELOAD": mark});
+    let names = ["echo", "`touch mark`", "$(touch mark)", ";touch mark"];
+    let calls = names.map(|name| {
+        json!({"jsonrpc": "2.0", "id": name, "method": "tools/call",
+            "params": {"name": name, "arguments": {"command": run, "argv": run}}})
+    });
+    std::iter::once(opening).chain(calls).collect()
+}
+
 #[tokio::test]
 async fn a_164_nothing_of_a_request_becomes_a_process() {
     let dir = tempfile::tempdir().unwrap();
     let mark = dir.path().join("mark");
     let app = App::of(&["legacy"]);
     let mut client = app.client("ada", "editor");
-    let run = [
-        "sh".to_owned(),
-        "-c".to_owned(),
-        format!("touch {}", mark.display()),
-    ];
-    let mut opening =
-        initialize(json!({"command": run, "experimental": {"command": {"argv": run}}}));
-    opening["params"]["command"] = json!(run[0]);
-    opening["params"]["args"] = json!(run[1..]);
-    opening["params"]["env"] = json!({"LD_PRELOAD": mark});
-    let response = client.legacy(opening).await;
-    client.session = Some(
-        response.headers()["mcp-session-id"]
-            .to_str()
-            .unwrap()
-            .to_owned(),
-    );
-    for name in ["echo", "`touch mark`", "$(touch mark)", ";touch mark"] {
-        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
-            "params": {"name": name, "arguments": {"command": run, "argv": run}}});
-        client.legacy(call).await;
+    for message in tempting(&mark) {
+        let response = client.legacy(message).await;
+        if let Some(session) = response.headers().get("mcp-session-id") {
+            client.session = Some(session.to_str().unwrap().to_owned());
+        }
     }
     assert!(client.tool("pid").await.is_u64());
     assert!(!mark.exists());
+}
+
+#[test]
+fn a_164_a_twin_that_runs_what_it_is_told_would_be_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mark = dir.path().join("mark");
+    let opening = &tempting(&mark)[0]["params"];
+    let arguments: Vec<_> = opening["args"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    let program = opening["command"].as_str().unwrap();
+    std::process::Command::new(program)
+        .args(arguments)
+        .status()
+        .unwrap();
+    assert!(mark.exists());
 }

@@ -4,7 +4,9 @@ use http::StatusCode;
 use keystile_domain::time::Timestamp;
 use serde_json::json;
 
-use crate::support::{App, Client, Events, body, gone, initialize, is_stream, messages, told};
+use crate::support::{
+    App, Client, Events, body, gone, initialize, is_stream, messages, soon, told,
+};
 
 async fn ready(app: &App) -> Client {
     let mut client = app.client("ada", "editor");
@@ -277,7 +279,7 @@ async fn a_118_streams_end_with_the_token_and_everything_ends_with_the_grant() {
     short.caller.expires_at = Timestamp(crate::support::NOW);
     let stream = short.stream().await;
     assert!(
-        messages(stream).await.is_empty(),
+        soon(messages(stream)).await.is_empty(),
         "the stream is over as soon as the token is"
     );
 
@@ -304,10 +306,10 @@ async fn a_118_streams_end_with_the_token_and_everything_ends_with_the_grant() {
     }
     let pid = client.tool("pid").await.as_u64().unwrap();
     app.world.revoked.revoke(client.caller.grant);
-    let last = running.next().await.unwrap();
+    let last = soon(running.next()).await.unwrap();
     assert_eq!(last["error"]["data"]["code"], "grant_revoked");
     assert!(running.next().await.is_none());
-    assert!(messages(stream).await.is_empty());
+    assert!(soon(messages(stream)).await.is_empty());
     gone(pid).await;
 }
 

@@ -4,7 +4,7 @@ use http::StatusCode;
 use keystile_domain::time::Timestamp;
 use serde_json::json;
 
-use crate::support::{App, Events, NOW, body, messages, told};
+use crate::support::{App, Events, NOW, body, messages, soon, told};
 
 const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 
@@ -92,9 +92,12 @@ async fn n_tr_13_a_closed_stream_cancels_the_call() {
     stream.next().await.unwrap();
     assert_eq!(client.tool("held").await, 1);
     drop(stream);
-    while client.tool("held").await != 0 {
-        tokio::task::yield_now().await;
-    }
+    soon(async {
+        while client.tool("held").await != 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     assert_eq!(
         client.tool("seen").await[0]["method"],
         "notifications/cancelled"

@@ -378,3 +378,10 @@ pub(crate) async fn gone(pid: u64) {
         tokio::task::yield_now().await;
     }
 }
+
+/// What must happen soon: a second by the checklist, a few for a busy machine.
+pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(5), what)
+        .await
+        .expect("it did not happen in time")
+}
