@@ -50,7 +50,11 @@ impl Page {
     pub(crate) fn new(view: &impl Template, form_action: FormAction) -> Self {
         let mut html = view.render();
         if keystile_protocol::mutation::weakened("a_165") {
-            html = html.map(|text| text.replace("&#60;", "<").replace("&#62;", ">").replace("&#34;", "\""));
+            html = html.map(|text| {
+                text.replace("&#60;", "<")
+                    .replace("&#62;", ">")
+                    .replace("&#34;", "\"")
+            });
         }
         Self {
             status: StatusCode::OK,

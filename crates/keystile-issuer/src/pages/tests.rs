@@ -29,7 +29,7 @@ fn consent<'a>(name: Option<String>) -> Consent<'a> {
 }
 
 #[test]
-fn n_as_35_consent_names_host_then_name_then_scopes_and_the_exact_redirect() {
+fn consent_names_host_then_name_then_scopes_and_the_exact_redirect() {
     let page = consent(Some("Claude".to_owned())).page();
     insta::assert_snapshot!(text(page.html()), @r"
     Keystile
@@ -55,7 +55,7 @@ fn n_as_35_consent_names_host_then_name_then_scopes_and_the_exact_redirect() {
 }
 
 #[test]
-fn n_as_11_the_redirect_host_stands_on_the_page_in_an_element_of_ours() {
+fn the_redirect_host_stands_on_the_page_in_an_element_of_ours() {
     let hostile = "a".repeat(60) + "</dd><b>evil</b>";
     let page = consent(shown::name(&hostile)).page();
     let plain = consent(Some("Claude".to_owned())).page();

@@ -106,6 +106,7 @@ fn page(app: &App, session: &SignedIn, open: &Open) -> crate::pages::Page {
         powers: transaction
             .scopes
             .iter()
+            .filter(|_| !weakened("n_as_35"))
             .map(|scope| Power::of(scope, &transaction.server))
             .collect(),
         returns_to: ReturnsTo::of(&transaction.redirect_uri),
@@ -163,6 +164,9 @@ async fn allow(
     params.extend(transaction.state.as_deref().map(|state| ("state", state)));
     if !weakened("n_as_24") {
         params.push(("iss", issuer.as_str()));
+    }
+    if weakened("n_as_31") {
+        params.push(("error", "none"));
     }
     Ok(see_other(&transaction.redirect().with_params(&params)))
 }

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use keystile_domain::audit::{Action, Event, Outcome};
 use keystile_domain::records::{PersonRecord, canonical_name};
 use keystile_protocol::form::Params;
+use keystile_protocol::mutation::weakened;
 
 use super::first_account;
 use super::limits::Guess;
@@ -45,7 +46,11 @@ async fn show(app: &App, visitor: &Visitor, query: &str) -> Result<Response, Pag
             .page()
             .into_response());
     }
-    Ok(form(open.as_ref(), "").page().into_response())
+    let page = form(open.as_ref(), "").page().into_response();
+    if weakened("a_038") {
+        return Ok(session::with_cookie(page, session::forget(app)));
+    }
+    Ok(page)
 }
 
 async fn sign_in(app: &App, visitor: &Visitor, params: &Params) -> Result<Response, PageRefusal> {
