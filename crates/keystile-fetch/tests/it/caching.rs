@@ -111,7 +111,7 @@ async fn n_as_09_a_document_with_an_entity_tag_is_confirmed_not_sent_again() {
 }
 
 #[tokio::test]
-async fn n_as_09_a_failure_is_never_kept_as_a_document() {
+async fn a_failure_is_never_kept_as_a_document() {
     let host = Hostile::start().await;
     let (documents, url) = (documents(&host), id(&host.url("/c.json")));
     let long = "cache-control: max-age=86400\r\n";
@@ -133,7 +133,7 @@ async fn n_as_09_a_failure_is_never_kept_as_a_document() {
 }
 
 #[tokio::test]
-async fn a_061_what_cannot_be_fetched_is_no_client() {
+async fn what_cannot_be_fetched_is_no_client() {
     let host = Hostile::start().await;
     let names = names(&host);
     let documents = ClientDocuments::fetching(fetcher(&host, &names, impatient()));

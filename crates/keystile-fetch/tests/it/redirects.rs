@@ -37,7 +37,7 @@ async fn a_054_no_redirect_is_followed() {
 }
 
 #[tokio::test]
-async fn a_054_a_redirect_inside_the_page_or_the_header_is_none_either() {
+async fn a_redirect_inside_the_page_or_the_header_is_none_either() {
     let host = Hostile::start().await;
     host.serve_good("/good.json", "");
     let documents = documents(&host);
