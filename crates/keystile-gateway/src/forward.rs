@@ -27,7 +27,9 @@ use answer::Media;
 use stream::{Lasts, PermittedBody};
 
 /// A running MCP server that is reached over HTTP. Its URL comes from the operator only.
-pub struct HttpUpstream {
+pub struct HttpUpstream(Box<Target>);
+
+struct Target {
     uri: Uri,
     host: HeaderValue,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -58,7 +60,7 @@ pub(crate) enum NotForwarded {
 
 impl fmt::Debug for HttpUpstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("HttpUpstream").field(&self.uri).finish()
+        f.debug_tuple("HttpUpstream").field(&self.0.uri).finish()
     }
 }
 
@@ -89,19 +91,19 @@ impl HttpUpstream {
             .pool_idle_timeout(POOL_IDLE)
             .pool_timer(TokioTimer::new())
             .build(connector.wrap_connector(tcp));
-        Ok(Self {
+        Ok(Self(Box::new(Target {
             uri,
             host,
             client,
             call_limit: CALL_LIMIT,
             keep_alive: KEEP_ALIVE,
-        })
+        })))
     }
 
     /// How long a call may take until its answer begins; 10 minutes unless said otherwise.
     #[must_use]
     pub fn with_call_limit(mut self, limit: Duration) -> Self {
-        self.call_limit = limit;
+        self.0.call_limit = limit;
         self
     }
 
@@ -109,7 +111,7 @@ impl HttpUpstream {
     /// cut it; 15 seconds unless said otherwise.
     #[must_use]
     pub fn with_keep_alive(mut self, quiet: Duration) -> Self {
-        self.keep_alive = quiet;
+        self.0.keep_alive = quiet;
         self
     }
 
@@ -123,7 +125,7 @@ impl HttpUpstream {
         ports: &Arc<Ports>,
     ) -> Result<Response<Body>, NotForwarded> {
         let request = self.request(parts, body);
-        let answer = tokio::time::timeout(self.call_limit, self.client.request(request));
+        let answer = tokio::time::timeout(self.0.call_limit, self.0.client.request(request));
         let answer = tokio::select! {
             biased;
             answer = answer => answer,
@@ -143,7 +145,7 @@ impl HttpUpstream {
         let media = answer::judge(&parts.method, &answer).map_err(NotForwarded::Refused)?;
         let lasts = Lasts {
             expires: exchange == Exchange::Stream,
-            keep_alive: (media == Media::Events).then_some(self.keep_alive),
+            keep_alive: (media == Media::Events).then_some(self.0.keep_alive),
         };
         Ok(answer::relay(answer, media, |body| {
             Body::new(PermittedBody::new(body, permit, lasts, ports))
@@ -155,11 +157,11 @@ impl HttpUpstream {
     fn request(&self, parts: &Parts, body: Bytes) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = parts.method.clone();
-        *request.uri_mut() = self.uri.clone();
+        *request.uri_mut() = self.0.uri.clone();
         *request.headers_mut() = headers::forwarded(&parts.headers);
         request
             .headers_mut()
-            .insert(header::HOST, self.host.clone());
+            .insert(header::HOST, self.0.host.clone());
         if weakened("n_rs_09")
             && let Some(token) = parts.headers.get(header::AUTHORIZATION)
         {

@@ -9,7 +9,7 @@ use crate::stdio::Pool;
 /// An upstream MCP server. It comes from the operator and never from a request.
 pub enum Upstream {
     /// A running HTTP server.
-    Http(Box<HttpUpstream>),
+    Http(HttpUpstream),
     /// A command that is started.
     Stdio(Arc<Pool>),
 }

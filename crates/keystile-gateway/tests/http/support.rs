@@ -243,7 +243,7 @@ impl App {
     ) -> Self {
         let public = Issuer::parse(ORIGIN).unwrap();
         let table = ResourceTable::new(&public, &["kb".to_owned(), "git".to_owned()]);
-        let upstream = || Upstream::Http(Box::new(tune(HttpUpstream::new(url, None).unwrap())));
+        let upstream = || Upstream::Http(tune(HttpUpstream::new(url, None).unwrap()));
         let settings = Settings {
             public,
             loopback_ports: vec![7717],
