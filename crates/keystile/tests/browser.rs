@@ -34,8 +34,11 @@ fn click_through(gate: &Gate, kind: &str, more: &[(&str, &str)]) -> Value {
     seen.clone()
 }
 
-/// What is so for every kind of redirect.
-fn assert_well_behaved(gate: &Gate, seen: &Value, host: &str) {
+/// What the consent page calls a client whose redirects are all loopback: their host says no more than that.
+const THIS_COMPUTER: &str = "An app on this computer";
+
+/// What is so for every kind of redirect. `origin` is what the page can vouch for, `host` a part of the redirect URI.
+fn assert_well_behaved(gate: &Gate, seen: &Value, origin: &str, host: &str) {
     assert_eq!(seen["complaints"], json!([]), "the browser complained");
     assert_eq!(
         seen["callback"],
@@ -51,9 +54,10 @@ fn assert_well_behaved(gate: &Gate, seen: &Value, host: &str) {
     };
     let name = seen["clientName"].as_str().expect("a client has a name");
     assert!(
-        at(host) < at(name),
-        "the host comes before the name that the client gave itself:\n{consent}"
+        at(origin) < at(name),
+        "what can be checked comes before the name that the client gave itself:\n{consent}"
     );
+    at(host);
 
     let cookies = seen["cookies"].as_array().expect("a list");
     assert!(!cookies.is_empty(), "a session lives in a cookie");
@@ -84,28 +88,45 @@ fn demo() -> Gate {
 #[test]
 fn a_redirect_to_127_0_0_1_is_clicked_through() {
     let gate = demo();
-    assert_well_behaved(&gate, &click_through(&gate, "ipv4", &[]), "127.0.0.1");
+    assert_well_behaved(
+        &gate,
+        &click_through(&gate, "ipv4", &[]),
+        THIS_COMPUTER,
+        "127.0.0.1",
+    );
     gate.stop();
 }
 
 #[test]
 fn a_redirect_to_ipv6_loopback_is_clicked_through() {
     let gate = demo();
-    assert_well_behaved(&gate, &click_through(&gate, "ipv6", &[]), "[::1]");
+    assert_well_behaved(
+        &gate,
+        &click_through(&gate, "ipv6", &[]),
+        THIS_COMPUTER,
+        "[::1]",
+    );
     gate.stop();
 }
 
 #[test]
 fn a_redirect_to_localhost_is_clicked_through() {
     let gate = demo();
-    assert_well_behaved(&gate, &click_through(&gate, "localhost", &[]), "localhost");
+    assert_well_behaved(
+        &gate,
+        &click_through(&gate, "localhost", &[]),
+        THIS_COMPUTER,
+        "localhost",
+    );
     gate.stop();
 }
 
 #[test]
 fn a_redirect_to_a_private_use_scheme_is_clicked_through() {
     let gate = demo();
-    assert_well_behaved(&gate, &click_through(&gate, "private-use", &[]), "cursor");
+    let seen = click_through(&gate, "private-use", &[]);
+    let uri = "cursor://anysphere.cursor-mcp/oauth/callback";
+    assert_well_behaved(&gate, &seen, "The app that opens cursor: links", uri);
     gate.stop();
 }
 
@@ -113,7 +134,7 @@ fn a_redirect_to_a_private_use_scheme_is_clicked_through() {
 fn a_popup_tells_the_page_that_opened_it() {
     let gate = demo();
     let seen = click_through(&gate, "popup", &[]);
-    assert_well_behaved(&gate, &seen, "localhost");
+    assert_well_behaved(&gate, &seen, THIS_COMPUTER, "localhost");
     assert_eq!(
         seen["message"]["arrived"], true,
         "a COOP on the way cut the popup off: {seen:#}"
@@ -156,7 +177,12 @@ fn a_redirect_to_https_is_clicked_through() {
         ("TLS_CERT", &certificate),
         ("TLS_KEY", &key),
     ];
-    assert_well_behaved(&gate, &click_through(&gate, "https", &more), "localhost");
+    assert_well_behaved(
+        &gate,
+        &click_through(&gate, "https", &more),
+        "localhost",
+        "https://localhost",
+    );
     gate.stop();
 }
 

@@ -101,7 +101,10 @@ impl Drop for Gate {
 
 fn keystile(data: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_keystile"));
-    command.args(["--json", "--data-dir"]).arg(data.path());
+    // It makes the folder itself, with the mode that it wants.
+    command
+        .args(["--json", "--data-dir"])
+        .arg(data.path().join("data"));
     command
 }
 
