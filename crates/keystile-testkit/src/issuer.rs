@@ -193,7 +193,6 @@ impl TestApp {
     }
 
     /// The routes.
-    #[must_use]
     pub fn router(&self) -> Router {
         routes(self.app.clone())
     }
