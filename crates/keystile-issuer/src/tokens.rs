@@ -8,7 +8,7 @@ use keystile_protocol::error::OAuthError;
 use keystile_protocol::jwt::AccessTokenClaims;
 use keystile_protocol::jwt::claims::MAX_LIFETIME;
 use keystile_protocol::mutation::weakened;
-use keystile_protocol::scope::ScopeSet;
+use keystile_protocol::scope::{OFFLINE_ACCESS, ScopeSet};
 use keystile_protocol::token::TokenResponse;
 
 use crate::app::App;
@@ -32,13 +32,14 @@ pub(crate) fn issue(
 ) -> Result<TokenResponse, OAuthError> {
     let lifetime = lifetime(app.settings.access_token_lifetime);
     let iat = u64::try_from(now.seconds()).map_err(OAuthError::internal)?;
-    let scope = what.scopes.to_string();
+    // `offline_access` is between client and issuer; no resource server needs it (N-RS-12).
+    let callable = what.scopes.filtered(|scope| scope != OFFLINE_ACCESS);
     let claims = AccessTokenClaims {
         iss: app.settings.issuer.as_str().to_owned(),
         sub: what.person.to_string(),
         aud: what.resource.to_owned(),
         client_id: what.client_id.to_owned(),
-        scope: scope.clone(),
+        scope: callable.to_string(),
         iat,
         exp: iat.saturating_add(lifetime),
         nbf: None,
@@ -50,7 +51,7 @@ pub(crate) fn issue(
         token_type: "Bearer",
         expires_in: promised(lifetime),
         refresh_token: Some(app.secrets.refresh_token(what.grant, what.generation)),
-        scope,
+        scope: what.scopes.to_string(),
     })
 }
 
