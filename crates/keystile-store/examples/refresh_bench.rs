@@ -1,0 +1,348 @@
+//! Refreshes per second through the single writer, beside SQLite itself (DESIGN §9).
+//!
+//! `cargo run --release -p keystile-store --example refresh_bench [FAMILIES] [SECONDS] [FOLDER]`
+//!
+//! "Grouped" is one connection that runs 64 `UPDATE … RETURNING` and a COMMIT, over and over, with
+//! nothing else around it. Where `python3` is there, its `sqlite3` module runs that loop against
+//! the C library, which is the raw rate; sqlx's own loop stands beside it.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use keystile_domain::ids::{GrantId, PersonId, TransactionId};
+use keystile_domain::ports::{Grants as _, People as _, Rng};
+use keystile_domain::records::{Approval, CodeProof, NewPerson, Presented, Rotated};
+use keystile_domain::secrets::digest::Digest;
+use keystile_domain::time::Timestamp;
+use keystile_protocol::pkce::CodeChallenge;
+use keystile_store::Store;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
+
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+const NOW: Timestamp = Timestamp(1_800_000_000_000);
+const CLIENT: &str = "https://editor.example/.well-known/oauth-client/metadata.json";
+const LANES: usize = 64;
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> Outcome<()> {
+    let mut arguments = std::env::args().skip(1);
+    let families = arguments.next().map_or(Ok(1_000), |text| text.parse())?;
+    let seconds = Duration::from_secs(arguments.next().map_or(Ok(3), |text| text.parse())?);
+    let folder = arguments
+        .next()
+        .map_or_else(std::env::temp_dir, PathBuf::from);
+    let folder = folder.join(format!("keystile-refresh-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let outcome = tokio::spawn(run(families, seconds, folder.clone())).await?;
+    std::fs::remove_dir_all(folder)?;
+    outcome
+}
+
+async fn run(families: usize, seconds: Duration, folder: PathBuf) -> Outcome<()> {
+    let path = folder.join("keystile.db");
+    let store = Arc::new(Store::open(&path, NOW).await?);
+    let grants = fill(&store, families).await?;
+    let mut generations = vec![1_u32; families];
+    say(
+        "| round | store, 64 in parallel | p50 ms | p99 ms | µs CPU | raw, 64 per commit | sqlx, 64 per commit | store ÷ raw |",
+    );
+    say("|---|---|---|---|---|---|---|---|");
+    for round in 1..=3 {
+        let measured = store_round(&store, &grants, &mut generations, seconds).await?;
+        let raw = raw_round(&path, &grants, &mut generations, seconds)?;
+        let sqlx = sqlx_round(&path, &grants, &mut generations, seconds).await?;
+        let ratio = raw.map_or_else(
+            || "–".to_owned(),
+            |raw| format!("{:.2}", measured.rate / raw),
+        );
+        let raw = raw.map_or_else(|| "no python3".to_owned(), |raw| format!("{raw:.0}/s"));
+        let Measured {
+            rate,
+            p50,
+            p99,
+            cpu,
+        } = measured;
+        say(&format!(
+            "| {round} | {rate:.0}/s | {p50:.2} | {p99:.2} | {cpu:.0} | {raw} | {sqlx:.0}/s | {ratio} |"
+        ));
+    }
+    store.close().await;
+    Ok(())
+}
+
+struct Measured {
+    rate: f64,
+    p50: f64,
+    p99: f64,
+    cpu: f64,
+}
+
+/// Each lane owns every 64th family and refreshes one after the other.
+async fn store_round(
+    store: &Arc<Store>,
+    grants: &[GrantId],
+    generations: &mut [u32],
+    seconds: Duration,
+) -> Outcome<Measured> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let (begin, cpu) = (clock(), cpu_seconds());
+    let lanes = (0..LANES).map(|lane| {
+        let (store, stop) = (Arc::clone(store), Arc::clone(&stop));
+        let mut mine: Vec<(usize, GrantId, u32)> = grants
+            .iter()
+            .zip(generations.iter())
+            .enumerate()
+            .skip(lane)
+            .step_by(LANES)
+            .map(|(at, (grant, generation))| (at, *grant, *generation))
+            .collect();
+        tokio::spawn(async move {
+            let mut waits = Vec::new();
+            let mut at = lane;
+            while !stop.load(Ordering::Relaxed) {
+                at = (at + 7_919) % mine.len();
+                let (_, grant, generation) = &mut mine[at];
+                let began = clock();
+                let rotated = store.rotate(presented(*grant, *generation), NOW).await?;
+                waits.push(began.elapsed());
+                if !matches!(rotated, Rotated::Successor(_)) {
+                    return Err(format!("refused: {rotated:?}").into());
+                }
+                *generation += 1;
+            }
+            Outcome::Ok((mine, waits))
+        })
+    });
+    let lanes: Vec<_> = lanes.collect();
+    tokio::time::sleep(seconds).await;
+    stop.store(true, Ordering::Relaxed);
+    let mut waits = Vec::new();
+    for lane in join_all(lanes).await {
+        let (mine, mut its) = lane??;
+        for (at, _, generation) in mine {
+            generations[at] = generation;
+        }
+        waits.append(&mut its);
+    }
+    let (elapsed, cpu) = (begin.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+    waits.sort_unstable();
+    let count = waits.len() as f64;
+    let millis = |part: f64| waits[(count * part) as usize].as_secs_f64() * 1e3;
+    Ok(Measured {
+        rate: count / elapsed,
+        p50: millis(0.5),
+        p99: millis(0.99),
+        cpu: cpu * 1e6 / count,
+    })
+}
+
+fn presented(grant: GrantId, generation: u32) -> Presented {
+    let expires_at = NOW.plus(Duration::from_secs(30 * 86_400));
+    Presented {
+        grant,
+        generation,
+        client_id: CLIENT.to_owned(),
+        resource: None,
+        expires_at,
+    }
+}
+
+const ONE: &str = "UPDATE grants SET presented = $2, presented_at = $3, last_used_at = $3,
+     expires_at = $4 WHERE id = $1 AND client_id = $5 AND presented = $2 - 1
+     AND activated_at IS NOT NULL AND revoked_at IS NULL AND expires_at > $3
+     AND EXISTS (SELECT 1 FROM people p WHERE p.id = grants.person_id AND p.disabled_at IS NULL)
+     RETURNING id, person_id, (SELECT name FROM people WHERE id = person_id), client_name, resource,
+     scopes, created_at";
+
+async fn sqlx_round(
+    path: &Path,
+    grants: &[GrantId],
+    generations: &mut [u32],
+    seconds: Duration,
+) -> Outcome<f64> {
+    let mut connection = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("cache_size", "-16384")
+        .pragma("wal_autocheckpoint", "4000")
+        .disable_statement_logging()
+        .connect()
+        .await?;
+    let (begin, mut count, mut at) = (clock(), 0_u32, 0);
+    while begin.elapsed() < seconds {
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        for _ in 0..LANES {
+            at = (at + 7_919) % grants.len();
+            let row = sqlx::query(ONE)
+                .bind(grants[at].to_string())
+                .bind(i64::from(generations[at]))
+                .bind(NOW.0)
+                .bind(NOW.plus(Duration::from_secs(86_400)).0)
+                .bind(CLIENT)
+                .fetch_optional(&mut *transaction)
+                .await?;
+            row.ok_or("the raw loop was refused")?;
+            generations[at] += 1;
+            count += 1;
+        }
+        transaction.commit().await?;
+    }
+    let rate = f64::from(count) / begin.elapsed().as_secs_f64();
+    connection.close().await?;
+    Ok(rate)
+}
+
+/// `None` without python3.
+fn raw_round(
+    path: &Path,
+    grants: &[GrantId],
+    generations: &mut [u32],
+    seconds: Duration,
+) -> Outcome<Option<f64>> {
+    let families: Vec<(String, u32)> = grants
+        .iter()
+        .map(ToString::to_string)
+        .zip(generations.iter().copied())
+        .collect();
+    let input = path.with_extension("families.json");
+    std::fs::write(&input, serde_json::to_vec(&families)?)?;
+    let output = Command::new("python3")
+        .args(["-c", PYTHON])
+        .arg(path)
+        .arg(&input)
+        .args([
+            ONE.to_owned(),
+            CLIENT.to_owned(),
+            NOW.0.to_string(),
+            NOW.plus(Duration::from_secs(86_400)).0.to_string(),
+            seconds.as_secs().to_string(),
+        ]);
+    let output = match output.output() {
+        Ok(output) if output.status.success() => output.stdout,
+        Ok(output) => return Err(String::from_utf8_lossy(&output.stderr).into_owned().into()),
+        Err(_) => return Ok(None),
+    };
+    let (rate, after): (f64, Vec<u32>) = serde_json::from_slice(&output)?;
+    generations.copy_from_slice(&after);
+    Ok(Some(rate))
+}
+
+const PYTHON: &str = r#"
+import json, re, sqlite3, sys, time
+path, families, sql, client, now, until, seconds = sys.argv[1:]
+now, until, seconds = int(now), int(until), int(seconds)
+families = json.load(open(families))
+db = sqlite3.connect(path, isolation_level=None)
+for pragma in "journal_mode=WAL", "synchronous=FULL", "cache_size=-16384", "wal_autocheckpoint=4000":
+    db.execute("PRAGMA " + pragma)
+sql = re.sub(r"\$(\d)", r"?\1", sql)
+at, count, begin = 0, 0, time.perf_counter()
+while time.perf_counter() - begin < seconds:
+    db.execute("BEGIN IMMEDIATE")
+    for _ in range(64):
+        at = (at + 7919) % len(families)
+        family = families[at]
+        if len(db.execute(sql, (family[0], family[1], now, until, client)).fetchall()) != 1:
+            sys.exit("the raw loop was refused")
+        family[1] += 1
+        count += 1
+    db.execute("COMMIT")
+print(json.dumps([count / (time.perf_counter() - begin), [family[1] for family in families]]))
+"#;
+
+/// Families whose code was redeemed.
+async fn fill(store: &Store, families: usize) -> Outcome<Vec<GrantId>> {
+    let rng = Counting(AtomicU64::new(1));
+    let person = PersonId::new(NOW, &rng);
+    let alice = NewPerson {
+        id: person,
+        name: "alice".into(),
+        password_hash: "none".into(),
+        created_at: NOW,
+    };
+    store.create(alice).await?;
+    let challenge = CodeChallenge::from_bytes([7; 32]);
+    let mut grants = Vec::with_capacity(families);
+    while grants.len() < families {
+        let some: Vec<Approval> = (grants.len()..families.min(grants.len() + 256))
+            .map(|n| Approval {
+                transaction: TransactionId::new(NOW, &rng),
+                grant: GrantId::new(NOW, &rng),
+                person,
+                client_id: CLIENT.to_owned(),
+                client_name: "Editor".to_owned(),
+                resource: "http://localhost:7717/notes/mcp".to_owned(),
+                scopes: "notes:call offline_access".parse().unwrap_or_default(),
+                code: Digest::of(&n.to_string()),
+                redirect_uri: "http://127.0.0.1:40001/callback".to_owned(),
+                challenge,
+                created_at: NOW,
+                code_expires_at: NOW.plus(Duration::from_secs(60)),
+                grant_expires_at: NOW.plus(Duration::from_secs(86_400)),
+            })
+            .collect();
+        let proofs: Vec<CodeProof> = some
+            .iter()
+            .map(|approval| CodeProof {
+                code: approval.code,
+                client_id: CLIENT.to_owned(),
+                redirect_uri: None,
+                challenge,
+                resource: None,
+            })
+            .collect();
+        grants.extend(some.iter().map(|approval| approval.grant));
+        for approved in join_all(some.into_iter().map(|approval| store.approve(approval))).await {
+            approved?;
+        }
+        for taken in join_all(proofs.into_iter().map(|proof| store.take(proof, NOW))).await {
+            taken?;
+        }
+    }
+    Ok(grants)
+}
+
+struct Counting(AtomicU64);
+
+impl Rng for Counting {
+    fn fill(&self, bytes: &mut [u8]) {
+        // Spread, so that families do not lie in the order of their making.
+        let next = self
+            .0
+            .fetch_add(1, Ordering::Relaxed)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        for (to, from) in bytes.iter_mut().rev().zip(next.to_be_bytes()) {
+            *to = from;
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a bench measures time")]
+fn clock() -> Instant {
+    Instant::now()
+}
+
+/// User and system time of this process (proc(5), in hundredths of a second).
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split(' ');
+    fields
+        .skip(12)
+        .take(2)
+        .filter_map(|ticks| ticks.parse::<f64>().ok())
+        .sum::<f64>()
+        / 100.0
+}
+
+#[expect(clippy::print_stdout, reason = "a bench prints its table")]
+fn say(line: &str) {
+    println!("{line}");
+}
