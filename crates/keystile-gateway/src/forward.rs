@@ -5,7 +5,7 @@ mod headers;
 mod stream;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -22,7 +22,7 @@ use keystile_protocol::mutation::weakened;
 
 use crate::admit::Permit;
 use crate::refusal::{Code, Refusal};
-use crate::relay::Ports;
+use crate::relay::{HttpBridge, Ports, Reach};
 use answer::Media;
 use stream::{Lasts, PermittedBody};
 
@@ -30,6 +30,8 @@ use stream::{Lasts, PermittedBody};
 pub struct HttpUpstream(Box<Target>);
 
 struct Target {
+    /// For clients of the era that the server does not speak.
+    bridge: OnceLock<HttpBridge>,
     uri: Uri,
     host: HeaderValue,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -92,6 +94,7 @@ impl HttpUpstream {
             .pool_timer(TokioTimer::new())
             .build(connector.wrap_connector(tcp));
         Ok(Self(Box::new(Target {
+            bridge: OnceLock::new(),
             uri,
             host,
             client,
@@ -113,6 +116,21 @@ impl HttpUpstream {
     pub fn with_keep_alive(mut self, quiet: Duration) -> Self {
         self.0.keep_alive = quiet;
         self
+    }
+
+    /// The bridge for clients of the era that the server does not speak.
+    pub fn bridge(&self, ports: &Ports) -> &HttpBridge {
+        let target = &self.0;
+        target.bridge.get_or_init(|| {
+            let reach = Reach {
+                uri: target.uri.clone(),
+                host: target.host.clone(),
+                client: target.client.clone(),
+                call_limit: target.call_limit,
+                max_message: MAX_BRIDGED,
+            };
+            HttpBridge::new(reach, ports.clone())
+        })
     }
 
     /// Sends an admitted request and hands its answer back as it comes.
@@ -157,7 +175,11 @@ impl HttpUpstream {
     fn request(&self, parts: &Parts, body: Bytes) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = parts.method.clone();
-        *request.uri_mut() = self.0.uri.clone();
+        *request.uri_mut() = if weakened("a_130") {
+            parts.uri.clone()
+        } else {
+            self.0.uri.clone()
+        };
         *request.headers_mut() = headers::forwarded(&parts.headers);
         request
             .headers_mut()
@@ -197,4 +219,6 @@ fn trusts_nobody() -> rustls::ClientConfig {
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const CALL_LIMIT: Duration = Duration::from_secs(600);
+/// One message that is translated between the eras is held whole.
+const MAX_BRIDGED: usize = 16 * 1024 * 1024;
 const POOL_IDLE: Duration = Duration::from_secs(50);

@@ -73,6 +73,13 @@ impl Gateway {
         }
     }
 
+    /// Finds out which eras the HTTP upstreams speak, so that clients of the other era can be bridged. Resolves when all
+    /// have answered; until then nothing is bridged.
+    pub async fn learn_eras(&self) {
+        let all = self.routes.all().map(|route| route.upstream.learn_eras(&self.ports));
+        futures_util::future::join_all(all).await;
+    }
+
     /// Whether this path is the gateway's; all others belong to the router behind it.
     #[must_use]
     pub fn owns(&self, path: &str) -> bool {
@@ -136,14 +143,18 @@ impl Gateway {
             Ok(call) => call,
             Err(refusal) => return Err(self.record_refusal(refusal, permit, parts, now).await),
         };
-        let (exchange, id) = match call.understand(parts) {
+        let (exchange, id, bridge) = match call.understand(parts) {
             Ok(message) => {
                 self.record_call(permit, parts, message.as_ref(), now)?;
                 let id = message.as_ref().and_then(Envelope::id).map(|id| id.span);
-                (exchange(parts, message.as_ref()), id)
+                let bridge = permit.route().upstream.bridge(&self.ports, parts, message.as_ref());
+                (exchange(parts, message.as_ref()), id, bridge)
             }
             Err(refusal) => return Err(self.record_refusal(refusal, permit, parts, now).await),
         };
+        if let Some(bridge) = bridge {
+            return Ok(bridge.handle(&permit.caller(), parts, call.body).await);
+        }
         let upstream = match &permit.route().upstream {
             Upstream::Http(upstream) => upstream,
             Upstream::Stdio(pool) => {
@@ -224,6 +235,7 @@ impl Gateway {
         now: Timestamp,
     ) -> Result<Response<Body>, Refusal> {
         let (mut error, reason, caller) = match denied {
+            Denied::NoToken if weakened("n_rs_11") => return Ok(Response::default()),
             Denied::NoToken => return Ok(refuse(&route.resource, None)),
             Denied::Challenged {
                 error,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use keystile_protocol::issuer::Issuer;
+use keystile_protocol::mutation::weakened;
 use keystile_protocol::resource::ServedResource;
 use keystile_resource::ProtectedResource;
 
@@ -43,9 +44,13 @@ impl Routes {
         let alone = served.len() == 1;
         for (served, upstream) in served {
             let scope = served.call_scope();
+            let issuers = [issuer.as_str().to_owned()];
             let resource = ProtectedResource {
                 resource: served.resource.to_string(),
-                authorization_servers: vec![issuer.as_str().to_owned()],
+                authorization_servers: issuers
+                    .into_iter()
+                    .filter(|_| !weakened("n_rs_01"))
+                    .collect(),
                 scopes: vec![scope.clone()],
                 name: served.name.clone(),
             };
@@ -71,8 +76,17 @@ impl Routes {
         }
     }
 
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.endpoints.iter().filter(|(path, _)| !path.ends_with('/')).map(|(_, route)| route)
+    }
+
     /// The path is compared as it came: `%6dcp` or `//` name nothing (CHECKLIST A-124).
     pub(crate) fn find(&self, path: &str) -> Option<Place<'_>> {
+        let path = if weakened("a_124") {
+            path.trim_end_matches('/')
+        } else {
+            path
+        };
         let endpoint = self.endpoints.get(path).map(Place::Endpoint);
         endpoint.or_else(|| self.metadata.get(path).map(Place::Metadata))
     }

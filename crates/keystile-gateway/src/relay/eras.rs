@@ -11,12 +11,14 @@ use super::{
     Connect, Failure, Peer,
     caller::Ports,
     peer::{CallFacts, Inbound, Incoming, NotCalled},
+    stateless_bridge::Bridged,
 };
 use crate::era::{
     json::quoted,
     legacy_to_stateless::offers_stateless,
     message::{Message, request},
     meta,
+    stateless_to_legacy::Elicitation,
 };
 
 /// What is known so far.
@@ -76,7 +78,9 @@ impl Eras {
         peer.close().await;
         let speaks = match answer {
             Ok(Ok(text)) => Message::of(&text).result().is_some_and(offers_stateless),
+            // What stands in front of the server refused: that says nothing about the server.
             Ok(Err(failure @ (Failure::Unreachable(_) | Failure::Closed))) => return Err(failure),
+            Ok(Err(failure @ Failure::BadStatus(401 | 403 | 429 | 500..))) => return Err(failure),
             // A legacy server may answer with an error, end, or print what it likes.
             Ok(Err(_)) => false,
             // Or say nothing. But it may also be slow: then the next conversation asks again.
@@ -88,6 +92,28 @@ impl Eras {
         );
         self.known.lock().stateless = Some(speaks);
         Ok(speaks)
+    }
+}
+
+impl Eras {
+    /// Whether the server takes a handshake, by one.
+    pub(crate) async fn legacy(&self, connect: &dyn Connect, ports: &Ports, limit: Duration) {
+        let _one = self.probing.lock().await;
+        if self.known().legacy.is_some() {
+            return;
+        }
+        let Ok(wire) = connect.connect().await else {
+            return;
+        };
+        let shake = Bridged::start(wire, ports, Elicitation::default());
+        match tokio::time::timeout(limit, shake).await {
+            Ok(Ok(bridge)) => {
+                self.learn_legacy(true);
+                bridge.peer.close().await;
+            }
+            Ok(Err(Failure::Unreachable(_) | Failure::BadStatus(401 | 403 | 429 | 500..))) => {}
+            Ok(Err(_)) | Err(_) => self.learn_legacy(false),
+        }
     }
 }
 

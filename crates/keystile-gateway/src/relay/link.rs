@@ -19,9 +19,11 @@ pub(crate) enum Received {
     /// A message that passed the strict parser.
     Message {
         text: String,
-        /// The id (lexeme) of the request on whose stream it came, where the carrier knows it.
+        /// The upstream id of the call on whose stream it came, where the carrier knows it.
         about: Option<Box<str>>,
     },
+    /// One call gets no answer.
+    Failed { id: Box<str>, failure: Failure },
     /// Nothing comes any more.
     Ended(Failure),
 }

@@ -433,6 +433,13 @@ impl Shared {
         }
     }
 
+    fn failed(&self, id: &str, failure: Failure) {
+        let waiting = self.state.lock().waiting.remove(id);
+        if let Some(answer) = waiting.and_then(|waiting| waiting.answer) {
+            let _ = answer.send(Err(failure));
+        }
+    }
+
     /// Progress goes to the call that asked for it, under the client's token.
     fn progress(&self, message: Message<'_>) {
         let token = message
@@ -468,6 +475,10 @@ async fn pump(
         };
         let (text, about) = match received {
             Received::Message { text, about } => (text, about),
+            Received::Failed { id, failure } => {
+                shared.failed(&id, failure);
+                continue;
+            }
             Received::Ended(why) => {
                 failure = why;
                 break;

@@ -14,7 +14,7 @@ use super::{
     Connect, Failure,
     answer::{Accepts, Out, empty, refusal, respond},
     caller::{Caller, Ports},
-    eras::Eras,
+    eras::{Eras, Known},
     session::Session,
     stateless::{Child, ChildKey},
     stateless_bridge::Bridged,
@@ -97,6 +97,28 @@ impl Relay {
         inner.eras.learn_only_legacy();
         bridge.peer.close().await;
         Ok(())
+    }
+
+    /// Finds out which eras the server speaks.
+    pub(crate) async fn learn(&self) -> Known {
+        let inner = &self.inner;
+        let limit = inner.limits.start_limit;
+        let stateless = inner
+            .eras
+            .stateless(&*inner.connect, &inner.ports, limit)
+            .await;
+        if matches!(stateless, Ok(true)) {
+            inner
+                .eras
+                .legacy(&*inner.connect, &inner.ports, limit)
+                .await;
+        }
+        self.known()
+    }
+
+    /// What is known of that so far.
+    pub(crate) fn known(&self) -> Known {
+        self.inner.eras.known()
     }
 
     /// Ends every conversation and waits for it.

@@ -2,6 +2,7 @@
 
 mod bridges;
 mod failures;
+mod http;
 mod sessions;
 mod stateless;
 mod support;

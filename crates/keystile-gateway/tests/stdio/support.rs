@@ -11,10 +11,11 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use axum::body::{Body, BodyDataStream};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
 use http_body_util::BodyExt;
 use keystile_domain::{
     ids::GrantId,
@@ -118,6 +119,19 @@ pub(crate) fn config(arguments: &[&str]) -> StdioConfig {
     config
 }
 
+/// What answers a client: a pool, or a bridge in front of an HTTP upstream.
+#[async_trait]
+pub(crate) trait Endpoint: Send + Sync {
+    async fn handle(&self, caller: &Caller, parts: &Parts, body: Bytes) -> Response<Body>;
+}
+
+#[async_trait]
+impl Endpoint for Pool {
+    async fn handle(&self, caller: &Caller, parts: &Parts, body: Bytes) -> Response<Body> {
+        Pool::handle(self, caller, parts, body).await
+    }
+}
+
 /// A pool and one client of it.
 pub(crate) struct App {
     pub(crate) pool: Arc<Pool>,
@@ -138,6 +152,12 @@ impl App {
     }
 
     pub(crate) fn client(&self, person: &str, client: &str) -> Client {
+        Client::of(Arc::clone(&self.pool) as _, person, client)
+    }
+}
+
+impl Client {
+    pub(crate) fn of(pool: Arc<dyn Endpoint>, person: &str, client: &str) -> Self {
         let grant = GrantId::from_bytes(id_of(&format!("{person}/{client}")));
         let caller = Caller {
             person: person.into(),
@@ -146,8 +166,8 @@ impl App {
             issued_at: Timestamp(NOW),
             expires_at: Timestamp(NOW + 600_000),
         };
-        Client {
-            pool: Arc::clone(&self.pool),
+        Self {
+            pool,
             caller,
             session: None,
             elicits: false,
@@ -165,7 +185,7 @@ fn id_of(text: &str) -> [u8; 16] {
 
 #[derive(Clone)]
 pub(crate) struct Client {
-    pub(crate) pool: Arc<Pool>,
+    pub(crate) pool: Arc<dyn Endpoint>,
     pub(crate) caller: Caller,
     pub(crate) session: Option<String>,
     /// Declares elicitation with each stateless request.

@@ -1,0 +1,72 @@
+//! The era bridge in front of an HTTP upstream.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{Response, request::Parts};
+use keystile_protocol::mcp::{Envelope, Era, McpHeaders};
+
+use super::{Caller, Limits, Ports, Relay, eras::Known, http_link::Reach};
+
+/// Stands between clients and an upstream of the other era, and nowhere else.
+pub struct HttpBridge {
+    relay: Relay,
+}
+
+impl HttpBridge {
+    pub(crate) fn new(reach: Reach, ports: Ports) -> Self {
+        let limits = Limits {
+            idle: Duration::from_secs(30 * 60),
+            start_limit: Duration::from_secs(10),
+            max: 1024,
+            max_per_person: 64,
+        };
+        let name = reach.uri.to_string();
+        Self {
+            relay: Relay::new(name, Box::new(reach), ports, limits),
+        }
+    }
+
+    /// Asks the upstream which eras it speaks, again and again until it answers.
+    pub async fn learn(&self) {
+        let mut pause = FIRST_PAUSE;
+        while self.relay.learn().await.stateless.is_none() {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LAST_PAUSE);
+        }
+    }
+
+    /// Whether the client is known to speak an era that the upstream does not. Until the upstream has been asked
+    /// nothing is bridged, and a request meets its fate on its own.
+    pub(crate) fn is_needed(&self, parts: &Parts, message: Option<&Envelope<'_>>) -> bool {
+        let known = self.relay.known();
+        if known.stateless.is_none() {
+            return false;
+        }
+        let in_body =
+            message.is_some_and(|message| message.params().meta.protocol_version.is_some());
+        let in_header =
+            || McpHeaders::read(&parts.headers).is_ok_and(|read| read.era() == Era::Stateless);
+        let stateless = in_body || in_header();
+        match known {
+            Known {
+                stateless: Some(true),
+                legacy: Some(false),
+            } => !stateless,
+            Known {
+                stateless: Some(false),
+                ..
+            } => stateless,
+            _ => false,
+        }
+    }
+
+    /// Answers a request of the era that the upstream does not speak: POST, GET or DELETE.
+    pub async fn handle(&self, caller: &Caller, parts: &Parts, body: Bytes) -> Response<Body> {
+        self.relay.handle(caller, parts, body).await
+    }
+}
+
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LAST_PAUSE: Duration = Duration::from_secs(60);
