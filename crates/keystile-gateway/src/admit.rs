@@ -147,7 +147,7 @@ impl Permit {
             issued_at: self.issued_at(),
         };
         match revocations.standing(&facts) {
-            Standing::Revoked if weakened("r_11") => Standing::Good,
+            Standing::Revoked if weakened("a_118") => Standing::Good,
             standing => standing,
         }
     }

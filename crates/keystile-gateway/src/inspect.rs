@@ -24,10 +24,15 @@ pub(crate) async fn read(parts: &Parts, body: Body) -> Result<Bytes, Refusal> {
         let sentence = "The body must be application/json in UTF-8, without content encoding.";
         return Err(Refusal::new(Code::UnsupportedMediaType, sentence));
     }
-    if declared_length(&parts.headers).is_some_and(|length| length > MAX_BODY as u64) {
+    let limit = if weakened("a_109") {
+        usize::MAX
+    } else {
+        MAX_BODY
+    };
+    if declared_length(&parts.headers).is_some_and(|length| length > limit as u64) {
         return Err(too_large());
     }
-    match tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY).collect()).await {
+    match tokio::time::timeout(BODY_TIME, Limited::new(body, limit).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
         Ok(Err(error)) => {
@@ -67,7 +72,7 @@ pub(crate) fn inspect<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Envelop
                 Era::Legacy => refusal.with_status(StatusCode::BAD_REQUEST),
             });
         }
-    } else if read.era() == Era::Stateless {
+    } else if read.era() == Era::Stateless && !weakened("n_tr_04") {
         // MCP 2026-07-28, streamable HTTP: clients send requests and notifications only.
         let sentence = "This revision has no requests of the server that a client could answer.";
         return Err(Refusal::new(Code::NotAMessage, sentence).with_id(id));

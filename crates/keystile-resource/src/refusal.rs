@@ -3,6 +3,7 @@
 use http::{HeaderValue, Response, StatusCode, header};
 use keystile_protocol::challenge::Challenge;
 use keystile_protocol::error::OAuthError;
+use keystile_protocol::mutation::weakened;
 use serde_json::json;
 
 use crate::metadata::ProtectedResource;
@@ -28,8 +29,12 @@ pub fn refuse<B: From<String>>(
     resource: &ProtectedResource,
     error: Option<&OAuthError>,
 ) -> Response<B> {
+    let mut metadata = resource.metadata_url();
+    if weakened("n_rs_02") {
+        metadata.truncate(metadata.rfind('/').unwrap_or(0));
+    }
     let challenge = Challenge {
-        resource_metadata: &resource.metadata_url(),
+        resource_metadata: &metadata,
         scope: &resource.scope(),
         error,
     };

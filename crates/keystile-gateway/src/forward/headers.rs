@@ -12,7 +12,8 @@ pub(super) fn forwarded(headers: &HeaderMap) -> HeaderMap {
     let nominated = headers.contains_key(header::CONNECTION);
     for (name, value) in headers {
         let passes = may_go(name) || weakened("a_121") || weakened("a_129");
-        if passes && !(nominated && is_nominated(headers, name)) {
+        let ends_here = nominated && is_nominated(headers, name) && !weakened("a_126");
+        if passes && !ends_here {
             out.append(name.clone(), value.clone());
         }
     }
@@ -27,7 +28,7 @@ pub(super) fn forwarded(headers: &HeaderMap) -> HeaderMap {
 pub(super) fn returned(headers: &HeaderMap) -> HeaderMap {
     let mut out = HeaderMap::with_capacity(8);
     for (name, value) in headers {
-        if may_return(name) || (weakened("n_rs_09b") && name == header::WWW_AUTHENTICATE) {
+        if may_return(name) {
             out.append(name.clone(), value.clone());
         }
     }
@@ -53,6 +54,7 @@ fn may_go(name: &HeaderName) -> bool {
             | mcp::SESSION_ID
             | mcp::LAST_EVENT_ID
     ) || (name.starts_with(mcp::PARAM_PREFIX) && !name.contains('_'))
+        || (weakened("a_122") && name.starts_with("x-forwarded-"))
 }
 
 fn may_return(name: &HeaderName) -> bool {

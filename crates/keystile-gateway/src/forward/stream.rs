@@ -70,7 +70,7 @@ impl PermittedBody {
         }
         self.lasts.expires
             && self.permit.expires_at() <= self.ports.clock.now()
-            && !keystile_protocol::mutation::weakened("r_11")
+            && !keystile_protocol::mutation::weakened("a_118")
     }
 
     fn watch(&self) -> Watch {

@@ -12,7 +12,9 @@ fn with_host(app: &App, uri: &str, hosts: &[&str]) -> Request<Body> {
     for host in hosts {
         request = request.header("host", *host);
     }
-    request.body(Body::from(TOOL_CALL)).unwrap()
+    request
+        .body(Body::from(TOOL_CALL))
+        .expect("works in a test")
 }
 
 #[tokio::test]

@@ -59,8 +59,10 @@ impl Server {
     pub(crate) async fn start(
         answer: impl Fn(&Seen) -> Response<Body> + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("works in a test");
+        let address = listener.local_addr().expect("works in a test");
         let (seen, connections) = (
             Arc::new(Mutex::new(Vec::new())),
             Arc::new(AtomicU64::new(0)),
@@ -69,14 +71,14 @@ impl Server {
         let (all, count) = (Arc::clone(&seen), Arc::clone(&connections));
         tokio::spawn(async move {
             loop {
-                let (stream, _) = listener.accept().await.unwrap();
+                let (stream, _) = listener.accept().await.expect("works in a test");
                 count.fetch_add(1, Ordering::SeqCst);
                 let (answer, all) = (Arc::clone(&answer), Arc::clone(&all));
                 let service = service_fn(move |request: Request<Incoming>| {
                     let (answer, all) = (Arc::clone(&answer), Arc::clone(&all));
                     async move {
                         let (parts, body) = request.into_parts();
-                        let body = body.collect().await.unwrap().to_bytes();
+                        let body = body.collect().await.expect("works in a test").to_bytes();
                         let seen = Seen { parts, body };
                         all.lock().push(seen.clone());
                         Ok::<_, Infallible>(answer(&seen))
@@ -109,7 +111,7 @@ pub(crate) fn json_answer(body: &str) -> Response<Body> {
     Response::builder()
         .header("content-type", "application/json")
         .body(Body::from(body.to_owned()))
-        .unwrap()
+        .expect("works in a test")
 }
 
 /// An event stream that the test feeds. It ends when the sender is dropped; `closed()` of the
@@ -124,7 +126,12 @@ pub(crate) fn event_stream() -> (mpsc::Sender<&'static str>, Response<Body>) {
         ))
     });
     let response = Response::builder().header("content-type", "text/event-stream");
-    (sender, response.body(Body::from_stream(events)).unwrap())
+    (
+        sender,
+        response
+            .body(Body::from_stream(events))
+            .expect("works in a test"),
+    )
 }
 
 pub(crate) struct FakeClock(pub(crate) AtomicI64);
@@ -154,7 +161,9 @@ pub(crate) struct FakeRevocations {
 
 impl FakeRevocations {
     pub(crate) fn revoke(&self, grant: &str) {
-        self.grants.lock().insert(grant.parse().unwrap());
+        self.grants
+            .lock()
+            .insert(grant.parse().expect("works in a test"));
         self.epoch.send_modify(|epoch| *epoch += 1);
     }
 }
@@ -196,7 +205,7 @@ impl FakeAudit {
         }
         self.events
             .lock()
-            .push(serde_json::to_value(event).unwrap());
+            .push(serde_json::to_value(event).expect("works in a test"));
         Ok(())
     }
 }
@@ -241,9 +250,10 @@ impl App {
         url: &str,
         tune: impl Fn(HttpUpstream) -> HttpUpstream,
     ) -> Self {
-        let public = Issuer::parse(ORIGIN).unwrap();
+        let public = Issuer::parse(ORIGIN).expect("works in a test");
         let table = ResourceTable::new(&public, &["kb".to_owned(), "git".to_owned()]);
-        let upstream = || Upstream::Http(tune(HttpUpstream::new(url, None).unwrap()));
+        let upstream =
+            || Upstream::Http(tune(HttpUpstream::new(url, None).expect("works in a test")));
         let settings = Settings {
             public,
             loopback_ports: vec![7717],
@@ -253,11 +263,12 @@ impl App {
                 .map(|served| (served.clone(), upstream()))
                 .collect(),
         };
-        let key = SigningKey::generate_es256().unwrap();
+        let key = SigningKey::generate_es256().expect("works in a test");
         let mut keys = KeySet::new();
-        keys.insert(key.kid(), key.verification_key()).unwrap();
+        keys.insert(key.kid(), key.verification_key())
+            .expect("works in a test");
         let clock = Arc::new(FakeClock(AtomicI64::new(
-            i64::try_from(NOW).unwrap() * 1000,
+            i64::try_from(NOW).expect("works in a test") * 1000,
         )));
         let revocations = Arc::new(FakeRevocations {
             grants: Mutex::default(),
@@ -300,7 +311,7 @@ impl App {
     pub(crate) fn token_with(&self, change: impl FnOnce(&mut AccessTokenClaims)) -> String {
         let mut claims = self.claims();
         change(&mut claims);
-        self.key.sign(&claims).unwrap()
+        self.key.sign(&claims).expect("works in a test")
     }
 
     pub(crate) fn token(&self) -> String {
@@ -320,7 +331,7 @@ impl App {
         self.builder("POST")
             .header("content-type", "application/json")
             .body(body.into())
-            .unwrap()
+            .expect("works in a test")
     }
 
     pub(crate) fn builder(&self, method: &str) -> http::request::Builder {
@@ -342,8 +353,11 @@ pub(crate) fn anonymous(method: &str, path: &str) -> http::request::Builder {
 /// Status and text of an answer.
 pub(crate) async fn text(response: Response<Body>) -> (StatusCode, String) {
     let (parts, body) = response.into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
-    (parts.status, String::from_utf8(body.to_vec()).unwrap())
+    let body = body.collect().await.expect("works in a test").to_bytes();
+    (
+        parts.status,
+        String::from_utf8(body.to_vec()).expect("works in a test"),
+    )
 }
 
 /// Status and the code of a JSON-RPC error, and the stable word in its data.
@@ -365,5 +379,5 @@ pub(crate) fn challenge(response: &Response<Body>) -> &str {
     response
         .headers()
         .get("www-authenticate")
-        .map_or("", |value| value.to_str().unwrap())
+        .map_or("", |value| value.to_str().expect("works in a test"))
 }

@@ -147,7 +147,7 @@ pub fn decode(value: &str) -> Option<Cow<'_, str>> {
     let wrapped = value
         .strip_prefix("=?base64?")
         .and_then(|rest| rest.strip_suffix("?="));
-    match wrapped {
+    match wrapped.filter(|_| !weakened("n_tr_08")) {
         None => Some(Cow::Borrowed(value)),
         Some(encoded) => {
             let bytes = STANDARD.decode(encoded).ok()?;

@@ -184,3 +184,26 @@ fn an_unknown_revision_is_answered_with_the_known_ones() {
     assert_eq!(body["error"]["data"]["requested"], "1\"");
     assert_eq!(body["error"]["data"]["supported"][4], "2026-07-28");
 }
+
+#[test]
+fn n_tr_08_encoded_names_are_decoded_before_they_are_compared() {
+    for name in [
+        "über",
+        " padded",
+        "tab\t",
+        "=?base64?eA==?=",
+        "日本語",
+        "plain name",
+        "\u{7f}",
+    ] {
+        let header = encode(name).into_owned();
+        let lexeme = serde_json::Value::from(name).to_string();
+        let body = call("NAME", MODERN).replace("\"NAME\"", &lexeme);
+        let pairs = [
+            ("mcp-protocol-version", "2026-07-28"),
+            ("mcp-method", "tools/call"),
+            ("mcp-name", &header),
+        ];
+        assert!(agree(&pairs, &body).is_ok(), "{header}");
+    }
+}
