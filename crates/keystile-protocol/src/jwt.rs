@@ -115,7 +115,7 @@ impl<'a> UnverifiedJwt<'a> {
     /// # Errors
     /// Anything that is no signed access token in compact form with an algorithm of [`Algorithm`].
     pub fn parse(token: &'a str) -> Result<Self, Rejected> {
-        if token.len() > MAX_TOKEN {
+        if token.len() > MAX_TOKEN && !weakened("a_079") {
             return Err(Rejected::TooLong);
         }
         let (signed, signature) = token.rsplit_once('.').ok_or(Rejected::Malformed)?;
@@ -173,7 +173,8 @@ impl<'a> UnverifiedJwt<'a> {
             .find(self.kid(), self.algorithm)
             .ok_or(Rejected::UnknownKey)?;
         let good = key.verify(self.signed.as_bytes(), &self.signature);
-        if !good && !weakened("a_071") && !weakened("a_073") {
+        let rows = ["a_071", "a_073", "a_078", "a_081"];
+        if !good && !rows.into_iter().any(weakened) {
             return Err(Rejected::Signature);
         }
         let claims = decode(self.claims)?;

@@ -334,7 +334,7 @@ impl<'a> Scanner<'a> {
             return fault(Fault::ControlInMember);
         }
         let known = self.open.get(base..).unwrap_or_default();
-        if known.len() >= MAX_MEMBERS {
+        if known.len() >= MAX_MEMBERS && !weakened("a_155") {
             return fault(Fault::TooManyMembers);
         }
         let duplicate = match index {
@@ -385,7 +385,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn deep(&self, depth: usize) -> Result<(), StrictJsonError> {
-        if depth > MAX_DEPTH {
+        if depth > MAX_DEPTH && !weakened("a_154") {
             Err(self.fault(Fault::TooDeep))
         } else {
             Ok(())

@@ -106,7 +106,7 @@ fn a_106_what_parsers_skip_or_bend_is_refused() {
 }
 
 #[test]
-fn sixty_four_levels_pass_and_sixty_five_do_not() {
+fn a_154_sixty_four_levels_pass_and_sixty_five_do_not() {
     let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     assert_eq!(fault(nested(64).as_bytes()), None);
     assert_eq!(fault(nested(65).as_bytes()), Some(Fault::TooDeep));
@@ -121,7 +121,7 @@ fn sixty_four_levels_pass_and_sixty_five_do_not() {
 }
 
 #[test]
-fn an_object_has_at_most_4096_members() {
+fn a_155_an_object_has_at_most_4096_members() {
     let object = |members: usize| {
         let members: Vec<String> = (0..members).map(|n| format!("\"{n}\":0")).collect();
         format!("{{{}}}", members.join(","))
