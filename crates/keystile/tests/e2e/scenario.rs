@@ -48,7 +48,7 @@ pub(crate) fn signs_in_refreshes_and_signs_in_again(client: &Client, server: fn(
     assert_eq!(
         tokens["scope"],
         format!("{}:call", server.name),
-        "one scope: {tokens}"
+        "one scope, for one server"
     );
     if let Some(version) = client.speaks {
         assert_eq!(full.one("protocol")["version"], version);
