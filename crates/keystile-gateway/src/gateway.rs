@@ -148,7 +148,7 @@ impl Gateway {
                 self.record_call(permit, parts, message.as_ref(), now)?;
                 let id = message.as_ref().and_then(Envelope::id).map(|id| id.span);
                 let bridge = permit.route().upstream.bridge(&self.ports, parts, message.as_ref());
-                (exchange(parts, message.as_ref()), id, bridge)
+                (exchange(parts, message.as_ref()), id, bridge.await)
             }
             Err(refusal) => return Err(self.record_refusal(refusal, permit, parts, now).await),
         };

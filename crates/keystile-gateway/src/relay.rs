@@ -2,7 +2,7 @@
 //!
 //! `serve` sorts requests by era. Clients of 2025 have sessions (`legacy`), each with a conversation of its own;
 //! stateless clients share one per person and client (`stateless`). Where the server speaks the other era, a bridge
-//! stands between (`legacy_bridge`, `stateless_bridge`) which drives the pure translations of [`crate::era`].
+//! stands between (`legacy_bridge`, `stateless_bridge`) which drives the pure translations of `era`.
 
 mod answer;
 mod caller;

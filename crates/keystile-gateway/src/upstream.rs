@@ -20,7 +20,7 @@ pub enum Upstream {
 
 impl Upstream {
     /// The era bridge, for a request of the era that an HTTP upstream does not speak. stdio servers have theirs inside.
-    pub(crate) fn bridge(
+    pub(crate) async fn bridge(
         &self,
         ports: &Ports,
         parts: &Parts,
@@ -30,7 +30,7 @@ impl Upstream {
             return None;
         };
         let bridge = upstream.bridge(ports);
-        bridge.is_needed(parts, message).then_some(bridge)
+        bridge.is_needed(parts, message).await.then_some(bridge)
     }
 
     /// Asks an HTTP upstream which eras it speaks, until it answers.

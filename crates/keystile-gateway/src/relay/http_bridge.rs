@@ -6,43 +6,60 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{Response, request::Parts};
 use keystile_protocol::mcp::{Envelope, Era, McpHeaders};
+use tokio::sync::watch;
 
 use super::{Caller, Limits, Ports, Relay, eras::Known, http_link::Reach};
 
 /// Stands between clients and an upstream of the other era, and nowhere else.
 pub struct HttpBridge {
     relay: Relay,
+    /// The upstream is being asked for its eras for the first time.
+    asking: watch::Sender<bool>,
 }
 
 impl HttpBridge {
     pub(crate) fn new(reach: Reach, ports: Ports) -> Self {
         let limits = Limits {
             idle: Duration::from_secs(30 * 60),
-            start_limit: Duration::from_secs(10),
+            start_limit: FIRST_ANSWER,
             max: 1024,
             max_per_person: 64,
         };
         let name = reach.uri.to_string();
         Self {
             relay: Relay::new(name, Box::new(reach), ports, limits),
+            asking: watch::Sender::new(false),
         }
     }
 
     /// Asks the upstream which eras it speaks, again and again until it answers.
     pub async fn learn(&self) {
         let mut pause = FIRST_PAUSE;
-        while self.relay.learn().await.stateless.is_none() {
+        self.asking.send_replace(true);
+        loop {
+            let known = self.relay.learn().await;
+            self.asking.send_replace(false);
+            if known.stateless.is_some() {
+                return;
+            }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LAST_PAUSE);
         }
     }
 
-    /// Whether the client is known to speak an era that the upstream does not. Until the upstream has been asked
-    /// nothing is bridged, and a request meets its fate on its own.
-    pub(crate) fn is_needed(&self, parts: &Parts, message: Option<&Envelope<'_>>) -> bool {
-        let known = self.relay.known();
+    /// Whether the client is known to speak an era that the upstream does not. Waits while the upstream is being asked
+    /// for the first time; where nobody asks, nothing is bridged, and a request meets its fate on its own.
+    pub(crate) async fn is_needed(&self, parts: &Parts, message: Option<&Envelope<'_>>) -> bool {
+        let mut known = self.relay.known();
         if known.stateless.is_none() {
-            return false;
+            if !*self.asking.borrow() {
+                return false;
+            }
+            let mut asking = self.asking.subscribe();
+            let answered = asking.wait_for(|asking| !*asking);
+            // Whatever comes of it: a request that has waited this long goes on as it is.
+            let _ = tokio::time::timeout(FIRST_ANSWER, answered).await;
+            known = self.relay.known();
         }
         let in_body =
             message.is_some_and(|message| message.params().meta.protocol_version.is_some());
@@ -68,5 +85,6 @@ impl HttpBridge {
     }
 }
 
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_secs(60);

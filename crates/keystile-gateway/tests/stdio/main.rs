@@ -1,8 +1,14 @@
 //! stdio servers behind HTTP, with real child processes.
 
+#[cfg(test)]
 mod bridges;
+#[cfg(test)]
 mod failures;
+#[cfg(test)]
 mod http;
+#[cfg(test)]
 mod sessions;
+#[cfg(test)]
 mod stateless;
+#[cfg(test)]
 mod support;

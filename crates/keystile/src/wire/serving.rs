@@ -63,7 +63,7 @@ pub(crate) async fn serve(plan: Plan, json: bool) -> Result<(), Failure> {
     let (gateway, pool) = gateway(plan, &installation, &issuer, &resources, &keys)?;
     let routes = keystile_issuer::routes::routes(Arc::new(app));
     let front = Arc::new(Front::new(
-        gateway,
+        Arc::clone(&gateway),
         routes,
         &resources,
         Arc::clone(&proxies),
@@ -87,6 +87,7 @@ pub(crate) async fn serve(plan: Plan, json: bool) -> Result<(), Failure> {
     let ended = signals()?;
     let (end, ending) = watch::channel(false);
     let mut tasks = JoinSet::new();
+    tasks.spawn(learn_eras(gateway, ending.clone()));
     for listener in listeners {
         tasks.spawn(http::serve(
             listener,
@@ -332,6 +333,14 @@ async fn look(pool: Arc<Pool>, mut ending: watch::Receiver<bool>) {
         seen = pool.probe() => if let Err(failure) = seen {
             tracing::error!("the stdio server does not work: {failure}");
         },
+        () = ended(&mut ending) => {}
+    }
+}
+
+/// Asks an HTTP upstream which eras of MCP it speaks, so that clients of the other era can be bridged.
+async fn learn_eras(gateway: Arc<Gateway>, mut ending: watch::Receiver<bool>) {
+    tokio::select! {
+        () = gateway.learn_eras() => {}
         () = ended(&mut ending) => {}
     }
 }
