@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod browser;
 pub mod clock;
+pub mod hostile;
 pub mod issuer;
 pub mod memory;
 pub mod reading;

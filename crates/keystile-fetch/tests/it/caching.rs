@@ -5,9 +5,9 @@ use std::sync::Arc;
 use keystile_fetch::{
     ClientDocuments, FetchError, FetchOptions, Fetcher, LookupError, MAX_FRESH_MS, Source,
 };
+use keystile_testkit::hostile::{Answer, Hostile, json_reply, reply};
 use serde_json::json;
 
-use crate::hostile::{Answer, Hostile, json_reply, reply};
 use crate::names::Names;
 use crate::{NOW, documents, fetcher, id, impatient, names};
 

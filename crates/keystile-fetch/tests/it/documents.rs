@@ -2,9 +2,9 @@
 
 use keystile_fetch::{ClientDocuments, FetchError, LookupError, MAX_DOCUMENT_BYTES, Source};
 use keystile_protocol::client_metadata::{DocumentError, MetadataError};
+use keystile_testkit::hostile::{Answer, Hostile, json_reply, reply};
 use serde_json::json;
 
-use crate::hostile::{Answer, Hostile, json_reply, reply};
 use crate::{NOW, documents, id};
 
 const CLAUDE_CODE: &str = "https://claude.ai/oauth/claude-code-client-metadata";

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use keystile_fetch::{ClientDocuments, FetchError, FetchOptions, Fetcher, Limits};
+use keystile_testkit::hostile::{Answer, Hostile, reply};
 
-use crate::hostile::{Answer, Hostile, reply};
 use crate::{NOW, documents, fetcher, id, impatient, names};
 
 #[tokio::test]

@@ -4,7 +4,6 @@ mod addresses;
 mod caching;
 mod documents;
 mod flood;
-mod hostile;
 mod names;
 mod redirects;
 mod transport;
@@ -14,8 +13,7 @@ use std::time::Duration;
 
 use keystile_fetch::{Allow, ClientDocuments, FetchOptions, Fetcher, Limits};
 use keystile_protocol::client_id_url::ClientIdUrl;
-
-use hostile::Hostile;
+use keystile_testkit::hostile::Hostile;
 use names::Names;
 
 /// 2026-05-28, in milliseconds since 1970.

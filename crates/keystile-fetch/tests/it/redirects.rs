@@ -1,8 +1,8 @@
 //! Redirects are answers, not instructions.
 
 use keystile_fetch::{FetchError, LookupError};
+use keystile_testkit::hostile::{Answer, Hostile, reply};
 
-use crate::hostile::{Answer, Hostile, reply};
 use crate::{NOW, documents, id};
 
 #[tokio::test]

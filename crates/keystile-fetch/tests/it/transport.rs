@@ -1,9 +1,9 @@
 //! TLS, names, and what a request says.
 
 use keystile_fetch::{Allow, FetchError, FetchOptions, Fetched, Fetcher, Get, SetupError};
+use keystile_testkit::hostile::{Answer, Hostile, reply};
 use url::Url;
 
-use crate::hostile::{Answer, Hostile, reply};
 use crate::{fetcher, impatient, names};
 
 fn get(url: &Url) -> Get<'_> {

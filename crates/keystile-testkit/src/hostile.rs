@@ -20,7 +20,7 @@ use tokio_rustls::server::TlsStream;
 
 /// How a path is answered.
 #[derive(Clone)]
-pub(crate) enum Answer {
+pub enum Answer {
     /// These bytes; then the connection is closed.
     Raw(Vec<u8>),
     /// A header and a good beginning, then one byte at a time without end.
@@ -33,7 +33,8 @@ pub(crate) enum Answer {
     Unless(&'static str, Vec<u8>),
 }
 
-pub(crate) struct Hostile {
+/// A host of client metadata documents, `client.example` or `localhost`, with an authority of its own.
+pub struct Hostile {
     address: SocketAddr,
     ca: Arc<tempfile::TempPath>,
     acceptor: TlsAcceptor,
@@ -45,6 +46,7 @@ pub(crate) struct Hostile {
 struct Seen {
     answers: Mutex<HashMap<String, Answer>>,
     heads: Mutex<Vec<Head>>,
+    accepted: Mutex<Vec<SocketAddr>>,
     open: AtomicUsize,
     most_open: AtomicUsize,
     changed: Notify,
@@ -52,9 +54,11 @@ struct Seen {
 
 /// What a request looked like.
 #[derive(Clone, Debug)]
-pub(crate) struct Head {
-    pub(crate) server_name: String,
-    pub(crate) text: String,
+pub struct Head {
+    /// The name in the TLS greeting.
+    pub server_name: String,
+    /// Its lines, as they came.
+    pub text: String,
 }
 
 impl Head {
@@ -62,7 +66,9 @@ impl Head {
         self.text.split(' ').nth(1).unwrap_or_default()
     }
 
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// The first header of this name, in any case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.text.lines().find_map(|line| {
             let (given, value) = line.split_once(':')?;
             given.eq_ignore_ascii_case(name).then_some(value.trim())
@@ -71,13 +77,14 @@ impl Head {
 }
 
 impl Hostile {
-    pub(crate) async fn start() -> Self {
+    /// On a free port of 127.0.0.1; every path is a 404 until it has an answer.
+    pub async fn start() -> Self {
         let (acceptor, ca) = authority();
         Self::listen(Ipv4Addr::LOCALHOST, acceptor, Arc::new(ca)).await
     }
 
     /// Another host at another address with the same certificate.
-    pub(crate) async fn start_beside(&self, address: Ipv4Addr) -> Self {
+    pub async fn start_beside(&self, address: Ipv4Addr) -> Self {
         Self::listen(address, self.acceptor.clone(), Arc::clone(&self.ca)).await
     }
 
@@ -95,48 +102,60 @@ impl Hostile {
         }
     }
 
-    pub(crate) fn ip(&self) -> IpAddr {
+    /// Where it listens.
+    #[must_use]
+    pub fn ip(&self) -> IpAddr {
         self.address.ip()
     }
 
-    pub(crate) fn ca_file(&self) -> PathBuf {
+    /// Its authority, as PEM; the file lives as long as the host.
+    #[must_use]
+    pub fn ca_file(&self) -> PathBuf {
         self.ca.as_ref().to_path_buf()
     }
 
     /// The URL of a path under `client.example`.
-    pub(crate) fn url(&self, path: &str) -> String {
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
         self.url_at("client.example", path)
     }
 
-    pub(crate) fn url_at(&self, name: &str, path: &str) -> String {
+    /// The URL of a path under another name for the same host.
+    #[must_use]
+    pub fn url_at(&self, name: &str, path: &str) -> String {
         format!("https://{name}:{}{path}", self.address.port())
     }
 
-    pub(crate) fn answer(&self, path: &str, answer: Answer) {
+    /// From now on this path is answered so; `*` stands for every other one.
+    pub fn answer(&self, path: &str, answer: Answer) {
         let mut answers = self.seen.answers.lock().expect("not poisoned");
         answers.insert(path.to_owned(), answer);
     }
 
     /// Nothing that has no answer of its own is ever answered.
-    pub(crate) fn hold_all(&self) {
+    pub fn hold_all(&self) {
         self.answer("*", Answer::Hold);
     }
 
     /// Answers with a good document, with these header lines.
-    pub(crate) fn serve_good(&self, path: &str, header: &str) {
+    pub fn serve_good(&self, path: &str, header: &str) {
         self.serve(path, header, &self.good(path));
     }
 
-    pub(crate) fn serve(&self, path: &str, header: &str, document: &Value) {
+    /// Answers with this document, with these header lines.
+    pub fn serve(&self, path: &str, header: &str, document: &Value) {
         self.answer(path, Answer::Raw(json_reply(header, document)));
     }
 
-    pub(crate) fn status(&self, path: &str, status: &str) {
+    /// Answers with a status and nothing more.
+    pub fn status(&self, path: &str, status: &str) {
         let reply = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
         self.answer(path, Answer::Raw(reply.into_bytes()));
     }
 
-    pub(crate) fn good(&self, path: &str) -> Value {
+    /// A document with nothing wrong about it.
+    #[must_use]
+    pub fn good(&self, path: &str) -> Value {
         json!({
             "client_id": self.url(path),
             "client_name": "Example",
@@ -145,24 +164,46 @@ impl Hostile {
         })
     }
 
-    pub(crate) fn hits(&self, path: &str) -> usize {
+    /// How often this path was asked for.
+    #[must_use]
+    pub fn hits(&self, path: &str) -> usize {
         self.heads()
             .iter()
             .filter(|head| head.path() == path)
             .count()
     }
 
-    pub(crate) fn heads(&self) -> Vec<Head> {
+    /// Every request so far.
+    #[must_use]
+    pub fn heads(&self) -> Vec<Head> {
         self.seen.heads.lock().expect("not poisoned").clone()
     }
 
     /// The most connections that were open at the same time.
-    pub(crate) fn most_open(&self) -> usize {
+    #[must_use]
+    pub fn most_open(&self) -> usize {
         self.seen.most_open.load(Ordering::SeqCst)
     }
 
+    /// How many connections anybody made so far. To overlook none that is still under way it makes
+    /// one itself, which counts the next time.
+    pub async fn connections(&self) -> usize {
+        let probe = TcpStream::connect(self.address).await.expect("it listens");
+        let us = probe.local_addr().expect("it is connected");
+        loop {
+            let changed = self.seen.changed.notified();
+            let accepted = self.seen.accepted.lock().expect("not poisoned");
+            let before = accepted.iter().position(|peer| *peer == us);
+            drop(accepted);
+            match before {
+                Some(before) => return before,
+                None => changed.await,
+            }
+        }
+    }
+
     /// Waits until so many connections are open.
-    pub(crate) async fn opened(&self, wanted: usize) {
+    pub async fn opened(&self, wanted: usize) {
         loop {
             let changed = self.seen.changed.notified();
             if self.seen.open.load(Ordering::SeqCst) >= wanted {
@@ -179,7 +220,9 @@ impl Drop for Hostile {
     }
 }
 
-pub(crate) fn json_reply(header: &str, document: &Value) -> Vec<u8> {
+/// A 200 with this document and these header lines.
+#[must_use]
+pub fn json_reply(header: &str, document: &Value) -> Vec<u8> {
     reply(
         &format!("content-type: application/json\r\n{header}"),
         document.to_string().as_bytes(),
@@ -187,7 +230,8 @@ pub(crate) fn json_reply(header: &str, document: &Value) -> Vec<u8> {
 }
 
 /// A 200 with these header lines, each with its line end.
-pub(crate) fn reply(header: &str, body: &[u8]) -> Vec<u8> {
+#[must_use]
+pub fn reply(header: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let mut reply =
         format!("HTTP/1.1 200 OK\r\n{header}content-length: {length}\r\n\r\n").into_bytes();
@@ -204,6 +248,7 @@ fn authority() -> (TlsAcceptor, tempfile::TempPath) {
         "client.example",
         "other.example",
         "*.tarpit.example",
+        "localhost",
         "127.0.0.1",
     ]
     .map(str::to_owned)
@@ -227,7 +272,8 @@ fn authority() -> (TlsAcceptor, tempfile::TempPath) {
 }
 
 async fn serve(listener: TcpListener, acceptor: TlsAcceptor, seen: Arc<Seen>) {
-    while let Ok((stream, _)) = listener.accept().await {
+    while let Ok((stream, peer)) = listener.accept().await {
+        seen.accepted.lock().expect("not poisoned").push(peer);
         let (acceptor, seen) = (acceptor.clone(), Arc::clone(&seen));
         tokio::spawn(async move {
             let open = seen.open.fetch_add(1, Ordering::SeqCst) + 1;
