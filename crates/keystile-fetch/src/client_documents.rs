@@ -17,7 +17,7 @@ use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
-use crate::{FetchError, Fetched, Fetcher, Get};
+use crate::{FetchError, Fetched, Fetcher, Get, SetupError};
 use cache::{Cache, Known};
 
 pub use freshness::MAX_FRESH_MS;
@@ -132,6 +132,17 @@ impl ClientDocuments {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.shared.fetcher.is_some() || weakened("n_as_05")
+    }
+
+    /// [`Fetcher::prepare`], if anything is fetched at all.
+    ///
+    /// # Errors
+    /// [`SetupError::NoAuthorities`]: no document can be fetched.
+    pub async fn prepare(&self) -> Result<(), SetupError> {
+        match &self.shared.fetcher {
+            Some(fetcher) => fetcher.prepare().await,
+            None => Ok(()),
+        }
     }
 
     /// The document of a client. `now` is in milliseconds since 1970.

@@ -107,7 +107,7 @@ impl FetchError {
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// `extra_ca_file` cannot be read, or is no PEM.
-    #[error("cannot read certificates from {path}")]
+    #[error("cannot read certificates from {path}: {source}")]
     CaFile {
         /// The file.
         path: PathBuf,
@@ -121,6 +121,8 @@ pub enum SetupError {
         path: PathBuf,
     },
     /// The machine has no certificate store and `extra_ca_file` is not set.
-    #[error("no certificate authorities are known: install ca-certificates or set extra_ca_file")]
+    #[error(
+        "no certificate authorities are known: install ca-certificates or set extra_ca_file ({0})"
+    )]
     NoAuthorities(#[source] rustls::Error),
 }

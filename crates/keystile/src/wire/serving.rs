@@ -43,6 +43,7 @@ const FIRST_SETUP: Duration = Duration::from_secs(24 * 3600);
 /// # Errors
 /// Whatever keeps it from starting; nothing is half done then.
 pub(crate) async fn serve(plan: Plan, json: bool) -> Result<(), Failure> {
+    let documents = documents(&plan)?;
     let owned = plan.data_dir.own()?;
     let listeners = match plan.listen {
         Some(address) => vec![listen::bind(address).await?],
@@ -50,14 +51,20 @@ pub(crate) async fn serve(plan: Plan, json: bool) -> Result<(), Failure> {
     };
     let ops_listener = listen::bind(plan.ops_listen).await?;
     let issuer = issuer(&plan, &listeners)?;
-    let documents = documents(&plan)?;
     let installation = Installation::open(&owned).await?;
     let resources = ResourceTable::new(&issuer, std::slice::from_ref(&plan.name));
     bind_name(&plan, &installation, &resources).await?;
     let keys = Arc::new(signing_keys(&installation).await?);
     let setup = setup_code(&installation, &issuer).await?;
 
-    let app = app(&plan, &installation, &issuer, &resources, &keys, documents);
+    let app = app(
+        &plan,
+        &installation,
+        &issuer,
+        &resources,
+        &keys,
+        documents.clone(),
+    );
     let name = plan.name.clone();
     let proxies: Arc<[ipnet::IpNet]> = plan.trusted_proxies.clone().into();
     let (gateway, pool) = gateway(plan, &installation, &issuer, &resources, &keys)?;
@@ -102,6 +109,7 @@ pub(crate) async fn serve(plan: Plan, json: bool) -> Result<(), Failure> {
         ops::routes(installation.store.clone()),
     ));
     output::answer(json, &ready, || ready.text());
+    tasks.spawn(prepare(documents));
     if let Some(pool) = &pool {
         tasks.spawn(look(Arc::clone(pool), ending.clone()));
     }
@@ -149,7 +157,7 @@ fn documents(plan: &Plan) -> Result<ClientDocuments, Failure> {
             Failure::configuration(
                 "danger_fetch_allow",
                 format!("--danger-fetch-allow {text}: {error}"),
-                "write a host name, an address or a network",
+                "name each host, address, network or http:// origin by itself, as exactly as you can",
             )
         })
     });
@@ -158,9 +166,22 @@ fn documents(plan: &Plan) -> Result<ClientDocuments, Failure> {
         extra_ca_file: plan.extra_ca_file.clone(),
         ..FetchOptions::default()
     };
-    let fetcher = Fetcher::new(options)
-        .map_err(|error| Failure::configuration("fetcher", error, "check --extra-ca-file"))?;
+    let fetcher = Fetcher::new(options).map_err(|error| {
+        Failure::configuration(
+            "extra_ca_file",
+            format!("--extra-ca-file: {error}"),
+            "name a PEM file that holds the certificates of the authorities",
+        )
+    })?;
     Ok(ClientDocuments::fetching(fetcher))
+}
+
+/// Reads what fetching needs once the server answers, so that a lack of it is said now and not at
+/// the first sign-in.
+async fn prepare(documents: ClientDocuments) {
+    if let Err(error) = documents.prepare().await {
+        tracing::error!("no client document can be fetched: {error}");
+    }
 }
 
 /// A token for yesterday's server must not open today's (DESIGN §2).
