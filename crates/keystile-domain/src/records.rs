@@ -195,6 +195,22 @@ pub enum Mismatch {
     Revoked,
 }
 
+impl Mismatch {
+    /// The word for the audit trail.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "code_unknown",
+            Self::Expired => "code_expired",
+            Self::Client => "code_of_another_client",
+            Self::RedirectUri => "code_of_another_redirect_uri",
+            Self::Challenge => "code_challenge_not_met",
+            Self::Resource => "code_for_another_resource",
+            Self::Revoked => "grant_revoked",
+        }
+    }
+}
+
 /// What a refresh request shows.
 #[derive(Debug, Clone)]
 pub struct Presented {
@@ -238,6 +254,20 @@ pub enum RefreshMismatch {
     Expired,
     /// Revoked before, or its person is disabled.
     Revoked,
+}
+
+impl RefreshMismatch {
+    /// The word for the audit trail.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "refresh_token_unknown",
+            Self::Client => "refresh_token_of_another_client",
+            Self::Resource => "refresh_token_for_another_resource",
+            Self::Expired => "grant_expired",
+            Self::Revoked => "grant_revoked",
+        }
+    }
 }
 
 /// A grant as people see it.

@@ -145,8 +145,9 @@ pub fn carriable_state(params: &Params) -> Result<(), OAuthError> {
     }
 }
 
-/// The scopes that exist here out of those that were asked; the call scope if none was asked.
-/// Clients that ask for everything they know are given what there is (N-AS-29).
+/// The scopes that exist here out of those that were asked; the call scope if none was asked, or
+/// none but `offline_access`, with which alone nothing could be called. Clients that ask for
+/// everything they know are given what there is (N-AS-29).
 fn scopes(asked: Option<&str>, resource: &ServedResource) -> Result<ScopeSet, OAuthError> {
     let call = resource.call_scope();
     let Some(asked) = asked else {
@@ -163,7 +164,8 @@ fn scopes(asked: Option<&str>, resource: &ServedResource) -> Result<ScopeSet, OA
             format!("None of these scopes exists here; expected {call}, or no scope at all."),
         ));
     }
-    Ok(known)
+    let calls = known.iter().any(|scope| scope != OFFLINE_ACCESS);
+    Ok(if calls { known } else { known.with(&call) })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use keystile_domain::audit::{Action, Event, Outcome};
 use keystile_domain::decide::redeem::{Redemption, redeem};
-use keystile_domain::records::{CodeProof, TakenCode};
+use keystile_domain::records::{CodeProof, Mismatch, Taken, TakenCode};
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::error::{ErrorCode, OAuthError};
@@ -34,6 +34,9 @@ pub(crate) async fn exchange(
         .take(proof, now)
         .await
         .map_err(OAuthError::internal)?;
+    if let Taken::NoMatch(mismatch) = taken {
+        refused(app, client, mismatch, now).await?;
+    }
     match redeem(taken)? {
         Redemption::Issue(mut code) => {
             if let Some(named) = named.filter(|_| weakened("a_027")) {
@@ -61,6 +64,26 @@ pub(crate) async fn exchange(
             Err(refusal)
         }
     }
+}
+
+/// Stands in the trail before the answer, unless nobody made the code: a stranger who sends noise
+/// must not fill the disk.
+async fn refused(
+    app: &App,
+    client: &AuthenticatedClient,
+    mismatch: Mismatch,
+    now: Timestamp,
+) -> Result<(), OAuthError> {
+    if mismatch == Mismatch::Unknown {
+        return Ok(());
+    }
+    let event = Event {
+        client: Some(client.client_id()),
+        method: Some("authorization_code"),
+        reason: Some(mismatch.as_str()),
+        ..Event::new(now, Action::Token, Outcome::Deny)
+    };
+    app.audit.record(&event).await.map_err(OAuthError::internal)
 }
 
 async fn first_tokens(

@@ -53,7 +53,21 @@ pub(crate) async fn exchange(
             )
             .await
         }
-        Rotated::Refused(mismatch) => Err(refuse_refresh(mismatch)),
+        Rotated::Refused(mismatch) => {
+            let id = grant.to_string();
+            let event = Event {
+                client: Some(client.client_id()),
+                grant: Some(&id),
+                method: Some("refresh_token"),
+                reason: Some(mismatch.as_str()),
+                ..Event::new(now, Action::Token, Outcome::Deny)
+            };
+            app.audit
+                .record(&event)
+                .await
+                .map_err(OAuthError::internal)?;
+            Err(refuse_refresh(mismatch))
+        }
         Rotated::Reused => {
             let id = grant.to_string();
             let event = Event {

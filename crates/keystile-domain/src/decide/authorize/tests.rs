@@ -136,7 +136,11 @@ fn scopes_are_what_exists_here() {
         asked("&scope=kb:call+offline_access+openid"),
         Ok("kb:call offline_access".into())
     );
-    assert_eq!(asked("&scope=offline_access"), Ok("offline_access".into()));
+    assert_eq!(
+        asked("&scope=offline_access"),
+        Ok("kb:call offline_access".into()),
+        "alone it would open nothing"
+    );
     assert_eq!(
         asked("&scope=admin:everything"),
         Err(ErrorCode::InvalidScope)

@@ -81,6 +81,25 @@ async fn n_as_21_a_stranger_ends_and_spends_nothing() {
         assert_eq!(refused(&reply), invalid_grant(), "after: {change:?}");
     }
     assert_eq!(connecting.revoked_why(&tokens).await, None);
+    let denied = |line: &String| line.strip_prefix("token deny ").map(str::to_owned);
+    let mut denials: Vec<String> = connecting
+        .test
+        .audit
+        .summary()
+        .iter()
+        .filter_map(denied)
+        .collect();
+    denials.sort();
+    denials.dedup();
+    let expected = [
+        "code_challenge_not_met",
+        "code_of_another_client",
+        "code_of_another_redirect_uri",
+    ];
+    assert_eq!(
+        denials, expected,
+        "and nothing about codes that nobody made"
+    );
     assert_eq!(
         connecting
             .refresh(text(&tokens, "refresh_token"), &[])
@@ -178,6 +197,7 @@ async fn n_as_29_the_answer_says_which_scopes_were_granted() {
             Some("knowledge-base:call openid profile"),
             "knowledge-base:call",
         ),
+        (Some("offline_access"), "knowledge-base:call offline_access"),
         (
             Some("offline_access knowledge-base:call"),
             "knowledge-base:call offline_access",

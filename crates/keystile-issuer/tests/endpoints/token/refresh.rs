@@ -119,7 +119,11 @@ async fn a_narrower_scope_is_for_one_access_token_only() {
             .await,
     );
     assert_eq!(text(&narrow, "scope"), "offline_access");
-    assert_eq!(claims(&narrow)["scope"], "offline_access");
+    assert_eq!(
+        claims(&narrow)["scope"],
+        "",
+        "resource servers never see it"
+    );
     let wide = json(
         &connecting
             .refresh(text(&narrow, "refresh_token"), &[])
