@@ -118,6 +118,20 @@ export class ChromiumPerson {
   }
 }
 
+const WIDTHS = [320, 768, 1280];
+
+/** The widths at which the page is wider than its window, as `NAME at 320`. */
+export async function overflow(page, name) {
+  const before = page.viewportSize();
+  const found = [];
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: 800 });
+    if (await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth)) found.push(`${name} at ${width}`);
+  }
+  await page.setViewportSize(before);
+  return found;
+}
+
 /** Takes the page at three widths, light and dark, into KEYSTILE_SHOTS, if that is set. */
 export async function photograph(page, name) {
   const folder = process.env.KEYSTILE_SHOTS;
@@ -126,7 +140,7 @@ export async function photograph(page, name) {
   const before = page.viewportSize();
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme });
-    for (const width of [320, 768, 1280]) {
+    for (const width of WIDTHS) {
       await page.setViewportSize({ width, height: 800 });
       await page.screenshot({ path: join(folder, `${name}-${width}-${colorScheme}.png`), fullPage: true });
     }

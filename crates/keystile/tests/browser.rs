@@ -23,7 +23,7 @@ use tools::Tools;
 fn click_through(gate: &Gate, kind: &str, more: &[(&str, &str)]) -> Value {
     let tools = Tools::find();
     let mut script = node(&tools, "browser/redirect.mjs");
-    script.args([kind, &gate.issuer, &gate.mcp_url]);
+    script.args([kind, gate.said("issuer"), gate.said("mcp_url")]);
     script
         .env("KEYSTILE_CHROMIUM", tools.path("chromium"))
         .envs(more.iter().copied());
@@ -42,9 +42,15 @@ fn assert_well_behaved(gate: &Gate, seen: &Value, origin: &str, host: &str) {
     assert_eq!(seen["complaints"], json!([]), "the browser complained");
     assert_eq!(
         seen["callback"],
-        json!({ "iss": gate.issuer, "error": null, "code": true })
+        json!({ "iss": gate.said("issuer"), "error": null, "code": true })
     );
     assert_eq!(seen["token"]["status"], 200, "{seen:#}");
+
+    assert_eq!(
+        seen["overflow"],
+        json!([]),
+        "a page is wider than its window"
+    );
 
     let consent = seen["consent"].as_str().expect("a consent page was shown");
     let at = |text: &str| {
@@ -82,7 +88,7 @@ fn assert_well_behaved(gate: &Gate, seen: &Value, origin: &str, host: &str) {
 }
 
 fn demo() -> Gate {
-    Gate::start(&["demo"])
+    Gate::start(&["demo"]).with_account()
 }
 
 #[test]
@@ -183,6 +189,64 @@ fn a_redirect_to_https_is_clicked_through() {
         "localhost",
         "https://localhost",
     );
+    gate.stop();
+}
+
+#[test]
+fn the_first_person_makes_an_account_and_goes_on_to_consent() {
+    let gate = Gate::start(&["demo"]);
+    let code = gate.said("setup_code").to_owned();
+    let more = [
+        ("KEYSTILE_PERSON_SETUP_CODE", code.as_str()),
+        ("PAGE", "first-account"),
+    ];
+    let seen = click_through(&gate, "ipv4", &more);
+    assert_well_behaved(&gate, &seen, THIS_COMPUTER, "127.0.0.1");
+    gate.stop();
+}
+
+#[test]
+fn a_person_who_says_no_sends_the_client_an_answer() {
+    let gate = demo();
+    let seen = click_through(&gate, "localhost", &[("KEYSTILE_PERSON_DECISION", "deny")]);
+    assert_eq!(seen["complaints"], json!([]), "the browser complained");
+    assert_eq!(
+        seen["callback"],
+        json!({ "iss": gate.said("issuer"), "error": "access_denied", "code": false })
+    );
+    gate.stop();
+}
+
+#[test]
+fn an_unregistered_redirect_ends_on_an_error_page_with_a_reference() {
+    let gate = demo();
+    let seen = click_through(&gate, "error", &[]);
+    // The page is answered with 400, which Chromium tells the console.
+    let complaints = seen["complaints"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let [only] = complaints else {
+        panic!("{seen:#}")
+    };
+    assert!(
+        only.as_str()
+            .is_some_and(|text| text.contains("status of 400")),
+        "{only}"
+    );
+    let text = seen["text"].as_str().unwrap_or_default();
+    assert!(text.contains("KS-"), "no reference: {text}");
+    for part in [
+        "https://other.example/callback",
+        "cursor://anysphere.cursor-mcp/oauth/callback",
+    ] {
+        assert!(
+            text.contains(part),
+            "it says what came and what was expected: {text}"
+        );
+    }
+    assert_eq!(seen["links"], json!([]), "and leads nowhere");
+    assert_eq!(seen["overflow"], json!([]));
     gate.stop();
 }
 

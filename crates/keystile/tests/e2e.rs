@@ -20,7 +20,7 @@ mod server;
 mod tools;
 
 use client::*;
-use scenario::signs_in_refreshes_and_signs_in_again;
+use scenario::{is_refused_once_the_grant_is_revoked, signs_in_refreshes_and_signs_in_again};
 use server::*;
 
 // keystile demo
@@ -201,4 +201,16 @@ fn ts_v1_calls_a_tool_of_a_2026_only_server() {
 #[test]
 fn ts_v2_auto_calls_a_tool_of_a_2026_only_server() {
     signs_in_refreshes_and_signs_in_again(&TS_V2_AUTO, modern_only);
+}
+
+// Revoked means now.
+
+#[test]
+fn a_stateless_call_is_refused_once_the_grant_is_revoked() {
+    is_refused_once_the_grant_is_revoked(&TS_V2_AUTO, demo);
+}
+
+#[test]
+fn a_session_is_refused_once_the_grant_is_revoked() {
+    is_refused_once_the_grant_is_revoked(&TS_V1, everything);
 }

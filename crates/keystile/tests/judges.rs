@@ -31,9 +31,9 @@ fn passes_the_official_suite(revision: &str, with_resource: bool) {
     ]);
     let id = client["client_id"].as_str().expect("a client has an id");
     let mut judge = node(&Tools::find(), "judges/official.mjs");
-    judge.args([&gate.issuer, id, &port.to_string(), revision]);
+    judge.args([gate.said("issuer"), id, &port.to_string(), revision]);
     if with_resource {
-        judge.arg(&gate.mcp_url);
+        judge.arg(gate.said("mcp_url"));
     }
     let verdicts = events(Process::start(&mut judge));
     let [verdict] = verdicts.as_slice() else {
@@ -84,8 +84,8 @@ fn a_strict_client_finds_no_fault_with_the_authorization_server() {
     let gate = demo();
     let mut judge = node(&Tools::find(), "judges/authorization-server.mjs");
     let checks = events(Process::start(judge.args([
-        &gate.issuer,
-        &gate.mcp_url,
+        gate.said("issuer"),
+        gate.said("mcp_url"),
         "knowledge-base:call",
     ])));
     let failed: Vec<_> = checks.iter().filter(|check| check["ok"] != true).collect();
@@ -103,7 +103,7 @@ fn a_strict_client_finds_no_fault_with_the_authorization_server() {
 }
 
 fn demo() -> Gate {
-    Gate::start(&["demo"])
+    Gate::start(&["demo"]).with_account()
 }
 
 /// Free a moment ago: the suite has to be told a port.

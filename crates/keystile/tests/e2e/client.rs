@@ -81,7 +81,7 @@ impl Client {
         if let Some(script) = self.script {
             command.arg(conformance("clients").join(script));
         }
-        command.args([&gate.mcp_url, tool, arguments, acts]);
+        command.args([gate.said("mcp_url"), tool, arguments, acts]);
         command.env("MODE", self.mode);
         command.env("KEYSTILE_NODE", tools.path("node"));
         command.env("KEYSTILE_PERSON", conformance("browser/person.mjs"));

@@ -16,9 +16,9 @@ pub(crate) fn signs_in_refreshes_and_signs_in_again(client: &Client, server: fn(
     let mut arguments = server.protect.clone();
     let flags = ["--access-token-lifetime", "3s"].map(str::to_owned);
     arguments.splice(1..1, flags);
-    let gate = Gate::start(&arguments);
+    let gate = Gate::start(&arguments).with_account();
 
-    let acts = play(client, &tools, &gate, &server);
+    let acts = play(client, &tools, &gate, &server, "full,refresh,revoked");
 
     let [full, refresh, revoked] = acts.as_slice() else {
         panic!("three acts, not {acts:?}")
@@ -36,13 +36,13 @@ pub(crate) fn signs_in_refreshes_and_signs_in_again(client: &Client, server: fn(
         .as_str()
         .unwrap_or_default();
     assert!(
-        asked.starts_with(&gate.issuer),
+        asked.starts_with(gate.said("issuer")),
         "sent to another place: {asked}"
     );
     let tokens = &full.one("tokens")["claims"];
     assert_eq!(
         tokens["aud"],
-        gate.mcp_url.as_str(),
+        gate.said("mcp_url"),
         "a token is for one resource"
     );
     assert_eq!(
@@ -71,6 +71,24 @@ pub(crate) fn signs_in_refreshes_and_signs_in_again(client: &Client, server: fn(
     }
 }
 
+/// A token that is good for ten minutes more stops working when its grant is revoked.
+pub(crate) fn is_refused_once_the_grant_is_revoked(client: &Client, server: fn(&Tools) -> Server) {
+    let tools = Tools::find();
+    let server = server(&tools);
+    let gate = Gate::start(&server.protect).with_account();
+    let acts = play(client, &tools, &gate, &server, "full,revoked");
+    let [full, revoked] = acts.as_slice() else {
+        panic!("two acts, not {acts:?}")
+    };
+    assert!(full.one("tokens")["expires_in"].as_u64() > Some(300));
+    let refusal = revoked.one("refused");
+    assert_eq!(refusal["status"], 401, "{refusal}");
+    let challenge = refusal["challenge"].as_str().unwrap_or_default();
+    assert!(challenge.contains("invalid_token"), "{challenge}");
+    assert_eq!(revoked.count("authorize_url"), 1, "{revoked:?}");
+    gate.stop();
+}
+
 /// The events of one act.
 #[derive(Debug, Default)]
 struct Act(Vec<Value>);
@@ -89,30 +107,24 @@ impl Act {
     }
 }
 
-fn play(client: &Client, tools: &Tools, gate: &Gate, server: &Server) -> Vec<Act> {
-    let mut driver = client.start(
-        tools,
-        gate,
-        server.tool,
-        &server.arguments,
-        "full,refresh,revoked",
-    );
-    let mut acts: Vec<Act> = Vec::new();
+fn play(client: &Client, tools: &Tools, gate: &Gate, server: &Server, acts: &str) -> Vec<Act> {
+    let mut driver = client.start(tools, gate, server.tool, &server.arguments, acts);
+    let mut played: Vec<Act> = Vec::new();
     while let Some(line) = driver.line() {
         let event: Value = serde_json::from_str(&line)
             .unwrap_or_else(|error| panic!("the driver said {line}: {error}"));
         match event["event"].as_str() {
-            Some("done") => return acts,
-            Some("error" | "person_failed") => panic!("{event:#}\nafter {acts:#?}"),
-            Some("act") => acts.push(Act::default()),
+            Some("done") => return played,
+            Some("error" | "person_failed") => panic!("{event:#}\nafter {played:#?}"),
+            Some("act") => played.push(Act::default()),
             Some("waiting") => {
                 revoke_all_grants(gate);
                 driver.say("revoked");
             }
-            _ => acts.last_mut().expect("an act began").0.push(event),
+            _ => played.last_mut().expect("an act began").0.push(event),
         }
     }
-    panic!("the driver ended without a word after {acts:#?}");
+    panic!("the driver ended without a word after {played:#?}");
 }
 
 fn revoke_all_grants(gate: &Gate) {

@@ -20,16 +20,13 @@ pub(crate) const PASSWORD: &str = "kelp-lantern-ostrich-42";
 pub(crate) struct Gate {
     data: TempDir,
     process: Process,
-    /// What it printed when it was ready.
-    pub(crate) mcp_url: String,
-    pub(crate) issuer: String,
+    ready: Value,
 }
 
 impl Gate {
-    /// Starts `keystile COMMAND… --port 0 --json FLAGS` with an account for [`NAME`]; `arguments` begin with the command.
+    /// Starts `keystile COMMAND… --port 0 --json FLAGS`; `arguments` begin with the command.
     pub(crate) fn start<S: AsRef<OsStr>>(arguments: &[S]) -> Self {
         let data = tempfile::tempdir().expect("a temporary directory can be made");
-        add_account(&data);
         let log = File::create(data.path().join("test.log")).expect("it was just made");
         let (command, rest) = arguments.split_first().expect("a command");
         let mut keystile = keystile(&data);
@@ -45,18 +42,27 @@ impl Gate {
             );
         };
         let ready: Value = serde_json::from_str(&line).expect("the ready line is JSON");
-        let text = |name: &str| {
-            ready[name]
-                .as_str()
-                .unwrap_or_else(|| panic!("no {name} in {line}"))
-                .to_owned()
-        };
         Self {
-            mcp_url: text("mcp_url"),
-            issuer: text("issuer"),
             data,
             process,
+            ready,
         }
+    }
+
+    /// What it printed when it was ready: `mcp_url`, `issuer`, …
+    pub(crate) fn said(&self, name: &str) -> &str {
+        let said = self.ready[name].as_str();
+        said.unwrap_or_else(|| panic!("no {name} in {}", self.ready))
+    }
+
+    /// Makes an account for [`NAME`].
+    pub(crate) fn with_account(self) -> Self {
+        let mut command = keystile(&self.data);
+        let mut process = Process::start(command.args(["user", "add", NAME, "--password-stdin"]));
+        process.say(PASSWORD);
+        let status = process.finish();
+        assert!(status.success(), "`keystile user add` ended with {status}");
+        self
     }
 
     /// Runs another `keystile` command on the same data directory and gives its answer.
@@ -106,14 +112,6 @@ fn keystile(data: &TempDir) -> Command {
         .args(["--json", "--data-dir"])
         .arg(data.path().join("data"));
     command
-}
-
-fn add_account(data: &TempDir) {
-    let mut process =
-        Process::start(keystile(data).args(["user", "add", NAME, "--password-stdin"]));
-    process.say(PASSWORD);
-    let status = process.finish();
-    assert!(status.success(), "`keystile user add` ended with {status}");
 }
 
 fn read_log(data: &TempDir) -> String {
