@@ -218,14 +218,11 @@ fn raw_round(
         .args(["-c", PYTHON])
         .arg(path)
         .arg(&input)
-        .args([
-            ONE.to_owned(),
-            CLIENT.to_owned(),
-            NOW.0.to_string(),
-            NOW.plus(Duration::from_secs(86_400)).0.to_string(),
-            seconds.as_secs().to_string(),
-        ]);
-    let output = match output.output() {
+        .args([ONE, CLIENT])
+        .args([NOW.0, NOW.plus(Duration::from_secs(86_400)).0].map(|time| time.to_string()))
+        .arg(seconds.as_secs().to_string())
+        .output();
+    let output = match output {
         Ok(output) if output.status.success() => output.stdout,
         Ok(output) => return Err(String::from_utf8_lossy(&output.stderr).into_owned().into()),
         Err(_) => return Ok(None),

@@ -35,7 +35,7 @@ impl Bindings for Store {
         &self,
         name: &str,
         fingerprint: &str,
-        resource: &str,
+        path: &str,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let bind = Bind {
@@ -47,7 +47,7 @@ impl Bindings for Store {
             .writer
             .run(Rebind {
                 bind,
-                resource: resource.to_owned(),
+                path: path.to_owned(),
             })
             .await?;
         Ok(revoked.iter().filter(|(_, alive)| *alive).count() as u64)
@@ -92,7 +92,7 @@ impl Verb for Bind {
 
 struct Rebind {
     bind: Bind,
-    resource: String,
+    path: String,
 }
 
 #[async_trait]
@@ -113,9 +113,9 @@ impl Verb for Rebind {
         .await?;
         let revoked: Vec<(String, i64)> = sqlx::query_as(
             "UPDATE grants SET revoked_at = $2, revoked_why = 'rebound'
-             WHERE resource = $1 AND revoked_at IS NULL RETURNING id, expires_at",
+             WHERE resource LIKE '%' || $1 AND revoked_at IS NULL RETURNING id, expires_at",
         )
-        .bind(&self.resource)
+        .bind(&self.path)
         .bind(self.bind.now.0)
         .fetch_all(connection)
         .await?;

@@ -99,7 +99,15 @@ async fn a_name_stays_bound_until_it_is_rebound_and_then_its_grants_die() {
     );
     let other = world.store.bind("notes", "b", NOW).await.unwrap();
     assert_eq!(other, Bound::Other("a".to_owned()));
-    let grants = [world.granted("one").await, world.granted("two").await];
+    let mut at_another_port = world.approval("earlier");
+    at_another_port.resource = "http://localhost:8000/notes/mcp".to_owned();
+    let earlier = at_another_port.grant;
+    world.store.approve(at_another_port).await.unwrap();
+    let grants = [
+        world.granted("one").await,
+        world.granted("two").await,
+        earlier,
+    ];
     let mut elsewhere = world.approval("three");
     elsewhere.resource = "http://localhost:7717/other/mcp".to_owned();
     let untouched = elsewhere.grant;
@@ -107,10 +115,10 @@ async fn a_name_stays_bound_until_it_is_rebound_and_then_its_grants_die() {
     assert_eq!(
         world
             .store
-            .rebind("notes", "b", RESOURCE, NOW)
+            .rebind("notes", "b", "/notes/mcp", NOW)
             .await
             .unwrap(),
-        2
+        3
     );
     assert_eq!(
         world.store.bind("notes", "b", NOW).await.unwrap(),
@@ -124,7 +132,7 @@ async fn a_name_stays_bound_until_it_is_rebound_and_then_its_grants_die() {
     assert_eq!(
         world
             .store
-            .rebind("notes", "c", RESOURCE, NOW)
+            .rebind("notes", "c", "/notes/mcp", NOW)
             .await
             .unwrap(),
         0
