@@ -45,14 +45,27 @@ impl Source {
                     self.functions.insert(name);
                 }
             }
-            for (at, call) in line.match_indices("weakened(\"") {
-                let rest = &line[at + call.len()..];
-                if let Some((id, _)) = rest.split_once('"') {
-                    self.mutations.insert(id.to_owned());
-                }
-            }
+            let literals = line.split('"').skip(1).step_by(2);
+            self.mutations
+                .extend(literals.filter(|text| is_switch(text)).map(str::to_owned));
         }
     }
+}
+
+/// Is this string literal a switch: a row's id as in `weakened("a_015")`, a letter more where a row has several
+/// (`n_rs_09b`), or a design rule's (`r_11`)? The call may stand elsewhere, with the id as its argument.
+fn is_switch(text: &str) -> bool {
+    let Some((area, number)) = text.rsplit_once('_') else {
+        return false;
+    };
+    let known = match area.split_once('_') {
+        None => area == "a" || area == "r",
+        Some((kind, area)) => kind == "n" && AREAS.contains(&area),
+    };
+    let digits = number
+        .strip_suffix(|c: char| c.is_ascii_lowercase())
+        .unwrap_or(number);
+    known && (1..=3).contains(&digits.len()) && digits.chars().all(|c| c.is_ascii_digit())
 }
 
 /// Is this the name of a test that closes a row: `a_015_…`, `n_as_02_…`?
@@ -108,8 +121,8 @@ mod tests {
     #[test]
     fn functions_and_switches_are_found_and_comments_are_not() {
         let mut source = Source::default();
-        source.add("pub async fn one<T>() {}\n// fn two()\nif weakened(\"a_1\") || mutation::weakened(\"a_2\") {}\nlet x: fn (u8);");
+        source.add("pub async fn one<T>() {}\n// fn two()\nif weakened(\"a_1\") || mutation::weakened(\"a_2\") {}\nlet x: fn (u8);\n[\"n_rs_09b\", \"a_x\"]");
         assert_eq!(Vec::from_iter(source.functions), ["one"]);
-        assert_eq!(Vec::from_iter(source.mutations), ["a_1", "a_2"]);
+        assert_eq!(Vec::from_iter(source.mutations), ["a_1", "a_2", "n_rs_09b"]);
     }
 }
