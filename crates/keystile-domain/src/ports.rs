@@ -119,12 +119,13 @@ pub trait Bindings: Send + Sync {
         fingerprint: &str,
         now: Timestamp,
     ) -> Result<Bound, StoreError>;
-    /// Binds the name anew and revokes every live grant for `resource`; returns how many.
+    /// Binds the name anew and revokes every live grant for a resource with this path, whatever its
+    /// origin was: the port may have been another then. Returns how many.
     async fn rebind(
         &self,
         name: &str,
         fingerprint: &str,
-        resource: &str,
+        path: &str,
         now: Timestamp,
     ) -> Result<u64, StoreError>;
 }

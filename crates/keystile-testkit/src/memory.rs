@@ -98,14 +98,14 @@ impl Bindings for MemoryStore {
         &self,
         name: &str,
         fingerprint: &str,
-        resource: &str,
+        path: &str,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
         let mut state = self.state();
         state
             .bindings
             .insert(name.to_owned(), fingerprint.to_owned());
-        let for_it = |family: &&mut Family| family.grant.resource == resource;
+        let for_it = |family: &&mut Family| family.grant.resource.ends_with(path);
         let revoked = state
             .families
             .values_mut()
