@@ -130,7 +130,7 @@ fn wanted(params: &Params) -> Result<(&str, &str), Problem> {
 }
 
 const WRONG_CODE: Problem = Problem {
-    what: "The set-up code is not the right one, or it is older than 15 minutes.",
+    what: "The set-up code is not the right one, or it has expired.",
     to_do: std::borrow::Cow::Borrowed(
         "Copy the latest one from the terminal where Keystile runs, or make a new one there with: \
          keystile user setup-link",

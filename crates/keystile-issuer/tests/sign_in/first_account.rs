@@ -87,7 +87,7 @@ async fn a_wrong_set_up_code_makes_nobody_and_says_where_the_right_one_is() {
     insta::assert_snapshot!(refused.text(), @r"
     Keystile
     Make the first account
-    The set-up code is not the right one, or it is older than 15 minutes.
+    The set-up code is not the right one, or it has expired.
     Copy the latest one from the terminal where Keystile runs, or make a new one there with: keystile user setup-link
     Nobody has an account here yet. The first one owns this server.
     Set-up code
