@@ -47,6 +47,19 @@ pub(crate) enum Request {
     },
 }
 
+impl Request {
+    /// Whether it makes sense in an empty data directory, which becomes an installation then.
+    pub(crate) const fn makes_an_installation(&self) -> bool {
+        match self {
+            Self::UserAdd { .. } | Self::ClientAdd { .. } | Self::SetupLink => true,
+            Self::UserList
+            | Self::ClientList
+            | Self::GrantList { .. }
+            | Self::GrantRevoke { .. } => false,
+        }
+    }
+}
+
 /// The answer: a value, or why not.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -310,8 +323,8 @@ impl Admin {
         self.audit.record(&event).await.map_err(|error| {
             Failure::failed(
                 "audit_unwritable",
-                error,
-                "make room on the disk of the data directory",
+                format!("it was done, but the audit trail has no word of it: {error}"),
+                "make room on the disk of the data directory, and see what there is with the list command",
             )
         })
     }

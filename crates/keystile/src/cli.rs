@@ -7,6 +7,7 @@ pub(crate) mod grant;
 pub(crate) mod output;
 pub(crate) mod protect;
 pub(crate) mod serving;
+mod unparsed;
 pub(crate) mod user;
 
 use std::path::PathBuf;
@@ -78,7 +79,10 @@ pub(crate) enum Command {
 
 /// Parses the command line, runs the command and turns a failure into its exit code.
 pub(crate) fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return unparsed::answer(&error),
+    };
     let json = cli.global.json;
     match dispatch(cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -103,12 +107,30 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
 }
 
 impl Global {
-    /// The data directory of this run.
+    /// The data directory of this run, made if there is none.
     pub(crate) fn data_dir(&self) -> Result<DataDir, Failure> {
-        DataDir::open(&match &self.data_dir {
-            Some(path) => path.clone(),
-            None => default_data_dir()?,
-        })
+        DataDir::open(&self.data_dir_path()?)
+    }
+
+    /// The data directory of this run, in which there must be an installation: a mistyped one is
+    /// said, and not made.
+    pub(crate) fn existing_data_dir(&self) -> Result<DataDir, Failure> {
+        let path = self.data_dir_path()?;
+        if path.join("keystile.db").exists() {
+            return DataDir::open(&path);
+        }
+        Err(Failure::configuration(
+            "no_installation",
+            format!("there is no installation in {}", path.display()),
+            "name the right directory with --data-dir or KEYSTILE_DATA_DIR, or make one: keystile protect, keystile user add",
+        ))
+    }
+
+    fn data_dir_path(&self) -> Result<PathBuf, Failure> {
+        match &self.data_dir {
+            Some(path) => Ok(path.clone()),
+            None => default_data_dir(),
+        }
     }
 }
 

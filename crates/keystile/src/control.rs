@@ -20,32 +20,51 @@ use crate::wire;
 /// The most bytes of a request or an answer.
 pub(crate) const LARGEST: u64 = 16 * 1024 * 1024;
 
+/// How often an owner that does not listen is looked at again, and the pause between.
+const LOOKS: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Has a request answered, by whoever may.
 pub(crate) fn ask(global: &Global, request: Request) -> Result<Value, Failure> {
-    let dir = global.data_dir()?;
-    match dir.lock()? {
-        Lock::Ours(owned) => runtime()?.block_on(async {
-            let wired = wire::administration(&owned).await?;
-            let answer = wired.admin.answer(request).await;
-            wired.close().await;
-            answer.into()
-        }),
-        Lock::Taken(_) => by_socket(&dir.control_socket(), &request),
+    let dir = if request.makes_an_installation() {
+        global.data_dir()?
+    } else {
+        global.existing_data_dir()?
+    };
+    let socket = dir.control_socket();
+    let mut looks = 0;
+    loop {
+        if let Lock::Ours(owned) = dir.lock()? {
+            return runtime()?.block_on(async {
+                let wired = wire::administration(&owned).await?;
+                let answer = wired.admin.answer(request).await;
+                wired.close().await;
+                answer.into()
+            });
+        }
+        match UnixStream::connect(&socket) {
+            Ok(stream) => return by_socket(stream, &socket, &request),
+            Err(error) if looks == LOOKS => return Err(broken(&socket, &error)),
+            // It is starting or ending, or a command like this one that is done in a moment.
+            Err(_) => std::thread::sleep(PAUSE),
+        }
+        looks += 1;
     }
 }
 
-fn by_socket(path: &Path, request: &Request) -> Result<Value, Failure> {
-    let broken = |error: &dyn std::fmt::Display| {
-        Failure::failed(
-            "control_socket",
-            format!(
-                "the keystile that owns the data directory does not answer on {}: {error}",
-                path.display()
-            ),
-            "it may be starting or ending: try again; if it hangs, end it",
-        )
-    };
-    let mut stream = UnixStream::connect(path).map_err(|error| broken(&error))?;
+fn broken(path: &Path, error: &dyn std::fmt::Display) -> Failure {
+    Failure::failed(
+        "control_socket",
+        format!(
+            "the keystile that owns the data directory does not answer on {}: {error}",
+            path.display()
+        ),
+        "it may be starting or ending: try again; if it hangs, end it",
+    )
+}
+
+fn by_socket(mut stream: UnixStream, path: &Path, request: &Request) -> Result<Value, Failure> {
+    let broken = |error: &dyn std::fmt::Display| broken(path, error);
     let wait = Some(Duration::from_secs(30));
     stream
         .set_read_timeout(wait)

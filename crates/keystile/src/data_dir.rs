@@ -32,12 +32,23 @@ pub(crate) enum Lock {
     Taken(Option<u32>),
 }
 
+/// How often a lock that is held for a moment is looked at again, and the pause between.
+const LOOKS: u32 = 10;
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+
 impl DataDir {
     /// Opens or makes the directory, with mode 0700.
     ///
     /// # Errors
     /// `data_dir_unwritable` or `data_dir_open_to_others`.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        if fs::metadata(path).is_ok_and(|found| !found.is_dir()) {
+            return Err(Failure::configuration(
+                "data_dir_not_a_directory",
+                format!("the data directory {} is a file", path.display()),
+                "name a directory with --data-dir or KEYSTILE_DATA_DIR",
+            ));
+        }
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
         builder
@@ -129,9 +140,19 @@ impl DataDir {
     /// # Errors
     /// `data_dir_in_use`, with the process that has it.
     pub(crate) fn own(&self) -> Result<Owned, Failure> {
-        match self.lock()? {
-            Lock::Ours(owned) => Ok(owned),
-            Lock::Taken(id) => Err(Failure::failed(
+        let mut looks = 0;
+        loop {
+            let id = match self.lock()? {
+                Lock::Ours(owned) => return Ok(owned),
+                Lock::Taken(id) => id,
+            };
+            // A command of the administration has no socket, and is done in a moment.
+            if looks < LOOKS && !self.control_socket().exists() {
+                looks += 1;
+                std::thread::sleep(PAUSE);
+                continue;
+            }
+            return Err(Failure::failed(
                 "data_dir_in_use",
                 format!(
                     "another keystile{} uses the data directory {}",
@@ -139,7 +160,7 @@ impl DataDir {
                     self.0.display()
                 ),
                 "end that one, or give this one a directory of its own with --data-dir",
-            )),
+            ));
         }
     }
 }

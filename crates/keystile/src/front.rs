@@ -11,11 +11,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::response::IntoResponse as _;
+use futures_util::StreamExt as _;
 use http::header::CONTENT_TYPE;
+use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use ipnet::IpNet;
 use keystile_gateway::Gateway;
 use keystile_protocol::resource::ResourceTable;
+use tokio::sync::watch;
 use tower::ServiceExt as _;
 
 use crate::ambient::SystemRng;
@@ -27,6 +30,7 @@ pub(crate) struct Front {
     directory: String,
     mcp_urls: Vec<String>,
     proxies: Arc<[IpNet]>,
+    ending: watch::Receiver<bool>,
 }
 
 impl Front {
@@ -35,6 +39,7 @@ impl Front {
         issuer: Router,
         resources: &ResourceTable,
         proxies: Arc<[IpNet]>,
+        ending: watch::Receiver<bool>,
     ) -> Self {
         let mcp_urls: Vec<String> = resources
             .iter()
@@ -53,6 +58,7 @@ impl Front {
             directory,
             mcp_urls,
             proxies,
+            ending,
         }
     }
 
@@ -64,7 +70,12 @@ impl Front {
             .extensions
             .insert(ConnectInfo(SocketAddr::new(person, peer.port())));
         if self.gateway.owns(parts.uri.path()) {
-            return self.gateway.handle(Request::from_parts(parts, body)).await;
+            let listens = listens(&parts);
+            let response = self.gateway.handle(Request::from_parts(parts, body)).await;
+            return match listens {
+                true => response.map(|body| self.until_the_end(body)),
+                false => response,
+            };
         }
         let origin = match self.gateway.guard().check(&parts) {
             Ok(origin) => origin,
@@ -106,18 +117,22 @@ impl Front {
         if !trusted(&connected) {
             return connected;
         }
-        let forwarded = headers
-            .get_all("x-forwarded-for")
-            .iter()
-            .filter_map(|value| value.to_str().ok());
-        let hops: Vec<IpAddr> = forwarded
-            .flat_map(|value| value.split(','))
-            .map_while(|hop| hop.trim().parse().ok())
-            .collect();
-        hops.into_iter()
-            .rev()
+        // From the end: what stands further left was written by whoever connected, and may be anything.
+        let lines = headers.get_all("x-forwarded-for").iter().rev();
+        let hops = lines
+            .map_while(|line| line.to_str().ok())
+            .flat_map(|line| line.rsplit(','));
+        hops.map_while(address)
             .find(|hop| !trusted(hop))
             .unwrap_or(connected)
+    }
+
+    /// A stream has no end of its own, and would hold up the end of the process (an admitted call
+    /// has one, and gets the time for it).
+    fn until_the_end(&self, body: Body) -> Body {
+        let mut ending = self.ending.clone();
+        let end = async move { serve::ended(&mut ending).await };
+        Body::from_stream(body.into_data_stream().take_until(Box::pin(end)))
     }
 
     /// Nothing lives at this path: say what does.
@@ -135,4 +150,19 @@ impl Front {
         });
         (StatusCode::NOT_FOUND, axum::Json(body)).into_response()
     }
+}
+
+/// Whether the answer may be a stream that goes on for as long as the token: GET, and since
+/// 2026-07-28 a `subscriptions/listen`.
+fn listens(parts: &Parts) -> bool {
+    let method = parts.headers.get("mcp-method");
+    parts.method == Method::GET || method.is_some_and(|method| method == "subscriptions/listen")
+}
+
+/// One hop of `X-Forwarded-For`; some proxies add the port.
+fn address(hop: &str) -> Option<IpAddr> {
+    let hop = hop.trim();
+    let ip = hop.parse().ok();
+    ip.or_else(|| hop.parse().ok().map(|address: SocketAddr| address.ip()))
+        .map(|ip| ip.to_canonical())
 }

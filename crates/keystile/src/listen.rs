@@ -1,7 +1,7 @@
 //! The listeners: loopback by default, both families, and a busy port that names its holder.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::net::TcpListener;
 
@@ -13,29 +13,32 @@ use crate::port_holder;
 /// # Errors
 /// `port_in_use` (a port taken on either family is an error) or `cannot_listen`.
 pub(crate) async fn loopback(port: u16) -> Result<Vec<TcpListener>, Failure> {
-    let first = bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
-    let port = first
-        .local_addr()
-        .map_err(|error| cannot(port, &error))?
-        .port();
-    match TcpListener::bind((IpAddr::V6(Ipv6Addr::LOCALHOST), port)).await {
+    let everywhere = keystile_protocol::mutation::weakened("n_tr_03");
+    let ip = match everywhere {
+        false => Ipv4Addr::LOCALHOST,
+        true => Ipv4Addr::UNSPECIFIED,
+    };
+    let first = bind(SocketAddr::from((ip, port)), "--port").await?;
+    let address = first.local_addr();
+    let address = SocketAddr::from((
+        Ipv6Addr::LOCALHOST,
+        address.map_or(port, |address| address.port()),
+    ));
+    match TcpListener::bind(address).await {
         Ok(second) => Ok(vec![first, second]),
         Err(error) if no_ipv6(&error) => Ok(vec![first]),
-        Err(error) => Err(refused(
-            SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
-            &error,
-        )),
+        Err(error) => Err(refused(address, &error, "--port")),
     }
 }
 
-/// Binds one address.
+/// Binds one address, which the operator chooses with `flag`.
 ///
 /// # Errors
 /// `port_in_use` or `cannot_listen`.
-pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+pub(crate) async fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, Failure> {
     TcpListener::bind(address)
         .await
-        .map_err(|error| refused(address, &error))
+        .map_err(|error| refused(address, &error, flag))
 }
 
 fn no_ipv6(error: &io::Error) -> bool {
@@ -45,9 +48,13 @@ fn no_ipv6(error: &io::Error) -> bool {
     )
 }
 
-fn refused(address: SocketAddr, error: &io::Error) -> Failure {
+fn refused(address: SocketAddr, error: &io::Error, flag: &str) -> Failure {
     if error.kind() != io::ErrorKind::AddrInUse {
-        return cannot(address.port(), error);
+        return Failure::failed(
+            "cannot_listen",
+            format!("can't listen on {address}: {error}"),
+            format!("choose another address or port with {flag}"),
+        );
     }
     let holder = match port_holder::of(address) {
         Some(holder) => format!("process {} ({})", holder.pid, holder.name),
@@ -56,15 +63,7 @@ fn refused(address: SocketAddr, error: &io::Error) -> Failure {
     Failure::failed(
         "port_in_use",
         format!("{address} is taken by {holder}"),
-        "end that process, or choose another port with --port",
-    )
-}
-
-fn cannot(port: u16, error: &io::Error) -> Failure {
-    Failure::failed(
-        "cannot_listen",
-        format!("can't listen on port {port}: {error}"),
-        "choose another port with --port",
+        format!("end that process, or choose another port with {flag}"),
     )
 }
 

@@ -1,7 +1,10 @@
 //! The only place where rooms meet: a plan becomes a running installation.
 
+mod chores;
+mod ending;
 mod installation;
 mod serving;
+mod starting;
 mod upstream;
 
 use std::ffi::OsString;

@@ -46,14 +46,14 @@ impl Client {
                 let answer = control::ask(global, request)?;
                 output::answer(global.json, &answer, || {
                     answer["client_id"].as_str().unwrap_or_default().to_owned()
-                });
+                })?;
             }
             Self::List => {
                 let answer = control::ask(global, Request::ClientList)?;
                 output::answer(global.json, &answer, || {
                     let rows = control::rows(&answer, ["client_id", "name", "redirect_uris"]);
                     output::table(["CLIENT_ID", "NAME", "REDIRECT_URIS"], &rows)
-                });
+                })?;
             }
         }
         Ok(())

@@ -47,7 +47,7 @@ impl Grant {
                         ["ID", "PERSON", "CLIENT", "RESOURCE", "SCOPES", "ENDED"],
                         &rows,
                     )
-                });
+                })?;
             }
             Self::Revoke { id } => {
                 let answer = control::ask(global, Request::GrantRevoke { id })?;
@@ -57,7 +57,7 @@ impl Grant {
                     } else {
                         "It had ended before; nothing changed.".to_owned()
                     }
-                });
+                })?;
             }
         }
         Ok(())

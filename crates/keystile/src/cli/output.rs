@@ -8,20 +8,37 @@ use crate::cli::{Global, LogFormat};
 use crate::failure::Failure;
 
 /// Prints the answer of a command: `text` for people, or `value` as one JSON line.
-pub(crate) fn answer<T: Serialize + ?Sized>(json: bool, value: &T, text: impl FnOnce() -> String) {
+///
+/// # Errors
+/// As [`line_out`].
+pub(crate) fn answer<T: Serialize + ?Sized>(
+    json: bool,
+    value: &T,
+    text: impl FnOnce() -> String,
+) -> Result<(), Failure> {
     let line = if json {
         serde_json::to_string(value).expect("answers are plain data")
     } else {
         text()
     };
-    line_out(&line);
+    line_out(&line)
 }
 
 /// One line on stdout, flushed, so that whoever waits for it sees it.
-pub(crate) fn line_out(line: &str) {
+///
+/// # Errors
+/// `stdout`, when it can't be written, a full disk for example. A reader that has gone (a closed
+/// pipe) wants no answer, so that is none.
+pub(crate) fn line_out(line: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    // A reader that is gone (a closed pipe) wants no answer.
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(
+            "stdout",
+            format!("what was asked for is done, but the answer can't be written: {error}"),
+            "look at where the output goes",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// One line on stderr.
@@ -79,7 +96,8 @@ pub(crate) fn log_to_stderr(global: &Global) -> Result<(), Failure> {
     let level = match global.verbose {
         0 => "warn,keystile=info",
         1 => "info,keystile=debug",
-        _ => "trace",
+        // Never `trace` for dependencies: theirs is what went over the wire, tokens and passwords included.
+        _ => "info,keystile=trace",
     };
     let filter = tracing_subscriber::EnvFilter::new(level);
     let log = tracing_subscriber::fmt()

@@ -13,6 +13,9 @@ use crate::failure::Failure;
 use crate::wire::Upstream;
 
 #[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "keystile protect [OPTIONS] <URL>\n       keystile protect [OPTIONS] -- <CMD> [ARGS]..."
+)]
 pub(crate) struct Protect {
     #[command(flatten)]
     serving: Serving,
@@ -25,10 +28,10 @@ pub(crate) struct Protect {
     url: Option<String>,
     /// Give the stdio server this variable: NAME=VALUE, or NAME to pass on your own. It gets PATH,
     /// HOME, LANG and TMPDIR, and nothing else unless named.
-    #[arg(long, value_name = "NAME[=VALUE]")]
+    #[arg(long, value_name = "NAME[=VALUE]", conflicts_with = "url")]
     env: Vec<String>,
     /// Give the stdio server the variables of this file (NAME=VALUE lines).
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "url")]
     env_file: Option<PathBuf>,
     /// End the processes of a stdio server that nobody used for this long.
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration)]

@@ -96,6 +96,20 @@ impl Serving {
         if let Some(address) = self.listen {
             self.may_listen(address, public_url.as_ref())?;
         }
+        if let Some(network) = self
+            .trusted_proxy
+            .iter()
+            .find(|network| network.prefix_len() == 0)
+        {
+            return Err(Failure::configuration(
+                "trusted_proxy",
+                format!("--trusted-proxy {network} trusts everybody"),
+                "name the network of the proxy alone, for example 10.0.0.7/32",
+            ));
+        }
+        self.origins
+            .iter()
+            .try_for_each(|text| legal_origin(text))?;
         let public_port = self.listen.map_or(self.port, |address| address.port());
         Ok(Plan {
             data_dir: global.data_dir()?,
@@ -139,6 +153,19 @@ impl Serving {
         }
         Ok(())
     }
+}
+
+/// An `Origin` header is compared as text, so another spelling would never match (RFC 6454 §6.1).
+fn legal_origin(text: &str) -> Result<(), Failure> {
+    let parsed = url::Url::parse(text).map(|url| url.origin());
+    if parsed.is_ok_and(|origin| origin.is_tuple() && origin.ascii_serialization() == text) {
+        return Ok(());
+    }
+    Err(Failure::configuration(
+        "origin",
+        format!("--origin {text} is not an origin as browsers write it"),
+        "write scheme, host and port only, for example https://app.example.com",
+    ))
 }
 
 /// Loopback, the port after the public one; a free one beside a free one.
@@ -247,6 +274,22 @@ mod tests {
         }
         assert_eq!(legal_name("a/b".into()).unwrap_err().exit, 2);
         assert!(legal_name("ks".into()).is_err());
+    }
+
+    #[test]
+    fn an_origin_is_written_as_browsers_write_it() {
+        assert!(legal_origin("https://app.example.com").is_ok());
+        assert!(legal_origin("http://localhost:3000").is_ok());
+        for bad in [
+            "app.example.com",
+            "https://app.example.com/",
+            "https://App.example.com",
+            "https://app.example.com:443",
+            "null",
+            "data:x",
+        ] {
+            assert_eq!(legal_origin(bad).unwrap_err().code, "origin", "{bad}");
+        }
     }
 
     #[test]

@@ -37,14 +37,14 @@ impl User {
                     password: password()?,
                 };
                 let answer = control::ask(global, request)?;
-                output::answer(global.json, &answer, || format!("{name} can sign in now."));
+                output::answer(global.json, &answer, || format!("{name} can sign in now."))?;
             }
             Self::List => {
                 let answer = control::ask(global, Request::UserList)?;
                 output::answer(global.json, &answer, || {
                     let rows = control::rows(&answer, ["id", "name", "created_at"]);
                     output::table(["ID", "NAME", "SINCE"], &rows)
-                });
+                })?;
             }
             Self::SetupLink => {
                 let answer = control::ask(global, Request::SetupLink)?;
@@ -60,7 +60,7 @@ impl User {
                             part("code")
                         ),
                     }
-                });
+                })?;
             }
         }
         Ok(())

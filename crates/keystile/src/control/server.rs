@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -13,11 +13,21 @@ use crate::admin::{Admin, Answer};
 use crate::control::LARGEST;
 use crate::failure::Failure;
 
+/// The socket in the data directory; it goes away with its owner.
+pub(crate) struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Without it, administrators open the store themselves; with it, they would wait.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
 /// Binds the socket (0600). The caller owns the data directory, so a socket that is there is stale.
 ///
 /// # Errors
 /// `control_socket_unusable`.
-pub(crate) fn bind(path: &Path) -> Result<UnixListener, Failure> {
+pub(crate) fn bind(path: &Path) -> Result<(UnixListener, SocketFile), Failure> {
     let made = || -> io::Result<UnixListener> {
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -27,13 +37,14 @@ pub(crate) fn bind(path: &Path) -> Result<UnixListener, Failure> {
         fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
         Ok(listener)
     };
-    made().map_err(|error| {
+    let listener = made().map_err(|error| {
         Failure::configuration(
             "control_socket_unusable",
             format!("the control socket {} can't be made: {error}", path.display()),
             "a socket's path has at most 107 bytes and its folder must be writable: choose another --data-dir",
         )
-    })
+    })?;
+    Ok((listener, SocketFile(path.to_owned())))
 }
 
 /// Answers administrators until the task is ended.

@@ -100,5 +100,6 @@ impl Installation {
     /// Writes back and closes.
     pub(crate) async fn close(self) {
         self.store.close().await;
+        self.audit.close();
     }
 }

@@ -1,12 +1,9 @@
 //! A serving process: everything is checked and bound before anything answers.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use keystile_domain::decide::register::RegistrationPolicy;
-use keystile_domain::ports::{Bindings as _, Clock, People as _, SigningKeys as _};
-use keystile_domain::records::{Bound, SealedSigningKey, SigningKeyState};
 use keystile_fetch::{Allow, ClientDocuments, FetchOptions, Fetcher};
 use keystile_gateway::stdio::Pool;
 use keystile_gateway::{Gateway, relay};
@@ -14,10 +11,8 @@ use keystile_issuer::app::{App, Settings};
 use keystile_issuer::keys::KeyRing;
 use keystile_issuer::sign_in::limits::Limits;
 use keystile_protocol::issuer::Issuer;
-use keystile_protocol::jwt::SigningKey;
 use keystile_protocol::resource::ResourceTable;
 use keystile_resource::Verifier;
-use keystile_store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -25,18 +20,16 @@ use tokio::task::JoinSet;
 use crate::cli::output;
 use crate::control;
 use crate::failure::Failure;
-use crate::front::serve::ended;
 use crate::front::{Front, ops, serve as http};
 use crate::listen;
 use crate::ready::Ready;
-use crate::wire::Plan;
+use crate::wire::ending::{Signals, finish};
 use crate::wire::installation::Installation;
+use crate::wire::starting::{bind_name, setup_code, signing_keys};
+use crate::wire::{Plan, chores};
 
 /// A grant that nobody uses for this long ends.
 const GRANT_IDLE: Duration = Duration::from_secs(90 * 24 * 3600);
-
-/// The first set-up code works until it is used or the process ends; this bounds a forgotten one.
-const FIRST_SETUP: Duration = Duration::from_secs(24 * 3600);
 
 /// Serves a plan until SIGINT or SIGTERM.
 ///
@@ -46,17 +39,15 @@ pub(crate) async fn serve(plan: Plan, json: bool) -> Result<(), Failure> {
     let documents = documents(&plan)?;
     let owned = plan.data_dir.own()?;
     let listeners = match plan.listen {
-        Some(address) => vec![listen::bind(address).await?],
+        Some(address) => vec![listen::bind(address, "--listen").await?],
         None => listen::loopback(plan.port).await?,
     };
-    let ops_listener = listen::bind(plan.ops_listen).await?;
+    let ops_listener = listen::bind(plan.ops_listen, "--ops-listen").await?;
+    let (control, socket_file) = control::server::bind(&owned.dir().control_socket())?;
     let issuer = issuer(&plan, &listeners)?;
     let installation = Installation::open(&owned).await?;
     let resources = ResourceTable::new(&issuer, std::slice::from_ref(&plan.name));
-    bind_name(&plan, &installation, &resources).await?;
     let keys = Arc::new(signing_keys(&installation).await?);
-    let setup = setup_code(&installation, &issuer).await?;
-
     let app = app(
         &plan,
         &installation,
@@ -65,17 +56,23 @@ pub(crate) async fn serve(plan: Plan, json: bool) -> Result<(), Failure> {
         &keys,
         documents.clone(),
     );
-    let name = plan.name.clone();
+    let (name, rebind) = (plan.name.clone(), plan.rebind);
+    let fingerprint = plan.upstream.fingerprint();
     let proxies: Arc<[ipnet::IpNet]> = plan.trusted_proxies.clone().into();
     let (gateway, pool) = gateway(plan, &installation, &issuer, &resources, &keys)?;
     let routes = keystile_issuer::routes::routes(Arc::new(app));
+    let (end, ending) = watch::channel(false);
     let front = Arc::new(Front::new(
         Arc::clone(&gateway),
         routes,
         &resources,
         Arc::clone(&proxies),
+        ending.clone(),
     ));
-    let control = control::server::bind(&owned.dir().control_socket())?;
+    let mut signals = Signals::catch()?;
+    // Last of what can fail, because it can't be taken back.
+    bind_name(&installation, &name, &fingerprint, rebind).await?;
+    let setup = setup_code(&installation, &issuer).await?;
     let admin = Arc::new(installation.admin(Some(issuer.to_string())));
 
     let ready = Ready {
@@ -91,10 +88,8 @@ pub(crate) async fn serve(plan: Plan, json: bool) -> Result<(), Failure> {
         ops_url: ops_url(&ops_listener),
         pid: std::process::id(),
     };
-    let ended = signals()?;
-    let (end, ending) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    tasks.spawn(learn_eras(gateway, ending.clone()));
+    tasks.spawn(chores::learn_eras(gateway, ending.clone()));
     for listener in listeners {
         tasks.spawn(http::serve(
             listener,
@@ -106,30 +101,26 @@ pub(crate) async fn serve(plan: Plan, json: bool) -> Result<(), Failure> {
     let controlling = tokio::spawn(control::server::serve(control, admin));
     let operating = tokio::spawn(serve_ops(
         ops_listener,
-        ops::routes(installation.store.clone()),
+        ops::routes(installation.store.clone(), installation.audit.clone()),
     ));
-    output::answer(json, &ready, || ready.text());
+    output::answer(json, &ready, || ready.text())?;
     tasks.spawn(prepare(documents));
     if let Some(pool) = &pool {
-        tasks.spawn(look(Arc::clone(pool), ending.clone()));
+        tasks.spawn(chores::look(Arc::clone(pool), ending.clone()));
     }
-    tasks.spawn(tidy(
+    tasks.spawn(chores::tidy(
         installation.store.clone(),
         installation.clock.clone(),
         ending,
     ));
 
-    ended.await;
-    tracing::info!("ending");
+    signals.next().await;
+    tracing::info!("ending; a second signal ends it at once");
     let _ = end.send(true);
-    // Streams end first, so that connections can close by themselves.
-    if let Some(pool) = pool {
-        pool.shutdown().await;
-    }
-    while tasks.join_next().await.is_some() {}
+    finish(tasks, pool, &mut signals).await;
     controlling.abort();
     operating.abort();
-    let _ = std::fs::remove_file(owned.dir().control_socket());
+    drop(socket_file);
     installation.close().await;
     Ok(())
 }
@@ -182,105 +173,6 @@ async fn prepare(documents: ClientDocuments) {
     if let Err(error) = documents.prepare().await {
         tracing::error!("no client document can be fetched: {error}");
     }
-}
-
-/// A token for yesterday's server must not open today's (DESIGN §2).
-async fn bind_name(
-    plan: &Plan,
-    installation: &Installation,
-    resources: &ResourceTable,
-) -> Result<(), Failure> {
-    let store = &installation.store;
-    let fingerprint = plan.upstream.fingerprint();
-    let now = installation.clock.now();
-    let failed = |error| Failure::failed("store", error, "look at the disk and the log");
-    match store
-        .bind(&plan.name, &fingerprint, now)
-        .await
-        .map_err(failed)?
-    {
-        Bound::New | Bound::Same => Ok(()),
-        Bound::Other(_) if plan.rebind => {
-            let resource = resources
-                .by_name(&plan.name)
-                .map(|entry| entry.resource.to_string());
-            let ended = store
-                .rebind(&plan.name, &fingerprint, &resource.unwrap_or_default(), now)
-                .await
-                .map_err(failed)?;
-            tracing::warn!(
-                ended,
-                "the name {} is for another server now; its grants were ended",
-                plan.name
-            );
-            Ok(())
-        }
-        Bound::Other(_) => Err(Failure::configuration(
-            "other_upstream",
-            format!(
-                "the name {} belongs to another upstream in this data directory; its tokens must not open this one",
-                plan.name
-            ),
-            "choose another --name, or say --rebind to end the earlier server's grants",
-        )),
-    }
-}
-
-/// The signing key of this installation, made at the first start.
-async fn signing_keys(installation: &Installation) -> Result<KeyRing, Failure> {
-    let secrets = &installation.secrets;
-    let failed = |error: &dyn std::fmt::Display| {
-        Failure::configuration(
-            "signing_key",
-            format!("the signing key can't be had: {error}"),
-            "is master.key the one that this database was made with?",
-        )
-    };
-    let stored = installation
-        .store
-        .signing_keys()
-        .await
-        .map_err(|error| failed(&error))?;
-    let current = stored
-        .into_iter()
-        .find(|key| key.state == SigningKeyState::Current);
-    let stored = match current {
-        Some(stored) => stored,
-        None => {
-            let fresh = SigningKey::generate_es256().map_err(|error| failed(&error))?;
-            let private = fresh.to_pkcs8().map_err(|error| failed(&error))?;
-            let first = SealedSigningKey {
-                kid: fresh.kid().to_owned(),
-                sealed: secrets.seal_signing_key(fresh.kid(), &private, &*installation.rng),
-                state: SigningKeyState::Current,
-                created_at: installation.clock.now(),
-            };
-            let kept = installation.store.put_first_signing_key(first).await;
-            kept.map_err(|error| failed(&error))?
-        }
-    };
-    let private = secrets
-        .open_signing_key(&stored.kid, &stored.sealed)
-        .map_err(|error| failed(&error))?;
-    Ok(KeyRing::new(
-        SigningKey::from_pkcs8(&private).map_err(|error| failed(&error))?,
-    ))
-}
-
-/// The code for the first account, while nobody has one.
-async fn setup_code(
-    installation: &Installation,
-    issuer: &Issuer,
-) -> Result<Option<serde_json::Value>, Failure> {
-    let anybody = installation.store.has_anybody().await;
-    if anybody.map_err(|error| Failure::failed("store", error, "look at the disk and the log"))? {
-        return Ok(None);
-    }
-    installation
-        .admin(Some(issuer.to_string()))
-        .setup_link(FIRST_SETUP)
-        .await
-        .map(Some)
 }
 
 fn app(
@@ -348,42 +240,6 @@ fn gateway(
     Ok((Arc::new(gateway), pool))
 }
 
-/// Starts the stdio server once, so that one that can't work is said now and not at the first call.
-async fn look(pool: Arc<Pool>, mut ending: watch::Receiver<bool>) {
-    tokio::select! {
-        seen = pool.probe() => if let Err(failure) = seen {
-            tracing::error!("the stdio server does not work: {failure}");
-        },
-        () = ended(&mut ending) => {}
-    }
-}
-
-/// Asks an HTTP upstream which eras of MCP it speaks, so that clients of the other era can be bridged.
-async fn learn_eras(gateway: Arc<Gateway>, mut ending: watch::Receiver<bool>) {
-    tokio::select! {
-        () = gateway.learn_eras() => {}
-        () = ended(&mut ending) => {}
-    }
-}
-
-/// Forgets what nothing needs any more, now and then.
-async fn tidy(store: Arc<Store>, clock: Arc<dyn Clock>, mut ending: watch::Receiver<bool>) {
-    loop {
-        let wait = match store.prune(clock.now()).await {
-            Ok(pruned) if pruned.more => Duration::from_secs(1),
-            Ok(_) => Duration::from_secs(600),
-            Err(error) => {
-                tracing::warn!(%error, "old records can't be removed");
-                Duration::from_secs(600)
-            }
-        };
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            () = ended(&mut ending) => return,
-        }
-    }
-}
-
 fn ops_url(listener: &TcpListener) -> String {
     listener
         .local_addr()
@@ -395,18 +251,4 @@ async fn serve_ops(listener: TcpListener, routes: axum::Router) {
     if let Err(error) = axum::serve(listener, routes).await {
         tracing::error!(%error, "the ops listener ended");
     }
-}
-
-/// Resolves at SIGINT or SIGTERM.
-fn signals() -> Result<impl Future<Output = ()>, Failure> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let failed = |error| Failure::failed("signals", error, "this is a defect: please report it");
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }

@@ -1,0 +1,56 @@
+//! What a serving process does besides answering, until it ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keystile_domain::ports::Clock;
+use keystile_gateway::Gateway;
+use keystile_gateway::stdio::Pool;
+use keystile_store::Store;
+use tokio::sync::watch;
+
+use crate::front::serve::ended;
+
+/// Starts the stdio server once, so that one that can't work is said now and not at the first call.
+pub(super) async fn look(pool: Arc<Pool>, mut ending: watch::Receiver<bool>) {
+    tokio::select! {
+        seen = pool.probe() => if let Err(failure) = seen {
+            tracing::error!(
+                upstream.code = failure.code(),
+                "the stdio server does not work: {failure}. {}",
+                failure.hint()
+            );
+        },
+        () = ended(&mut ending) => {}
+    }
+}
+
+/// Asks an HTTP upstream which eras of MCP it speaks, so that clients of the other era can be bridged.
+pub(super) async fn learn_eras(gateway: Arc<Gateway>, mut ending: watch::Receiver<bool>) {
+    tokio::select! {
+        () = gateway.learn_eras() => {}
+        () = ended(&mut ending) => {}
+    }
+}
+
+/// Forgets what nothing needs any more, now and then.
+pub(super) async fn tidy(
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    mut ending: watch::Receiver<bool>,
+) {
+    loop {
+        let wait = match store.prune(clock.now()).await {
+            Ok(pruned) if pruned.more => Duration::from_secs(1),
+            Ok(_) => Duration::from_secs(600),
+            Err(error) => {
+                tracing::warn!(%error, "old records can't be removed");
+                Duration::from_secs(600)
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = ended(&mut ending) => return,
+        }
+    }
+}

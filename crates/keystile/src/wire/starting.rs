@@ -1,0 +1,118 @@
+//! What a start reads and writes in the installation, before anything answers.
+
+use std::time::Duration;
+
+use keystile_domain::audit::{Action, Event, Outcome};
+use keystile_domain::ports::{AuditSink as _, Bindings as _, People as _, SigningKeys as _};
+use keystile_domain::records::{Bound, SealedSigningKey, SigningKeyState};
+use keystile_issuer::keys::KeyRing;
+use keystile_protocol::issuer::Issuer;
+use keystile_protocol::jwt::SigningKey;
+
+use crate::failure::Failure;
+use crate::wire::installation::Installation;
+
+/// The first set-up code works until it is used or the process ends; this bounds a forgotten one.
+const FIRST_SETUP: Duration = Duration::from_secs(24 * 3600);
+
+/// A token for yesterday's server must not open today's (DESIGN §2).
+pub(super) async fn bind_name(
+    installation: &Installation,
+    name: &str,
+    fingerprint: &str,
+    rebind: bool,
+) -> Result<(), Failure> {
+    let store = &installation.store;
+    let now = installation.clock.now();
+    let failed = |error| Failure::failed("store", error, "look at the disk and the log");
+    match store.bind(name, fingerprint, now).await.map_err(failed)? {
+        Bound::New | Bound::Same => Ok(()),
+        Bound::Other(_) if rebind => {
+            let path = format!("/{name}/mcp");
+            let ended = store
+                .rebind(name, fingerprint, &path, now)
+                .await
+                .map_err(failed)?;
+            tracing::warn!(
+                grants.ended = ended,
+                "the name {name} is for another server now; {ended} grants of the earlier one were ended"
+            );
+            let event = Event {
+                method: Some("rebind"),
+                name: Some(name),
+                ..Event::new(now, Action::Administration, Outcome::Allow)
+            };
+            installation
+                .audit
+                .record(&event)
+                .await
+                .map_err(|error| Failure::failed("audit_unwritable", error, AUDIT_HELP))
+        }
+        Bound::Other(earlier) => Err(Failure::configuration(
+            "other_upstream",
+            format!(
+                "the name {name} belongs to another upstream in this data directory ({earlier}, this one is {fingerprint}); its tokens must not open this one"
+            ),
+            "choose another --name, or say --rebind to end the earlier server's grants",
+        )),
+    }
+}
+
+/// The signing key of this installation, made at the first start.
+pub(super) async fn signing_keys(installation: &Installation) -> Result<KeyRing, Failure> {
+    let secrets = &installation.secrets;
+    let failed = |error: &dyn std::fmt::Display| {
+        Failure::configuration(
+            "signing_key",
+            format!("the signing key can't be had: {error}"),
+            "is master.key the one that this database was made with?",
+        )
+    };
+    let stored = installation
+        .store
+        .signing_keys()
+        .await
+        .map_err(|error| failed(&error))?;
+    let current = stored
+        .into_iter()
+        .find(|key| key.state == SigningKeyState::Current);
+    let stored = match current {
+        Some(stored) => stored,
+        None => {
+            let fresh = SigningKey::generate_es256().map_err(|error| failed(&error))?;
+            let private = fresh.to_pkcs8().map_err(|error| failed(&error))?;
+            let first = SealedSigningKey {
+                kid: fresh.kid().to_owned(),
+                sealed: secrets.seal_signing_key(fresh.kid(), &private, &*installation.rng),
+                state: SigningKeyState::Current,
+                created_at: installation.clock.now(),
+            };
+            let kept = installation.store.put_first_signing_key(first).await;
+            kept.map_err(|error| failed(&error))?
+        }
+    };
+    let private = secrets
+        .open_signing_key(&stored.kid, &stored.sealed)
+        .map_err(|error| failed(&error))?;
+    Ok(KeyRing::new(
+        SigningKey::from_pkcs8(&private).map_err(|error| failed(&error))?,
+    ))
+}
+
+/// The code for the first account, while nobody has one.
+pub(super) async fn setup_code(
+    installation: &Installation,
+    issuer: &Issuer,
+) -> Result<Option<serde_json::Value>, Failure> {
+    let anybody = installation.store.has_anybody().await;
+    if anybody.map_err(|error| Failure::failed("store", error, "look at the disk and the log"))? {
+        return Ok(None);
+    }
+    installation
+        .admin(Some(issuer.to_string()))
+        .setup_link(FIRST_SETUP)
+        .await
+        .map(Some)
+}
+
+const AUDIT_HELP: &str = "make room on the disk of the data directory and start again";
