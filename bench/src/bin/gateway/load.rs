@@ -1,0 +1,65 @@
+//! One round of load by wrk.
+
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::peer::Peer;
+
+pub(crate) const PEER_CORE: &str = "0";
+pub(crate) const LOAD_CORE: &str = "1";
+
+pub(crate) const CALL: &str = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{"message":"hello"}}}"#;
+
+/// What a round showed.
+#[derive(Debug, Clone)]
+pub(crate) struct Round {
+    /// Requests per second.
+    pub(crate) rate: f64,
+    /// The peer's CPU time per request, in microseconds.
+    pub(crate) cpu: f64,
+    pub(crate) p50: u64,
+    pub(crate) p99: u64,
+}
+
+pub(crate) fn run(peer: &Peer, connections: u32, seconds: u32) -> Result<Round> {
+    let before = peer.cpu()?;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/call.lua");
+    let output = Command::new("taskset")
+        .args(["-c", LOAD_CORE, "wrk", "-t1"])
+        .arg(format!("-c{connections}"))
+        .arg(format!("-d{seconds}s"))
+        .args(["-s", script])
+        .arg(format!("http://{}{}", peer.address, peer.path))
+        .env("TOKEN", peer.token.trim_matches('-'))
+        .env("CALL", CALL)
+        .output()
+        .context("wrk is needed")?;
+    let cpu = peer.cpu()? - before;
+    let text = String::from_utf8(output.stdout)?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("RESULT "))
+        .context("wrk failed")?;
+    let figures: Vec<u64> = line
+        .split_whitespace()
+        .map(str::parse)
+        .collect::<Result<_, _>>()?;
+    let [requests, micros, refused, broken, p50, p99] = figures[..] else {
+        bail!("wrk said {line}")
+    };
+    if refused + broken > 0 || requests == 0 {
+        bail!(
+            "{}: {refused} wrong answers, {broken} broken connections of {requests}",
+            peer.name
+        );
+    }
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    let (requests, micros) = (requests as f64, micros as f64);
+    Ok(Round {
+        rate: requests / micros * 1e6,
+        cpu: cpu / requests * 1e6,
+        p50,
+        p99,
+    })
+}
