@@ -54,6 +54,12 @@ async fn n_as_07_a_redirect_that_the_document_does_not_list_goes_nowhere() {
         own_page(&reply, other);
         assert!(reply.text().contains("invalid_request"), "{}", reply.text());
     }
+    // A star is a star, whoever listed it.
+    test.add_client("wild", "Wild", &["https://client.example/*"])
+        .await;
+    for other in ["https://client.example/x", "https://client.example/"] {
+        own_page(&begin("wild", other).await, other);
+    }
 }
 
 /// Everything that can be wrong with the rest of a request.
