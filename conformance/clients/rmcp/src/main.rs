@@ -8,8 +8,8 @@ mod sign_in;
 use anyhow::{Context, Result, bail};
 use rmcp::model::{CallToolRequestParams, ClientConfig, ProtocolVersion};
 use rmcp::service::RunningService;
-use rmcp::transport::auth::{AuthClient, AuthorizationManager};
 use rmcp::transport::StreamableHttpClientTransport;
+use rmcp::transport::auth::{AuthClient, AuthorizationManager};
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::{ClientLifecycleMode, ClientServiceExt, RoleClient};
 use serde_json::json;
@@ -42,7 +42,12 @@ async fn play() -> Result<()> {
     let mut manager = AuthorizationManager::new(task.url.as_str()).await?;
     manager.set_credential_store(store.clone());
     let http = AuthClient::new(reqwest::Client::new(), manager);
-    let mut caller = Caller { task: &task, store: &store, http, service: None };
+    let mut caller = Caller {
+        task: &task,
+        store: &store,
+        http,
+        service: None,
+    };
     let mut stdin = BufReader::new(tokio::io::stdin());
     for act in &task.acts {
         say("act", json!({ "name": act }));
@@ -67,7 +72,10 @@ fn task_from_arguments() -> Result<Task> {
         url: next("MCP_URL is missing")?,
         tool: next("TOOL is missing")?,
         args: serde_json::from_str(&next("JSON_ARGS is missing")?)?,
-        acts: next("ACTS is missing")?.split(',').map(str::to_owned).collect(),
+        acts: next("ACTS is missing")?
+            .split(',')
+            .map(str::to_owned)
+            .collect(),
     })
 }
 
@@ -89,7 +97,8 @@ impl Caller<'_> {
                 }
                 continue;
             };
-            let params = CallToolRequestParams::new(self.task.tool.clone()).with_arguments(self.task.args.clone());
+            let params = CallToolRequestParams::new(self.task.tool.clone())
+                .with_arguments(self.task.args.clone());
             let error = match service.peer().call_tool(params).await {
                 Ok(result) => return text_of(&serde_json::to_value(result)?),
                 Err(error) => error,
@@ -109,7 +118,10 @@ impl Caller<'_> {
     async fn connect(&mut self) -> Result<Option<String>> {
         let config = StreamableHttpClientTransportConfig::with_uri(self.task.url.as_str());
         let transport = StreamableHttpClientTransport::with_client(self.http.clone(), config);
-        match ClientConfig::default().serve_with_lifecycle(transport, lifecycle()).await {
+        match ClientConfig::default()
+            .serve_with_lifecycle(transport, lifecycle())
+            .await
+        {
             Ok(service) => self.service = Some(service),
             Err(error) => match error.auth_challenge() {
                 Some(challenge) => return Ok(Some(challenge.to_owned())),
@@ -121,10 +133,20 @@ impl Caller<'_> {
 
     async fn introduce(&self) -> Result<()> {
         let peer = self.service.as_ref().context("connected above")?.peer();
-        let info = peer.peer_info().map(|info| serde_json::to_value(&*info)).transpose()?.unwrap_or_default();
-        say("protocol", json!({ "version": info["protocolVersion"], "server": info["serverInfo"]["name"] }));
+        let info = peer
+            .peer_info()
+            .map(|info| serde_json::to_value(&*info))
+            .transpose()?
+            .unwrap_or_default();
+        say(
+            "protocol",
+            json!({ "version": info["protocolVersion"], "server": info["serverInfo"]["name"] }),
+        );
         let tools = peer.list_all_tools().await?;
-        say("tools", json!({ "names": tools.iter().map(|t| t.name.to_string()).collect::<Vec<_>>() }));
+        say(
+            "tools",
+            json!({ "names": tools.iter().map(|t| t.name.to_string()).collect::<Vec<_>>() }),
+        );
         Ok(())
     }
 
@@ -141,13 +163,19 @@ fn lifecycle() -> ClientLifecycleMode {
     match std::env::var("MODE").as_deref() {
         Ok("legacy") => ClientLifecycleMode::Initialize,
         Ok("2026-07-28") => ClientLifecycleMode::Discover { preferred_versions },
-        _ => ClientLifecycleMode::Auto { preferred_versions, legacy_version: None },
+        _ => ClientLifecycleMode::Auto {
+            preferred_versions,
+            legacy_version: None,
+        },
     }
 }
 
 fn text_of(result: &serde_json::Value) -> Result<String> {
     let parts = result["content"].as_array().into_iter().flatten();
-    let text = parts.filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n");
+    let text = parts
+        .filter_map(|part| part["text"].as_str())
+        .collect::<Vec<_>>()
+        .join("\n");
     if result["isError"] == true {
         bail!("the tool failed: {text}");
     }

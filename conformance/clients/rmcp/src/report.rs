@@ -22,7 +22,9 @@ pub(crate) struct Store(Arc<Mutex<Option<StoredCredentials>>>);
 impl Store {
     pub(crate) fn access_token(&self) -> Option<String> {
         let stored = serde_json::to_value(&*self.0.lock().expect("no panic while held")).ok()?;
-        stored["token_response"]["access_token"].as_str().map(str::to_owned)
+        stored["token_response"]["access_token"]
+            .as_str()
+            .map(str::to_owned)
     }
 }
 
@@ -35,12 +37,19 @@ impl CredentialStore for Store {
     async fn save(&self, credentials: StoredCredentials) -> Result<(), AuthError> {
         let mut tokens = serde_json::to_value(&credentials.token_response).unwrap_or_default();
         if let Some(tokens) = tokens.as_object_mut() {
-            let claims = tokens.remove("access_token").and_then(|t| claims(t.as_str()?).ok()).unwrap_or_default();
+            let claims = tokens
+                .remove("access_token")
+                .and_then(|t| claims(t.as_str()?).ok())
+                .unwrap_or_default();
             let refresh_token = tokens.remove("refresh_token").is_some();
             tokens.insert("refresh_token".into(), refresh_token.into());
-            let shown = json!({ "exp": claims["exp"], "aud": claims["aud"], "scope": claims["scope"] });
+            let shown =
+                json!({ "exp": claims["exp"], "aud": claims["aud"], "scope": claims["scope"] });
             tokens.insert("claims".into(), shown);
-            say("registered", json!({ "client_id": credentials.client_id, "issuer": credentials.issuer }));
+            say(
+                "registered",
+                json!({ "client_id": credentials.client_id, "issuer": credentials.issuer }),
+            );
             say("tokens", Value::Object(tokens.clone()));
         }
         *self.0.lock().expect("no panic while held") = Some(credentials);
@@ -55,9 +64,12 @@ impl CredentialStore for Store {
 
 /// Waits for the moment the token itself names.
 pub(crate) async fn until_expired(token: &str) -> Result<()> {
-    let exp = claims(token)?["exp"].as_u64().context("the access token has no exp to wait for")?;
+    let exp = claims(token)?["exp"]
+        .as_u64()
+        .context("the access token has no exp to wait for")?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    tokio::time::sleep(Duration::from_secs(exp).saturating_sub(now) + Duration::from_millis(50)).await;
+    tokio::time::sleep(Duration::from_secs(exp).saturating_sub(now) + Duration::from_millis(50))
+        .await;
     Ok(())
 }
 

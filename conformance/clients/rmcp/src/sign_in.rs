@@ -10,7 +10,11 @@ use crate::report::{Store, say};
 const REDIRECT_URI: &str = "http://[::1]:18768/callback";
 
 /// Signs in as the challenge demands and gives the manager that holds the new tokens.
-pub(crate) async fn sign_in(url: &str, challenge: &str, store: Store) -> Result<AuthorizationManager> {
+pub(crate) async fn sign_in(
+    url: &str,
+    challenge: &str,
+    store: Store,
+) -> Result<AuthorizationManager> {
     let mut request = AuthorizationRequest::new(REDIRECT_URI)
         .with_client_name("rmcp client")
         .with_initial_scope_selection()
@@ -27,15 +31,24 @@ pub(crate) async fn sign_in(url: &str, challenge: &str, store: Store) -> Result<
     let callback = visit(&authorize_url).await?;
     say("callback", json!({ "url": without_code(&callback)? }));
     state.handle_callback_url(&callback).await?;
-    state.into_authorization_manager().context("the callback authorized nothing")
+    state
+        .into_authorization_manager()
+        .context("the callback authorized nothing")
 }
 
 async fn visit(authorize_url: &str) -> Result<String> {
     let node = std::env::var("KEYSTILE_NODE").unwrap_or_else(|_| "node".into());
-    let person = std::env::var("KEYSTILE_PERSON").context("KEYSTILE_PERSON names browser/person.mjs")?;
-    let output = tokio::process::Command::new(node).args([&person, authorize_url]).output().await?;
+    let person =
+        std::env::var("KEYSTILE_PERSON").context("KEYSTILE_PERSON names browser/person.mjs")?;
+    let output = tokio::process::Command::new(node)
+        .args([&person, authorize_url])
+        .output()
+        .await?;
     if !output.status.success() {
-        bail!("the person gave up: {}", String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "the person gave up: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
@@ -43,7 +56,15 @@ async fn visit(authorize_url: &str) -> Result<String> {
 fn without_code(callback: &str) -> Result<String> {
     let mut url = url::Url::parse(callback)?;
     let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-    let shown = |(name, value): (String, String)| if name == "code" { (name, "<code>".into()) } else { (name, value) };
-    url.query_pairs_mut().clear().extend_pairs(pairs.into_iter().map(shown));
+    let shown = |(name, value): (String, String)| {
+        if name == "code" {
+            (name, "<code>".into())
+        } else {
+            (name, value)
+        }
+    };
+    url.query_pairs_mut()
+        .clear()
+        .extend_pairs(pairs.into_iter().map(shown));
     Ok(url.into())
 }
