@@ -241,7 +241,8 @@ fn hierarchical(scheme: &str, text: &str, rest: &str) -> Result<RedirectKind, Re
     let url = Url::parse(text).map_err(|_| RedirectError::Malformed)?;
     let loopback = is_loopback_host(host);
     // One parser and the raw text must agree on the host: no encodings, no case, no trailing dot.
-    let plain = url.host_str() == Some(host) && !host.ends_with('.');
+    // A `*` is what somebody meant as a pattern, and nothing here is one.
+    let plain = url.host_str() == Some(host) && !host.ends_with('.') && !host.contains('*');
     if !plain && !weakened("a_005") && !weakened("a_002") {
         return Err(RedirectError::Malformed);
     }

@@ -215,6 +215,13 @@ fn a_006_scheme_tricks_are_refused() {
 }
 
 #[test]
+fn no_host_is_a_pattern() {
+    for text in ["https://*.desk.example/cb", "https://*/cb", "http://*/cb"] {
+        assert_eq!(refused(text), RedirectError::Malformed, "{text}");
+    }
+}
+
+#[test]
 fn a_fragment_a_backslash_or_a_control_is_refused() {
     for text in [
         "https://a.example/cb#x",
@@ -229,7 +236,15 @@ fn a_fragment_a_backslash_or_a_control_is_refused() {
 
 #[test]
 fn a_query_that_names_part_of_the_answer_is_refused() {
-    for name in ["code", "state", "iss", "error", "error_description", "error_uri", "%69ss"] {
+    for name in [
+        "code",
+        "state",
+        "iss",
+        "error",
+        "error_description",
+        "error_uri",
+        "%69ss",
+    ] {
         for text in [
             format!("https://a.example/cb?{name}=theirs"),
             format!("https://a.example/cb?a=1&{name}"),
@@ -239,7 +254,10 @@ fn a_query_that_names_part_of_the_answer_is_refused() {
             assert_eq!(refused(&text), RedirectError::AnswerParameter, "{text}");
         }
     }
-    for fine in ["https://a.example/iss=/cb", "https://a.example/cb?issuer=1&x=iss&State=1"] {
+    for fine in [
+        "https://a.example/iss=/cb",
+        "https://a.example/cb?issuer=1&x=iss&State=1",
+    ] {
         RedirectUri::parse(fine).unwrap_or_else(|error| panic!("{fine}: {error}"));
     }
 }
