@@ -57,6 +57,11 @@ class McpRemote {
       },
       stderr: process.env.VERBOSE ? 'inherit' : 'ignore',
     });
+    // Waiting for its callback it would outlive us.
+    process.once('SIGTERM', () => {
+      if (transport.pid) process.kill(transport.pid);
+      process.exit(143);
+    });
     const versionNegotiation = { mode: ['legacy', 'auto'].includes(mode) ? mode : { pin: mode } };
     const client = new Client({ name: 'conformance-mcp-remote', version: '1.0.0' }, { versionNegotiation });
     await client.connect(transport, patience);

@@ -11,6 +11,9 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Longer than anything here takes on a busy machine; nextest ends a test before.
 const PATIENCE: Duration = Duration::from_secs(100);
 
+/// How long a process of a failed test may take to end.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 /// A started program: its standard output as lines, its standard input to write to.
 pub(crate) struct Process {
     what: String,
@@ -82,8 +85,11 @@ impl Process {
 }
 
 impl Drop for Process {
+    /// Only a failed test comes here with a process that runs: it gets the chance to end its own children.
     fn drop(&mut self) {
         if let Ok(None) = self.child.try_wait() {
+            let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+            while self.lines.recv_timeout(LAST_WORDS).is_ok() {}
             // Already gone is as good.
             let _ = self.child.kill();
             let _ = self.child.wait();
