@@ -2,6 +2,8 @@
 
 mod start;
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
@@ -16,7 +18,11 @@ pub(crate) struct Options {
 #[derive(Subcommand)]
 enum What {
     /// Time to `--version`, to the first start ever, to the start of an existing installation; idle memory
-    Start,
+    Start {
+        /// Measure this program instead of building one
+        #[arg(long)]
+        program: Option<PathBuf>,
+    },
     /// A call through the gateway, beside nginx plain
     Gateway(Rest),
     /// Refreshes per second, beside the raw store
@@ -33,7 +39,7 @@ struct Rest {
 /// `start` stands here; the load benches are programs of the crate in `bench/`.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let (name, rest) = match &options.what {
-        What::Start => return start::run(workspace),
+        What::Start { program } => return start::run(workspace, program.as_deref()),
         What::Gateway(rest) => ("gateway", rest),
         What::Refresh(rest) => ("refresh", rest),
     };

@@ -1,6 +1,6 @@
 //! `cargo xtask release`: what ships has none of the test-only switches.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
@@ -13,15 +13,7 @@ const SWITCH: &[u8] = b"KEYSTILE_MUTATION";
 /// Builds both programs; the release build must not hold the switch, and the mutation build must, or the search
 /// proves nothing.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
-    succeed(&mut workspace.cargo([
-        "build",
-        "--quiet",
-        "--locked",
-        "--release",
-        "--package",
-        "keystile",
-    ]))?;
-    if holds_switch(&workspace.target.join("release/keystile"))? {
+    if holds_switch(&build(workspace)?)? {
         bail!("the release build has the feature `mutations`");
     }
     if !holds_switch(&built::program(workspace)?)? {
@@ -30,6 +22,20 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// `keystile` as it ships, built.
+pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
+    let build = [
+        "build",
+        "--quiet",
+        "--locked",
+        "--release",
+        "--package",
+        "keystile",
+    ];
+    succeed(&mut workspace.cargo(build))?;
+    Ok(workspace.target.join("release/keystile"))
 }
 
 fn holds_switch(program: &Path) -> Result<bool> {

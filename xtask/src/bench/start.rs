@@ -1,5 +1,6 @@
 //! `cargo xtask bench start`: how long until the first answer, and how much memory while nothing happens.
 
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::release;
 use crate::workspace::{Workspace, succeed};
 
 /// A gate, in the unit of its figure, and how often it is measured; the median counts.
@@ -46,18 +48,14 @@ const IDLE: Figure = Figure {
 /// A start that has not answered by then failed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Builds the release program, measures, prints the table; an error names each figure over its gate.
-pub(super) fn run(workspace: &Workspace) -> Result<()> {
-    succeed(&mut workspace.cargo([
-        "build",
-        "--quiet",
-        "--locked",
-        "--release",
-        "--package",
-        "keystile",
-    ]))?;
+/// Builds the release program unless it is given one, measures, prints the table; an error names each figure over its gate.
+pub(super) fn run(workspace: &Workspace, program: Option<&Path>) -> Result<()> {
+    let program = match program {
+        Some(program) => program.to_path_buf(),
+        None => release::build(workspace)?,
+    };
     let bench = Bench {
-        program: workspace.target.join("release/keystile"),
+        program,
         upstream: serve_upstream()?,
     };
     let mut memory = Vec::new();
@@ -116,8 +114,9 @@ impl Bench {
         Ok(milliseconds(start))
     }
 
-    /// From exec to the first complete answer, and the memory a moment after it.
-    fn start(&self, data_dir: &Path, memory: &mut Vec<f64>) -> Result<f64> {
+    /// From exec to the first complete answer, and the memory a moment after it. The data folder is made by the program
+    /// itself, which refuses one that others can read.
+    fn start(&self, folder: &Path, memory: &mut Vec<f64>) -> Result<f64> {
         let port = free_port()?;
         let mut command = Command::new(&self.program);
         command
@@ -125,16 +124,17 @@ impl Bench {
             .arg(format!("http://{}/mcp", self.upstream));
         command
             .args(["--port", &port.to_string(), "--data-dir"])
-            .arg(data_dir);
+            .arg(folder.join("data"));
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null());
+            .stderr(File::create(folder.join("log"))?);
         let start = Instant::now();
         let mut running = Running(command.spawn().context("can't start keystile")?);
         while !answers(port) {
             if let Some(status) = running.0.try_wait()? {
-                bail!("keystile ended with {status} before it answered");
+                let log = std::fs::read_to_string(folder.join("log"))?;
+                bail!("keystile ended with {status} before it answered\n{log}");
             }
             ensure!(start.elapsed() < PATIENCE, "no answer within {PATIENCE:?}");
             std::thread::sleep(Duration::from_micros(200));
@@ -151,6 +151,9 @@ struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
+        if !matches!(self.0.try_wait(), Ok(None)) {
+            return;
+        }
         let asked = Command::new("kill")
             .args(["-TERM", &self.0.id().to_string()])
             .status();
