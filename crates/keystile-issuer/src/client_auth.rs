@@ -68,7 +68,7 @@ async fn verify_of_document(app: &App, shown: &Shown, now: Timestamp) -> Result<
             shown.method.as_str()
         )));
     }
-    if !app.documents.is_open() {
+    if !app.documents.is_open() || weakened("a_059") {
         clients::resolve(app, &shown.client_id, now).await?;
     }
     Ok(())

@@ -30,7 +30,11 @@ pub enum MetadataError {
         expected: &'static str,
     },
     /// A string of more than [`MAX_STRING`] bytes or a list of more than [`MAX_LIST`] entries.
-    #[error("{member} is too long")]
+    #[error(
+        "{member} is too long; at most {} bytes a string and {} entries a list",
+        MAX_STRING,
+        MAX_LIST
+    )]
     TooLong {
         /// Its name.
         member: &'static str,

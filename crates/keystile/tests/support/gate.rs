@@ -84,6 +84,11 @@ impl Gate {
             .unwrap_or_else(|error| panic!("keystile {arguments:?} printed {stdout}: {error}"))
     }
 
+    /// What it wrote to standard error so far.
+    pub(crate) fn log(&self) -> String {
+        read_log(&self.data)
+    }
+
     /// Stops it as an operator would.
     pub(crate) fn stop(mut self) {
         let status = self.process.stop();
@@ -97,7 +102,7 @@ impl Gate {
 impl Drop for Gate {
     fn drop(&mut self) {
         if thread::panicking() {
-            let log = read_log(&self.data);
+            let log = self.log();
             let tail = log.len().saturating_sub(20_000);
             let tail = log.get(tail..).unwrap_or(&log);
             let _ = writeln!(std::io::stderr(), "--- log of keystile\n{tail}");
