@@ -2,6 +2,7 @@
 
 mod answer;
 mod headers;
+mod link;
 mod stream;
 
 use std::fmt;
@@ -24,7 +25,8 @@ use crate::admit::Permit;
 use crate::refusal::{Code, Refusal};
 use crate::relay::{HttpBridge, Ports, Reach};
 use answer::Media;
-use stream::{Lasts, PermittedBody};
+use link::{LinkError, Links};
+use stream::{Carrier, Lasts, PermittedBody};
 
 /// A running MCP server that is reached over HTTP. Its URL comes from the operator only.
 pub struct HttpUpstream(Box<Target>);
@@ -34,7 +36,9 @@ struct Target {
     bridge: OnceLock<HttpBridge>,
     uri: Uri,
     host: HeaderValue,
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    path: Uri,
+    connector: HttpsConnector<HttpConnector>,
+    links: Arc<Links>,
     call_limit: Duration,
     keep_alive: Duration,
 }
@@ -89,15 +93,16 @@ impl HttpUpstream {
             .with_tls_config(tls.unwrap_or_else(trusts_nobody))
             .https_or_http()
             .enable_http1();
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_timer(TokioTimer::new())
-            .build(connector.wrap_connector(tcp));
+        let connector = connector.wrap_connector(tcp);
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let path = path.parse().map_err(|_| UpstreamUrlError)?;
         Ok(Self(Box::new(Target {
             bridge: OnceLock::new(),
+            links: Links::new(connector.clone(), uri.clone()),
+            connector,
+            path,
             uri,
             host,
-            client,
             call_limit: CALL_LIMIT,
             keep_alive: KEEP_ALIVE,
         })))
@@ -125,7 +130,10 @@ impl HttpUpstream {
             let reach = Reach {
                 uri: target.uri.clone(),
                 host: target.host.clone(),
-                client: target.client.clone(),
+                client: Client::builder(TokioExecutor::new())
+                    .pool_idle_timeout(POOL_IDLE)
+                    .pool_timer(TokioTimer::new())
+                    .build(target.connector.clone()),
                 call_limit: target.call_limit,
                 max_message: MAX_BRIDGED,
             };
@@ -143,14 +151,14 @@ impl HttpUpstream {
         ports: &Arc<Ports>,
     ) -> Result<Response<Body>, NotForwarded> {
         let request = self.request(parts, body);
-        let answer = tokio::time::timeout(self.0.call_limit, self.0.client.request(request));
+        let answer = tokio::time::timeout(self.0.call_limit, self.0.links.send(request));
         let answer = tokio::select! {
             biased;
             answer = answer => answer,
             () = stream::revoked(permit, ports) => return Err(NotForwarded::Revoked),
         };
-        let answer = match answer {
-            Ok(Ok(answer)) => answer,
+        let (answer, link) = match answer {
+            Ok(Ok(answered)) => answered,
             Ok(Err(error)) => return Err(NotForwarded::Refused(unreachable(&error))),
             Err(_) => {
                 let sentence = "The server did not answer within its time limit.";
@@ -166,7 +174,8 @@ impl HttpUpstream {
             keep_alive: (media == Media::Events).then_some(self.0.keep_alive),
         };
         Ok(answer::relay(answer, media, |body| {
-            Body::new(PermittedBody::new(body, permit, lasts, ports))
+            let carrier = Carrier::new(body, link, &self.0.links);
+            Body::new(PermittedBody::new(carrier, permit, lasts, ports))
         }))
     }
 
@@ -178,7 +187,7 @@ impl HttpUpstream {
         *request.uri_mut() = if weakened("a_130") {
             parts.uri.clone()
         } else {
-            self.0.uri.clone()
+            self.0.path.clone()
         };
         *request.headers_mut() = headers::forwarded(&parts.headers);
         request
@@ -195,13 +204,14 @@ impl HttpUpstream {
     }
 }
 
-fn unreachable(error: &hyper_util::client::legacy::Error) -> Refusal {
+fn unreachable(error: &LinkError) -> Refusal {
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     let detail = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
-    let sentence = if error.is_connect() {
-        "The server behind this gateway can't be reached; its operator should see whether it runs."
-    } else {
-        "The server behind this gateway hung up before it answered."
+    let sentence = match error {
+        LinkError::Connect(_) => {
+            "The server behind this gateway can't be reached; its operator should see whether it runs."
+        }
+        LinkError::Broken(_) => "The server behind this gateway hung up before it answered.",
     };
     Refusal::new(Code::UpstreamUnreachable, sentence).with_detail(detail)
 }

@@ -84,7 +84,7 @@ pub(super) fn relay(
         Body::empty()
     });
     *response.status_mut() = parts.status;
-    *response.headers_mut() = returned(&parts.headers);
+    *response.headers_mut() = returned(parts.headers);
     let headers = response.headers_mut();
     if !passes {
         headers.remove(header::CONTENT_LENGTH);

@@ -24,18 +24,15 @@ pub(super) fn forwarded(headers: &HeaderMap) -> HeaderMap {
     out
 }
 
-/// The headers of the upstream's answer that the client gets.
-pub(super) fn returned(headers: &HeaderMap) -> HeaderMap {
-    let mut out = HeaderMap::with_capacity(8);
-    for (name, value) in headers {
-        if may_return(name) {
-            out.append(name.clone(), value.clone());
-        }
+/// The headers of the upstream's answer that the client gets. Most answers have one or two others.
+pub(super) fn returned(mut headers: HeaderMap) -> HeaderMap {
+    while let Some(name) = headers.keys().find(|name| !may_return(name)).cloned() {
+        headers.remove(name);
     }
-    if !out.contains_key(header::CACHE_CONTROL) {
-        out.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    out
+    headers
 }
 
 fn may_go(name: &HeaderName) -> bool {

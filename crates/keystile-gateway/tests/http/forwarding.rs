@@ -1,9 +1,12 @@
 //! What passes in both directions, and what never does.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Body;
 use http::{Response, StatusCode};
+use http_body_util::BodyExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use crate::support::{App, Server, TOOL_CALL, json_answer, refusal, text};
@@ -344,4 +347,75 @@ fn an_upstream_is_an_http_url_with_a_host() {
             "{url}"
         );
     }
+}
+
+#[tokio::test]
+async fn calls_in_turn_share_one_connection() {
+    let app = App::echo().await;
+    for _ in 0..5 {
+        assert_eq!(text(app.send(app.call()).await).await.0, 200);
+    }
+    assert_eq!(app.server.connections.load(Ordering::SeqCst), 1);
+    let (first, second) = tokio::join!(app.send(app.call()), app.send(app.call()));
+    assert_eq!(
+        (text(first).await.0, text(second).await.0),
+        (StatusCode::OK, StatusCode::OK)
+    );
+    assert_eq!(app.server.connections.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_the_upstream_closed_is_not_used_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (closed, mut closings) = tokio::sync::mpsc::unbounded_channel();
+    let serving = tokio::spawn(async move {
+        for _ in 0..3 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 64 * 1024];
+            let length = stream.read(&mut request).await.unwrap();
+            assert!(length > 0);
+            let answer =
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            drop(stream);
+            closed.send(()).unwrap();
+        }
+    });
+    let server = Server::start(|_| json_answer("{}")).await;
+    let app = App::in_front_of(server, &format!("http://{address}/mcp"), |upstream| {
+        upstream
+    });
+    for _ in 0..3 {
+        assert_eq!(
+            text(app.send(app.call()).await).await,
+            (StatusCode::OK, "{}".to_owned())
+        );
+        closings.recv().await.unwrap();
+    }
+    serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_an_error_and_never_a_short_answer() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read(&mut vec![0; 64 * 1024]).await.unwrap();
+        let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{\"jsonrpc\"";
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    });
+    let server = Server::start(|_| json_answer("{}")).await;
+    let app = App::in_front_of(server, &format!("http://{address}/mcp"), |upstream| {
+        upstream
+    });
+    assert!(
+        app.send(app.call())
+            .await
+            .into_body()
+            .collect()
+            .await
+            .is_err()
+    );
 }
