@@ -1,4 +1,5 @@
 //! The audit trail: whole after anything, refusing when it can't be written.
+#![expect(clippy::unwrap_used, reason = "the shared parts of these tests may fail like the tests")]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -1,4 +1,5 @@
 //! Opening a database, and what is said when that is not possible.
+#![expect(clippy::unwrap_used, reason = "the shared parts of these tests may fail like the tests")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
