@@ -65,15 +65,15 @@ impl Client {
         !self.redirect_uris.is_empty() && self.redirect_uris.iter().all(loopback)
     }
 
-    /// The host that vouches for the client: that of its document, else that of the redirect URI
-    /// (N-AS-11). `None` for a program on this computer.
+    /// The host that vouches for the client: that of its document, with a port that is not 443 since
+    /// that may be somebody else's, or else that of the redirect URI (N-AS-11). `None` for a program
+    /// on this computer.
     #[must_use]
     pub fn host(&self, redirect: &RedirectUri) -> Option<String> {
         if self.kind == ClientKind::Document {
-            return Url::parse(&self.client_id)
-                .ok()?
-                .host_str()
-                .map(str::to_owned);
+            let url = Url::parse(&self.client_id).ok()?;
+            let (host, port) = (url.host_str()?, url.port());
+            return Some(port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")));
         }
         match redirect.kind() {
             RedirectKind::Https { host } => Some(host.clone()),

@@ -192,14 +192,16 @@ impl Hostile {
         let us = probe.local_addr().expect("it is connected");
         loop {
             let changed = self.seen.changed.notified();
-            let accepted = self.seen.accepted.lock().expect("not poisoned");
-            let before = accepted.iter().position(|peer| *peer == us);
-            drop(accepted);
-            match before {
-                Some(before) => return before,
-                None => changed.await,
+            if let Some(before) = self.accepted_before(us) {
+                return before;
             }
+            changed.await;
         }
+    }
+
+    fn accepted_before(&self, us: SocketAddr) -> Option<usize> {
+        let accepted = self.seen.accepted.lock().expect("not poisoned");
+        accepted.iter().position(|peer| *peer == us)
     }
 
     /// Waits until so many connections are open.

@@ -9,8 +9,7 @@ use crate::published::{CALLBACK, id, native, open_gate, publish_native};
 
 async fn begin_twice(gate: &Gate, client_id: &str) {
     for _ in 0..2 {
-        let begun = begin(gate, client_id, CALLBACK).await;
-        assert!(begun.is_ok(), "{}", begun.unwrap_err().text());
+        begin(gate, client_id, CALLBACK).await.expect(client_id);
     }
 }
 

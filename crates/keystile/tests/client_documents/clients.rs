@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::gate::{Gate, NAME, PASSWORD};
 use crate::process::Process;
-use crate::published::{open_gate, publish_native};
+use crate::published::{authority, open_gate, publish_native};
 use crate::tools::{Tools, conformance};
 
 const DOCUMENT: &str = "/lantern/client.json";
@@ -67,7 +67,8 @@ async fn signs_in_by_its_url(program: &str, script: Option<&str>, mode: &str) {
     );
     let grants = gate.administer(&["grant", "list"]);
     assert_eq!(grants[0]["client_id"], client_id.as_str(), "{grants:#}");
-    assert_eq!(grants[0]["client_name"], "localhost (“Lantern”)");
+    let shown = format!("{} (“Lantern”)", authority(&client_id));
+    assert_eq!(grants[0]["client_name"], shown);
     assert_eq!(host.hits(DOCUMENT), 1, "it is fresh for ten minutes");
     assert_eq!(host.connections().await, 1);
     gate.stop();

@@ -62,7 +62,9 @@ async fn a_host_that_the_operator_named_is_asked_and_no_other() {
     let host = Hostile::start().await;
     let client_id = publish_native(&host, "/c.json", "");
     let open = open_gate(&host, &[]);
-    assert!(begin(&open, &client_id, CALLBACK).await.is_ok());
+    begin(&open, &client_id, CALLBACK)
+        .await
+        .expect("a sign-in begins");
     assert_eq!(host.hits("/c.json"), 1);
     // Another name for the same machine is another name.
     let refused = begin(&open, &host.url_at("127.0.0.1", "/c.json"), CALLBACK).await;
@@ -114,7 +116,9 @@ async fn n_as_05_an_air_gapped_server_says_so_and_asks_nobody() {
     // The twin: the same flags but one.
     let open = open_gate(&host, &[]);
     assert_eq!(metadata(&open).await[supported], true);
-    assert!(begin(&open, &id(&host, "/c.json"), CALLBACK).await.is_ok());
+    begin(&open, &id(&host, "/c.json"), CALLBACK)
+        .await
+        .expect("a sign-in begins");
     open.stop();
 }
 

@@ -4,7 +4,7 @@ use keystile_testkit::hostile::Hostile;
 use serde_json::json;
 
 use crate::person::{authorize, browser, reach_consent};
-use crate::published::{CALLBACK, id, native, open_gate, publish_native};
+use crate::published::{CALLBACK, authority, id, native, open_gate, publish_native};
 
 const ANY_PROGRAM: &str = "Any program on this computer could have asked this.";
 
@@ -19,7 +19,7 @@ async fn the_host_of_the_document_stands_before_the_name_that_it_chose() {
     let lines: Vec<_> = text.lines().collect();
     let who = lines.iter().position(|line| *line == "Connect this app?");
     let who = who.unwrap_or_else(|| panic!("no question in:\n{text}"));
-    assert_eq!(lines[who + 1], "localhost", "{text}");
+    assert_eq!(lines[who + 1], authority(&client_id), "{text}");
     assert_eq!(
         lines[who + 2],
         "It calls itself “Lantern”. Apps choose that name; Keystile cannot check it."

@@ -13,6 +13,12 @@ pub(crate) fn id(host: &Hostile, path: &str) -> String {
     host.url_at("localhost", path)
 }
 
+/// What vouches for a client: the host of its `client_id`, and the port, which is not everybody's.
+pub(crate) fn authority(client_id: &str) -> &str {
+    let rest = client_id.strip_prefix("https://").expect("an https URL");
+    rest.split('/').next().unwrap_or_default()
+}
+
 /// A document like that of a command line program: loopback, any port.
 pub(crate) fn native(host: &Hostile, path: &str) -> Value {
     json!({

@@ -51,7 +51,9 @@ async fn a_059_a_transaction_is_judged_by_the_document_that_it_began_with() {
             .text()
             .contains("redirect_uri is not one that this client registered.")
     );
-    assert!(begin(&gate, &client_id, NEW).await.is_ok());
+    begin(&gate, &client_id, NEW)
+        .await
+        .expect("a sign-in begins");
     gate.stop();
 }
 
@@ -80,7 +82,9 @@ async fn a_061_a_good_document_that_turned_bad_lets_nobody_in() {
         let path = format!("/turning/{index}.json");
         let client_id = id(&host, &path);
         host.serve(&path, "cache-control: no-cache\r\n", &native(&host, &path));
-        assert!(begin(&gate, &client_id, CALLBACK).await.is_ok(), "{path}");
+        begin(&gate, &client_id, CALLBACK)
+            .await
+            .expect("a sign-in begins");
         host.answer(&path, answers(&path)[index].clone());
         let refused = begin(&gate, &client_id, CALLBACK).await.expect_err(&path);
         assert_eq!(
@@ -103,12 +107,18 @@ async fn a_host_that_fails_for_a_while_keeps_nobody_out() {
         &native(&host, "/c.json"),
     );
     let client_id = id(&host, "/c.json");
-    assert!(begin(&gate, &client_id, CALLBACK).await.is_ok());
+    begin(&gate, &client_id, CALLBACK)
+        .await
+        .expect("a sign-in begins");
     host.status("/c.json", "503 Service Unavailable");
-    assert!(begin(&gate, &client_id, CALLBACK).await.is_ok());
+    begin(&gate, &client_id, CALLBACK)
+        .await
+        .expect("a sign-in begins");
     assert_eq!(host.hits("/c.json"), 2);
     // And it is left alone for half a minute.
-    assert!(begin(&gate, &client_id, CALLBACK).await.is_ok());
+    begin(&gate, &client_id, CALLBACK)
+        .await
+        .expect("a sign-in begins");
     assert_eq!(host.hits("/c.json"), 2);
     gate.stop();
 }
