@@ -148,7 +148,7 @@ impl Fetcher {
         let host = self.shared.host(get.url)?;
         let tls = self.shared.tls().await.map_err(|_| FetchError::Tls)?;
         let fetch = self.shared.get(get, host, tls);
-        if weakened("a_060_time") {
+        if weakened("a_060b") {
             return fetch.await;
         }
         tokio::time::timeout(self.shared.limits.total, fetch)

@@ -60,10 +60,7 @@ impl Cache {
 
     /// What to send as `If-None-Match`.
     pub(super) fn entity_tag(&self, id: &ClientIdUrl) -> Option<HeaderValue> {
-        let kept = self
-            .documents
-            .get(id)
-            .filter(|_| !weakened("n_as_09_tag"))?;
+        let kept = self.documents.get(id).filter(|_| !weakened("n_as_09c"))?;
         kept.headers.get(ETAG).cloned()
     }
 

@@ -27,7 +27,7 @@ pub(super) fn of(headers: &HeaderMap, now: i64) -> Option<Freshness> {
     } else {
         lifetime(&control, headers)
     };
-    let cap = if weakened("n_as_09_cap") {
+    let cap = if weakened("n_as_09b") {
         i64::MAX / 4
     } else {
         MAX_FRESH_MS
