@@ -29,6 +29,7 @@ pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
             "--locked",
             "--workspace",
             "--all-targets",
+            "--keep-going",
             "--",
             "-D",
             "warnings",
@@ -41,6 +42,7 @@ pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
             "--quiet",
             "--locked",
             "--workspace",
+            "--keep-going",
             "--features",
             "mutations",
             "--",
@@ -56,6 +58,7 @@ pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
             "--locked",
             "--workspace",
             "--no-deps",
+            "--keep-going",
             "--document-private-items",
         ];
         succeed(workspace.cargo(doc).env("RUSTDOCFLAGS", "-D warnings"))

@@ -14,15 +14,22 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let program = CARGO_DENY.ensure(workspace)?;
     let deny = |global: &[&str], checks: &[&str]| {
         let mut command = Command::new(&program);
-        command.current_dir(&workspace.root).args(["--workspace", "--locked"]).args(global);
-        command.args(["check", "--hide-inclusion-graph"]).args(checks);
+        command
+            .current_dir(&workspace.root)
+            .args(["--workspace", "--locked"])
+            .args(global);
+        command
+            .args(["check", "--hide-inclusion-graph"])
+            .args(checks);
         succeed(&mut command)
     };
     deny(&[], &["licenses", "bans", "sources"])?;
     if advisory_database().is_some() {
         return deny(&["--offline"], &["advisories"]);
     }
-    eprintln!("advisories NOT checked: no local copy of the database (`cargo deny fetch db` makes one)");
+    eprintln!(
+        "advisories NOT checked: no local copy of the database (`cargo deny fetch db` makes one)"
+    );
     Ok(())
 }
 
