@@ -13,6 +13,8 @@ use super::{Caller, Limits, Ports, Relay, eras::Known, http_link::Reach};
 /// Stands between clients and an upstream of the other era, and nowhere else.
 pub struct HttpBridge {
     relay: Relay,
+    /// For the log; without the query, where some servers want a key.
+    url: String,
     /// The upstream is being asked for its eras for the first time.
     asking: watch::Sender<bool>,
 }
@@ -25,21 +27,41 @@ impl HttpBridge {
             max: 1024,
             max_per_person: 64,
         };
-        let name = reach.uri.to_string();
+        let host = reach.uri.authority().map_or("", |host| host.as_str());
+        let scheme = reach.uri.scheme_str().unwrap_or_default();
+        let url = format!("{scheme}://{host}{}", reach.uri.path());
         Self {
-            relay: Relay::new(name, Box::new(reach), ports, limits),
+            relay: Relay::new(url.clone(), Box::new(reach), ports, limits),
+            url,
             asking: watch::Sender::new(false),
         }
     }
 
-    /// Asks the upstream which eras it speaks, again and again until it answers.
+    /// Asks the upstream which eras it speaks, again and again until it answers. That it does not, or with no MCP, is
+    /// said once: it may be started later, but an operator wants to know now.
     pub async fn learn(&self) {
         let mut pause = FIRST_PAUSE;
+        let mut said = None;
         self.asking.send_replace(true);
         loop {
-            let known = self.relay.learn().await;
+            let learned = self.relay.learn().await;
             self.asking.send_replace(false);
-            if known.stateless.is_some() {
+            match learned {
+                Ok(()) if said.is_some() => {
+                    tracing::info!("the server at {} answers now", self.url);
+                }
+                Err(failure) if said != Some(failure.code()) => {
+                    said = Some(failure.code());
+                    tracing::warn!(
+                        upstream.code = failure.code(),
+                        "the server at {} does not work: {failure}. {}",
+                        self.url,
+                        failure.hint()
+                    );
+                }
+                _ => {}
+            }
+            if self.relay.known().stateless.is_some() {
                 return;
             }
             tokio::time::sleep(pause).await;

@@ -99,21 +99,18 @@ impl Relay {
         Ok(())
     }
 
-    /// Finds out which eras the server speaks.
-    pub(crate) async fn learn(&self) -> Known {
+    /// As [`probe`](Self::probe), and finds out whether a stateless server takes handshakes, too.
+    pub(crate) async fn learn(&self) -> Result<(), Failure> {
         let inner = &self.inner;
         let limit = inner.limits.start_limit;
-        let stateless = inner
-            .eras
-            .stateless(&*inner.connect, &inner.ports, limit)
-            .await;
-        if matches!(stateless, Ok(true)) {
+        self.probe().await?;
+        if self.known().stateless == Some(true) {
             inner
                 .eras
                 .legacy(&*inner.connect, &inner.ports, limit)
                 .await;
         }
-        self.known()
+        Ok(())
     }
 
     /// What is known of that so far.
