@@ -118,11 +118,10 @@ impl Admin {
 
     async fn user_add(&self, name: String, password: String) -> Result<Value, Failure> {
         let name = name.trim().to_owned();
-        let legal = (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-        if !legal {
+        if !is_legal_name(&name) {
             return Err(Failure::usage(
                 "user_name",
-                "a name has 1 to 64 characters, without control characters",
+                LEGAL_NAME,
                 "choose another name",
             ));
         }
@@ -203,6 +202,13 @@ impl Admin {
         client_id: Option<String>,
         native: bool,
     ) -> Result<Value, Failure> {
+        if !is_legal_name(&name) {
+            return Err(Failure::usage(
+                "client_name",
+                LEGAL_NAME,
+                "choose another --name",
+            ));
+        }
         for text in &redirect_uris {
             RedirectUri::parse(text).map_err(|error| {
                 Failure::usage(
@@ -328,6 +334,12 @@ impl Admin {
             )
         })
     }
+}
+
+const LEGAL_NAME: &str = "a name has 1 to 64 characters, without control characters";
+
+fn is_legal_name(name: &str) -> bool {
+    (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control)
 }
 
 /// A `client_id` of the operator's choice must not look like a sealed one or a document's URL.

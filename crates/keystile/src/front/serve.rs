@@ -15,6 +15,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 
 use crate::front::Front;
 
@@ -48,12 +49,14 @@ pub(crate) async fn serve(
     let http = Arc::new(http);
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let open = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
     loop {
         let place = tokio::select! {
             place = Arc::clone(&places).acquire_owned() => place.expect("it is never closed"),
             () = ended(&mut ending) => break,
         };
         let (stream, peer) = tokio::select! {
+            _ = connections.join_next(), if !connections.is_empty() => continue,
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
@@ -73,13 +76,15 @@ pub(crate) async fn serve(
         let connection = Arc::clone(&http);
         let front = Arc::clone(&front);
         let watcher = open.watcher();
-        tokio::spawn(async move {
+        connections.spawn(async move {
             one(&connection, stream, peer, front, watcher).await;
             drop(place);
         });
     }
     drop(listener);
     let _ = tokio::time::timeout(Duration::from_secs(10), open.shutdown()).await;
+    // Who is still there is hung up on, before the store goes: that would look like a revocation.
+    connections.shutdown().await;
 }
 
 /// Resolves when the process is to end.

@@ -47,4 +47,5 @@ pub(super) async fn finish(mut tasks: JoinSet<()>, pool: Option<Arc<Pool>>, sign
         () = gently => {}
         () = signals.next() => tracing::warn!("ended at once; requests that were open were cut off"),
     }
+    tasks.shutdown().await;
 }
