@@ -1,0 +1,40 @@
+//! What an operator, a client or a stranger can get wrong: the real program says what it expected and what to do, with
+//! a stable code and DESIGN §2's exit code or status, and leaves neither half-written state nor a process behind.
+
+#[path = "operator/administration.rs"]
+mod administration;
+#[path = "operator/command_line.rs"]
+mod command_line;
+#[path = "operator/data_directory.rs"]
+mod data_directory;
+#[path = "operator/ending.rs"]
+mod ending;
+#[path = "operator/fake_server.rs"]
+mod fake_server;
+#[path = "operator/flow.rs"]
+mod flow;
+#[path = "operator/full_disk.rs"]
+mod full_disk;
+#[path = "operator/http.rs"]
+mod http;
+#[path = "operator/installation.rs"]
+mod installation;
+#[path = "operator/listening.rs"]
+mod listening;
+#[path = "operator/processes.rs"]
+mod processes;
+#[path = "operator/program.rs"]
+mod program;
+#[path = "operator/requests.rs"]
+mod requests;
+#[path = "operator/signing_in.rs"]
+mod signing_in;
+#[path = "operator/spawning.rs"]
+mod spawning;
+#[path = "operator/upstream.rs"]
+mod upstream;
+
+/// The one account of these tests.
+const NAME: &str = "alice";
+/// Its password.
+const PASSWORD: &str = "kelp-lantern-ostrich-42";

@@ -1,0 +1,196 @@
+//! Servers behind the gate that are missing, broken or something else.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::fake_server::{always, dead, ok};
+use super::flow::{Client, connect, initialize};
+use super::http::{Reply, Request};
+use super::installation::{Gate, Installation};
+use super::processes::{descendants, wait_for_the_end_of};
+use super::{NAME, PASSWORD};
+
+/// The first call of a person's client.
+fn call(gate: &Gate) -> Reply {
+    let client = Client::register(gate.port, &gate.text("mcp_url"), "none");
+    let tokens = connect(&client, NAME, PASSWORD);
+    Request::mcp(&gate.endpoint(), &tokens.access, initialize()).send(gate.port)
+}
+
+/// A JSON-RPC error for the call's id with this code, and a sentence for the person.
+fn refused(reply: &Reply, status: u16, code: &str, sentence: &str) {
+    assert_eq!(reply.status, status, "{reply:?}");
+    let body = reply.value();
+    assert_eq!(body["id"], 1, "{body}");
+    assert_eq!(body["error"]["data"]["code"], code, "{body}");
+    let message = body["error"]["message"].as_str().expect("a sentence");
+    assert!(message.contains(sentence), "{body}");
+}
+
+#[test]
+fn a_dead_upstream_is_said_at_the_start_and_at_the_call() {
+    let installation = Installation::new();
+    installation.add_user(NAME, PASSWORD);
+    let url = dead();
+    let gate = installation.serve(&["protect", &url]);
+    let warning = gate.program.stderr.find("upstream_unreachable");
+    let warning = warning.expect("it is said at the start");
+    assert!(
+        warning.contains("WARN") && warning.contains(&url),
+        "{warning}"
+    );
+    refused(
+        &call(&gate),
+        502,
+        "upstream_unreachable",
+        "can't be reached",
+    );
+    gate.stop();
+}
+
+#[test]
+fn what_is_no_mcp_server_is_said_at_the_start_and_at_the_call() {
+    let page = ok("text/html", "<h1>It works!</h1>");
+    let sign_in = "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Basic realm=\"theirs\"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let moved = "HTTP/1.1 301 Moved Permanently\r\nlocation: http://evil.example/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let broken = "HTTP/1.1 500 Internal Server Error\r\ncontent-type: text/html\r\ncontent-length: 5\r\nconnection: close\r\n\r\nOops!";
+    let ssh = "SSH-2.0-OpenSSH_9.7\r\n";
+    let hangs_up = "";
+    for (answer, at_start, code, sentence) in [
+        (
+            page.as_str(),
+            "upstream_not_mcp",
+            "upstream_not_mcp",
+            "no MCP server",
+        ),
+        (
+            sign_in,
+            "upstream_bad_status",
+            "upstream_refused_us",
+            "sign-in of its own",
+        ),
+        (
+            moved,
+            "upstream_bad_status",
+            "upstream_redirects",
+            "redirects",
+        ),
+        (broken, "upstream_bad_status", "upstream_failed", "failed"),
+        (
+            ssh,
+            "upstream_unreachable",
+            "upstream_unreachable",
+            "hung up",
+        ),
+        (
+            hangs_up,
+            "upstream_unreachable",
+            "upstream_unreachable",
+            "hung up",
+        ),
+    ] {
+        let installation = Installation::new();
+        installation.add_user(NAME, PASSWORD);
+        let gate = installation.serve(&["protect", &always(answer)]);
+        let warning = gate.program.stderr.find(at_start);
+        assert!(warning.is_some(), "{answer}");
+        let reply = call(&gate);
+        refused(&reply, 502, code, sentence);
+        assert_eq!(reply.header("www-authenticate"), "");
+        assert!(
+            !reply.body.contains("evil") && !reply.body.contains("Oops"),
+            "{reply:?}"
+        );
+        gate.stop();
+    }
+}
+
+#[test]
+fn a_command_that_is_missing_or_not_executable_is_said_before_anything_is_made() {
+    let installation = Installation::new();
+    let file = installation.beside("server.py");
+    fs::write(&file, "#!/usr/bin/env python3\n").expect("it can be written");
+    let file = file.to_str().expect("a plain path");
+    for command in ["no-such-program-anywhere", "/no/such/program", file] {
+        let failed = installation.failure(&["protect", "--port", "0", "--", command, "--flag"]);
+        failed
+            .is(1, "stdio_command_missing")
+            .says(command)
+            .advises("PATH");
+        assert!(installation.files().is_empty());
+    }
+}
+
+#[test]
+fn a_command_that_goes_missing_later_is_said_at_the_call() {
+    let installation = Installation::new();
+    installation.add_user(NAME, PASSWORD);
+    let file = installation.beside("server.sh");
+    fs::write(&file, "#!/bin/sh\nexec cat >/dev/null\n").expect("it can be written");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let path = file.to_str().expect("a plain path").to_owned();
+    let gate = installation.serve(&["protect", "--", &path]);
+    gate.program
+        .stderr
+        .find("stdio server started")
+        .expect("it is looked at");
+    fs::remove_file(&file).expect("it is ours");
+    refused(&call(&gate), 502, "stdio_command_not_found", "not found");
+    gate.stop();
+}
+
+#[test]
+fn a_command_that_exits_at_once_is_said_with_its_last_words() {
+    let installation = Installation::new();
+    installation.add_user(NAME, PASSWORD);
+    let script = "echo 'API_KEY is not set' >&2; exit 3";
+    let gate = installation.serve(&["protect", "--name", "notes", "--", "sh", "-c", script]);
+    let words = gate
+        .program
+        .stderr
+        .find("does not work")
+        .expect("it is said at the start");
+    assert!(words.contains("stdio_exited_at_once"), "{words}");
+    let last = gate
+        .program
+        .stderr
+        .find("last_words")
+        .expect("it is logged");
+    assert!(last.contains("API_KEY is not set"), "{last}");
+    let reply = call(&gate);
+    refused(
+        &reply,
+        502,
+        "stdio_exited_at_once",
+        "ended before it answered",
+    );
+    // The client is not the operator: it learns what to do, and nothing of the host.
+    assert!(!reply.body.contains("API_KEY"), "{}", reply.body);
+    assert!(
+        reply.value()["error"]["data"]["hint"]
+            .as_str()
+            .is_some_and(|hint| hint.contains("log"))
+    );
+    gate.stop();
+}
+
+#[test]
+fn a_command_that_prints_garbage_is_said_and_ended() {
+    let installation = Installation::new();
+    installation.add_user(NAME, PASSWORD);
+    let script = "while :; do echo 'Listening on port 3000!' || exit; done";
+    let gate = installation.serve(&["protect", "--name", "notes", "--", "sh", "-c", script]);
+    let words = gate
+        .program
+        .stderr
+        .find("does not work")
+        .expect("it is said at the start");
+    assert!(
+        words.contains("upstream_not_mcp") && words.contains("standard error"),
+        "{words}"
+    );
+    refused(&call(&gate), 502, "upstream_not_mcp", "not MCP");
+    let children = descendants(gate.program.pid());
+    gate.stop();
+    wait_for_the_end_of(&children);
+}
