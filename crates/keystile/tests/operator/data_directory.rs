@@ -216,7 +216,7 @@ fn a_163_every_installation_makes_its_own_key_and_takes_no_sample_one() {
         let path = fresh.data().join("master.key");
         fs::write(&path, sample).expect("it can be written");
         set_mode(&path, 0o600);
-        let failed = fresh.failure(&["protect", "--port", "0", &dead()]);
+        let failed = fresh.failure(&["user", "setup-link"]);
         failed.is(78, "master_key_bad").says("32 random bytes");
         assert_eq!(
             fs::read(&path).expect("it is there"),

@@ -8,14 +8,14 @@ use std::thread;
 /// A server on loopback that gives this answer to every request; its URL.
 pub(crate) fn always(answer: &str) -> String {
     let answer = answer.to_owned();
-    serve(move |stream, _| {
+    serve(move |stream, _, _| {
         let _ = stream.write_all(answer.as_bytes());
     })
 }
 
 /// A server that takes requests and never answers; says so of each call on `called`.
 pub(crate) fn that_never_answers(called: Sender<()>) -> String {
-    serve(move |stream, _| {
+    serve(move |stream, _, _| {
         let _ = called.send(());
         // Until the gate hangs up.
         let _ = stream.read(&mut [0]);
@@ -24,7 +24,7 @@ pub(crate) fn that_never_answers(called: Sender<()>) -> String {
 
 /// A server that answers `initialize` and then keeps every GET open; says so on `opened`.
 pub(crate) fn with_open_streams(opened: Sender<()>) -> String {
-    serve(move |stream, head| {
+    serve(move |stream, head, _| {
         if head.starts_with("GET") {
             let begin = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n: here\n\n";
             let _ = stream.write_all(begin.as_bytes());
@@ -37,13 +37,25 @@ pub(crate) fn with_open_streams(opened: Sender<()>) -> String {
     })
 }
 
+/// The defect of A-164: a body with `command` and `args` is run, as a "test of the connection".
+pub(crate) fn that_runs_what_it_is_told() -> String {
+    serve(|stream, _, body| {
+        let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+        if let (Some(command), Some(args)) = (body["command"].as_str(), body["args"].as_array()) {
+            let args = args.iter().filter_map(serde_json::Value::as_str);
+            let _ = std::process::Command::new(command).args(args).status();
+        }
+        let _ = stream.write_all(ok("application/json", "{}").as_bytes());
+    })
+}
+
 /// Nothing listens here.
 pub(crate) fn dead() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     url(&listener)
 }
 
-fn serve(answer: impl Fn(&mut TcpStream, &str) + Send + Clone + 'static) -> String {
+fn serve(answer: impl Fn(&mut TcpStream, &str, &[u8]) + Send + Clone + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let url = url(&listener);
     thread::spawn(move || {
@@ -51,8 +63,8 @@ fn serve(answer: impl Fn(&mut TcpStream, &str) + Send + Clone + 'static) -> Stri
             let answer = answer.clone();
             thread::spawn(move || {
                 let mut stream = stream;
-                if let Some(head) = read(&stream) {
-                    answer(&mut stream, &head);
+                if let Some((head, body)) = read(&stream) {
+                    answer(&mut stream, &head, &body);
                 }
             });
         }
@@ -60,8 +72,8 @@ fn serve(answer: impl Fn(&mut TcpStream, &str) + Send + Clone + 'static) -> Stri
     url
 }
 
-/// Head and body of one request; the head.
-fn read(stream: &TcpStream) -> Option<String> {
+/// Head and body of one request.
+fn read(stream: &TcpStream) -> Option<(String, Vec<u8>)> {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
     let mut length = 0;
@@ -80,8 +92,9 @@ fn read(stream: &TcpStream) -> Option<String> {
         }
         head += &line;
     }
-    reader.read_exact(&mut vec![0; length]).ok()?;
-    Some(head)
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((head, body))
 }
 
 fn url(listener: &TcpListener) -> String {

@@ -16,7 +16,8 @@ pub(crate) const VERIFIER: &str = "planted-verifier-0123456789-abcdefghijklmnopq
 /// Cookies by path, forms with `Origin`.
 pub(crate) struct Browser {
     port: u16,
-    cookies: Vec<(String, String, String)>,
+    /// Name, value and path.
+    pub(crate) cookies: Vec<(String, String, String)>,
 }
 
 impl Browser {
@@ -25,11 +26,6 @@ impl Browser {
             port,
             cookies: Vec::new(),
         }
-    }
-
-    /// The values of its cookies.
-    pub(crate) fn cookies(&self) -> impl Iterator<Item = &str> {
-        self.cookies.iter().map(|(_, value, _)| value.as_str())
     }
 
     /// Opens an address and follows redirects while they stay on the server.
@@ -117,7 +113,7 @@ impl Browser {
 
 /// A registered client.
 pub(crate) struct Client {
-    port: u16,
+    pub(crate) port: u16,
     pub(crate) id: String,
     pub(crate) secret: Option<String>,
     resource: String,
