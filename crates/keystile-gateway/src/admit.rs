@@ -14,7 +14,7 @@ use keystile_resource::{Verified, Verifier, bearer};
 use crate::relay::Caller;
 use crate::route::Route;
 
-/// Proof that a caller was let through to one route. Only [`admit`] makes one, and nothing is
+/// Proof that a caller was let through to one route. Only `admit` makes one, and nothing is
 /// forwarded without.
 #[derive(Debug, Clone)]
 pub struct Permit {

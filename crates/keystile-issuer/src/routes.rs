@@ -2,7 +2,8 @@
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::response::Response;
+use axum::routing::{any, get, post};
 use keystile_protocol::mutation::weakened;
 
 use crate::app::SharedApp;
@@ -26,7 +27,8 @@ pub fn routes(app: SharedApp) -> Router {
         .route("/oauth/jwks", get(jwks::get))
         .route("/ks/style.css", get(asset::style))
         .route("/ks/icon.svg", get(asset::icon))
-        .merge(crate::sign_in::routes());
+        .merge(crate::sign_in::routes())
+        .route("/ks/{*nowhere}", any(nowhere));
     if !weakened("n_as_02") {
         router = router.route("/.well-known/openid-configuration", get(metadata::get));
     }
@@ -40,4 +42,9 @@ pub fn routes(app: SharedApp) -> Router {
     router
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(app)
+}
+
+/// A page that is not there, said on a page.
+async fn nowhere() -> Response {
+    crate::pages::error::nowhere()
 }

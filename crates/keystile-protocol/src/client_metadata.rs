@@ -20,7 +20,7 @@ use member::Members;
 ///
 /// Redirect URIs are kept as they came; [`redirect`](crate::redirect) holds the rules for them.
 /// `Deserialize` reads back what was stored; bodies from the wire go through [`Self::registration`]
-/// or [`document`].
+/// or [`document()`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientMetadata {
     /// At least one.

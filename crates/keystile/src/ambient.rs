@@ -18,12 +18,13 @@ impl Clock for SystemClock {
     }
 }
 
-/// The random generator of the cryptographic library.
+/// The operating system's random bytes. The cryptographic library's own generator gathers jitter for
+/// tens of milliseconds when it is first used, which a start need not wait for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SystemRng;
 
 impl Rng for SystemRng {
     fn fill(&self, bytes: &mut [u8]) {
-        aws_lc_rs::rand::fill(bytes).expect("the system gives random bytes");
+        getrandom::fill(bytes).expect("the system gives random bytes");
     }
 }

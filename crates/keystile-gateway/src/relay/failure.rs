@@ -25,7 +25,7 @@ pub enum Failure {
     #[error("the server ended while it was working ({0})")]
     Exited(String),
     /// It printed what is no MCP message on its standard output.
-    #[error("the server printed something on its standard output that is not MCP")]
+    #[error("the server sent something that is not MCP")]
     NotMcp,
     /// One message is longer than the configured cap.
     #[error("the server sent a message longer than {0} bytes")]
@@ -106,7 +106,7 @@ impl Failure {
                 "Try again. If it repeats, the server's last words are in the gateway's log."
             }
             Self::NotMcp => {
-                "Standard output belongs to MCP alone: make the server log to standard error. The line is in the gateway's log."
+                "The address must be an MCP endpoint; a stdio server must log to standard error, since its standard output belongs to MCP alone. What it sent is in the gateway's log."
             }
             Self::TooLong(_) => "Ask for less, or raise the gateway's limit for messages.",
             Self::HandshakeTimeout => {
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_private_detail_never_reaches_the_body() {
-        let body = Failure::ExitedAtOnce("exit status: 3, /root/secret".into()).to_json(Some("7"));
+        let body = Failure::ExitedAtOnce("exit status: 3, /srv/secret".into()).to_json(Some("7"));
         assert!(body.contains(r#""id":7"#) && body.contains("stdio_exited_at_once"));
         assert!(!body.contains("secret"));
     }

@@ -1,6 +1,7 @@
 //! A refusal as a page: what was expected, what to do, and the reference to ask about (DESIGN §1.3).
 
 use askama::Template;
+use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 
 use super::Page;
@@ -27,4 +28,16 @@ impl ErrorPage<'_> {
     pub(crate) fn page(&self, status: StatusCode) -> Page {
         Page::new(self, FormAction::Nowhere).status(status)
     }
+}
+
+/// Nothing lives at this address.
+pub(crate) fn nowhere() -> Response {
+    let view = ErrorPage {
+        headline: "There is no such page",
+        expected: "Pages here are your account, and what your apps open when they connect.",
+        to_do: "See your connected apps at /ks/account, or start connecting from the app again.",
+        code: "not_found",
+        reference: None,
+    };
+    view.page(StatusCode::NOT_FOUND).into_response()
 }

@@ -29,7 +29,7 @@ pub enum MetadataError {
         /// `a string`, `an array of strings`, …
         expected: &'static str,
     },
-    /// A string of more than [`MAX_STRING`] bytes or a list of more than [`MAX_LIST`] entries.
+    /// A string of more than `MAX_STRING` bytes or a list of more than `MAX_LIST` entries.
     #[error(
         "{member} is too long; at most {} bytes a string and {} entries a list",
         MAX_STRING,

@@ -1,5 +1,7 @@
 //! `keystile grant`: which client may do what for whom.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use clap::Subcommand;
 
 use crate::admin::Request;
@@ -39,14 +41,17 @@ impl Grant {
                         "person_name",
                         "client_name",
                         "resource",
-                        "scopes",
+                        "created_at",
+                        "last_used_at",
                         "revoked_why",
                     ];
-                    let rows = control::rows(&answer, fields);
-                    output::table(
-                        ["ID", "PERSON", "CLIENT", "RESOURCE", "SCOPES", "ENDED"],
-                        &rows,
-                    )
+                    let mut rows = control::rows(&answer, fields);
+                    for row in &mut rows {
+                        row[4] = moment(&row[4]);
+                        row[5] = moment(&row[5]);
+                    }
+                    let head = ["ID", "PERSON", "CLIENT", "RESOURCE", "SINCE", "LAST USED", "ENDED"];
+                    output::table(head, &rows)
                 })?;
             }
             Self::Revoke { id } => {
@@ -62,4 +67,12 @@ impl Grant {
         }
         Ok(())
     }
+}
+
+/// Milliseconds since the epoch as a date that people read (RFC 9110 §5.6.7); nothing for nothing.
+fn moment(millis: &str) -> String {
+    let millis: Option<u64> = millis.parse().ok();
+    millis.map_or_else(String::new, |millis| {
+        httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(millis))
+    })
 }

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use keystile_protocol::issuer::is_loopback_host;
 use url::Url;
 
 use crate::cli::Global;
@@ -46,15 +47,7 @@ impl Protect {
         match &self.url {
             Some(text) => {
                 let url = upstream_url(text)?;
-                let host = name_from(url.host_str().unwrap_or_default());
-                let name = if url
-                    .host_str()
-                    .is_some_and(keystile_protocol::issuer::is_loopback_host)
-                {
-                    "mcp".to_owned()
-                } else {
-                    host
-                };
+                let name = url_name(&url);
                 self.serving.serve(global, Upstream::Http(url), &name)
             }
             None => {
@@ -68,6 +61,17 @@ impl Protect {
                 self.serving.serve(global, upstream, &name)
             }
         }
+    }
+}
+
+/// `http://127.0.0.1:3000/mcp` → `mcp-3000`, so that two servers of one machine have two names;
+/// `https://tickets.example.com/mcp` → `tickets-example-com`.
+fn url_name(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) if is_loopback_host(host) => format!("mcp-{port}"),
+        None if is_loopback_host(host) => "mcp".to_owned(),
+        _ => name_from(host),
     }
 }
 
@@ -253,6 +257,14 @@ mod tests {
         assert_eq!(named("uvx mcp-server-git --repository x"), "mcp-server-git");
         assert_eq!(named("python3 -m my_server"), "my-server");
         assert_eq!(named("./target/debug/thing"), "thing");
+    }
+
+    #[test]
+    fn servers_of_one_machine_are_named_by_their_port() {
+        let named = |text: &str| url_name(&text.parse().expect("a URL"));
+        assert_eq!(named("http://127.0.0.1:3000/mcp"), "mcp-3000");
+        assert_eq!(named("http://localhost/mcp"), "mcp");
+        assert_eq!(named("https://tickets.example.com/mcp"), "tickets-example-com");
     }
 
     #[test]
