@@ -26,7 +26,7 @@ use crate::refusal::{Code, Refusal};
 use crate::relay::{HttpBridge, Ports, Reach};
 use answer::Media;
 use link::{LinkError, Links};
-use stream::{Carrier, Lasts, PermittedBody};
+use stream::{Carrier, Lasts, PermittedBody, Waited};
 
 /// A running MCP server that is reached over HTTP. Its URL comes from the operator only.
 pub struct HttpUpstream(Box<Target>);
@@ -151,22 +151,19 @@ impl HttpUpstream {
         ports: &Arc<Ports>,
     ) -> Result<Response<Body>, NotForwarded> {
         let request = self.request(parts, body);
-        let answer = tokio::time::timeout(self.0.call_limit, self.0.links.send(request));
-        let answer = tokio::select! {
+        let waiting = stream::waited(permit, ports, self.0.call_limit);
+        let (answer, link) = tokio::select! {
             biased;
-            answer = answer => answer,
-            () = stream::revoked(permit, ports) => return Err(NotForwarded::Revoked),
-        };
-        let (answer, link) = match answer {
-            Ok(Ok(answered)) => answered,
-            Ok(Err(error)) => return Err(NotForwarded::Refused(unreachable(&error))),
-            Err(_) => {
-                let sentence = "The server did not answer within its time limit.";
-                return Err(NotForwarded::Refused(Refusal::new(
-                    Code::UpstreamTimeout,
-                    sentence,
-                )));
+            answer = self.0.links.send(request) => {
+                answer.map_err(|error| NotForwarded::Refused(unreachable(&error)))?
             }
+            ended = waiting => return Err(match ended {
+                Waited::Revoked => NotForwarded::Revoked,
+                Waited::TooLong => {
+                    let sentence = "The server did not answer within its time limit.";
+                    NotForwarded::Refused(Refusal::new(Code::UpstreamTimeout, sentence))
+                }
+            }),
         };
         let media = answer::judge(&parts.method, &answer).map_err(NotForwarded::Refused)?;
         let lasts = Lasts {

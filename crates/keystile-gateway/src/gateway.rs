@@ -1,13 +1,14 @@
 //! One request through the gateway: guard, route, admit, inspect, record, forward.
 
-use std::net::SocketAddr;
+use std::borrow::Cow;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use keystile_domain::audit::{Action, Event, Outcome};
 use keystile_domain::ports::AuditSink;
 use keystile_domain::secrets::reference::Reference;
@@ -153,12 +154,14 @@ impl Gateway {
             Err(refusal) => return Err(self.record_refusal(refusal, permit, parts, now).await),
         };
         if let Some(bridge) = bridge {
-            return Ok(bridge.handle(&permit.caller(), parts, call.body).await);
+            let response = bridge.handle(&permit.caller(), parts, call.body).await;
+            return self.relayed(response, permit, parts).await;
         }
         let upstream = match &permit.route().upstream {
             Upstream::Http(upstream) => upstream,
             Upstream::Stdio(pool) => {
-                return Ok(pool.handle(&permit.caller(), parts, call.body).await);
+                let response = pool.handle(&permit.caller(), parts, call.body).await;
+                return self.relayed(response, permit, parts).await;
             }
         };
         let body = call.body.clone();
@@ -177,6 +180,20 @@ impl Gateway {
                 self.deny(denied, permit.route(), parts, now).await
             }
         }
+    }
+
+    /// The relay says 401 for one reason only: the grant was revoked while the call ran. The challenge is ours to make.
+    async fn relayed(
+        &self,
+        response: Response<Body>,
+        permit: &Permit,
+        parts: &Parts,
+    ) -> Result<Response<Body>, Refusal> {
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        let denied = Denied::no_good("revoked", Some(permit.verified()));
+        self.deny(denied, permit.route(), parts, self.ports.clock.now()).await
     }
 
     /// The allowed call is in the audit trail before it is forwarded; if it can't be, it is not.
@@ -322,7 +339,11 @@ fn metadata(
     }
 }
 
-fn peer(parts: &Parts) -> Option<String> {
+fn peer(parts: &Parts) -> Option<Cow<'static, str>> {
     let ConnectInfo(address) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
-    Some(address.ip().to_string())
+    // Where most calls come from is not worth formatting each time.
+    Some(match address.ip() {
+        IpAddr::V4(Ipv4Addr::LOCALHOST) => Cow::Borrowed("127.0.0.1"),
+        other => Cow::Owned(other.to_string()),
+    })
 }

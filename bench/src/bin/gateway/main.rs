@@ -23,13 +23,13 @@ struct Options {
     #[command(subcommand)]
     part: Option<Part>,
     /// Rounds for each peer
-    #[arg(long, default_value_t = 6)]
+    #[arg(long, default_value_t = 15)]
     rounds: usize,
     /// Seconds of load in each round
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 1)]
     seconds: u32,
     /// Connections
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 154)]
     connections: u32,
 }
 
@@ -75,13 +75,16 @@ fn compare(options: &Options) -> Result<()> {
             rounds.push(round);
         }
     }
-    let median = |peer: usize, figure: fn(&load::Round) -> f64| {
-        let mut figures: Vec<f64> = rounds[peer].iter().map(figure).collect();
-        figures.sort_by(f64::total_cmp);
-        figures[figures.len() / 2]
+    // Of each round's own ratio: a round is as noisy for one peer as for the other.
+    let median = |figure: fn(&load::Round) -> f64| {
+        let pairs = rounds[0].iter().zip(&rounds[1]);
+        let mut ratios: Vec<f64> = pairs
+            .map(|(nginx, gate)| figure(gate) / figure(nginx))
+            .collect();
+        ratios.sort_by(f64::total_cmp);
+        ratios[ratios.len() / 2]
     };
-    let rate = median(1, |round| round.rate) / median(0, |round| round.rate);
-    let cpu = median(1, |round| round.cpu) / median(0, |round| round.cpu);
+    let (rate, cpu) = (median(|round| round.rate), median(|round| round.cpu));
     println!(
         "gateway / nginx plain: {rate:.2} × req/s (gate ≥ 0.60), {cpu:.2} × CPU (gate ≤ 1.70)"
     );

@@ -211,8 +211,28 @@ impl Body for PermittedBody {
     }
 }
 
+/// Why nobody waits for an answer any longer.
+pub(super) enum Waited {
+    /// The grant, the person or the client was revoked.
+    Revoked,
+    /// The call's own limit is reached.
+    TooLong,
+}
+
+/// Resolves when an answer that has not begun is not waited for any longer.
+///
+/// Most answers come within [`SOON`]; they cost one timer and no watch on the revocation feed.
+pub(super) async fn waited(permit: &Permit, ports: &Ports, limit: Duration) -> Waited {
+    let soon = SOON.min(limit);
+    tokio::time::sleep(soon).await;
+    tokio::select! {
+        () = revoked(permit, ports) => Waited::Revoked,
+        () = tokio::time::sleep(limit.saturating_sub(soon)) => Waited::TooLong,
+    }
+}
+
 /// Resolves when the permit's grant, person or client no longer stands.
-pub(super) async fn revoked(permit: &Permit, ports: &Ports) {
+async fn revoked(permit: &Permit, ports: &Ports) {
     let revocations = &*ports.revocations;
     loop {
         let seen = revocations.epoch();
@@ -234,4 +254,6 @@ async fn expired(permit: &Permit, ports: &Ports) {
     }
 }
 
+/// How much later a revocation may end a call whose answer has not begun.
+const SOON: Duration = Duration::from_millis(50);
 const SLICE: Duration = Duration::from_secs(30);

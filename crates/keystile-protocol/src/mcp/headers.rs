@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use super::envelope::{Envelope, Kind};
 use super::error::RpcError;
@@ -39,7 +39,7 @@ impl McpHeaders {
     /// # Errors
     /// −32022 for a revision that nobody knows, −32020 for a doubled header. Status 400.
     pub fn read(headers: &HeaderMap) -> Result<Self, RpcError<'static>> {
-        let revision = match single(headers, PROTOCOL_VERSION, "MCP-Protocol-Version")? {
+        let revision = match single(headers, &PROTOCOL_VERSION_NAME, "MCP-Protocol-Version")? {
             Some(date) => Some(known(date)?),
             None => None,
         };
@@ -105,7 +105,7 @@ fn mirrors(
     let Some(in_body) = message.method() else {
         return Ok(());
     };
-    match single(headers, METHOD, "Mcp-Method")? {
+    match single(headers, &METHOD_NAME, "Mcp-Method")? {
         Some(in_header) if in_header != in_body => {
             return Err(mismatch("Mcp-Method and the body's method differ"));
         }
@@ -119,7 +119,7 @@ fn mirrors(
         Some(NamedBy::TaskId) => params.task_id.as_deref(),
         None => return Ok(()),
     };
-    match (single(headers, NAME, "Mcp-Name")?, named) {
+    match (single(headers, &NAME_NAME, "Mcp-Name")?, named) {
         (Some(in_header), Some(in_body)) => match decode(in_header) {
             Some(name) if name == in_body => Ok(()),
             Some(_) => Err(mismatch("Mcp-Name and the name in the body differ")),
@@ -180,7 +180,7 @@ pub fn encode(name: &str) -> Cow<'_, str> {
 /// which one they take.
 fn single<'a>(
     headers: &'a HeaderMap,
-    header: &str,
+    header: &HeaderName,
     spelled: &str,
 ) -> Result<Option<&'a str>, RpcError<'static>> {
     let mut values = headers.get_all(header).iter();
@@ -195,6 +195,11 @@ fn single<'a>(
         .map(Some)
         .map_err(|_| mismatch_owned(format!("{spelled} has characters that a header can't have")))
 }
+
+// Parsed once: every request looks for them.
+static PROTOCOL_VERSION_NAME: HeaderName = HeaderName::from_static(PROTOCOL_VERSION);
+static METHOD_NAME: HeaderName = HeaderName::from_static(METHOD);
+static NAME_NAME: HeaderName = HeaderName::from_static(NAME);
 
 fn known(date: &str) -> Result<Revision, RpcError<'static>> {
     Revision::parse(date).ok_or_else(|| {
