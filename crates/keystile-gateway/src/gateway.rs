@@ -77,7 +77,10 @@ impl Gateway {
     /// Finds out which eras the HTTP upstreams speak, so that clients of the other era can be bridged. Resolves when all
     /// have answered; until then nothing is bridged.
     pub async fn learn_eras(&self) {
-        let all = self.routes.all().map(|route| route.upstream.learn_eras(&self.ports));
+        let all = self
+            .routes
+            .all()
+            .map(|route| route.upstream.learn_eras(&self.ports));
         futures_util::future::join_all(all).await;
     }
 
@@ -148,7 +151,10 @@ impl Gateway {
             Ok(message) => {
                 self.record_call(permit, parts, message.as_ref(), now)?;
                 let id = message.as_ref().and_then(Envelope::id).map(|id| id.span);
-                let bridge = permit.route().upstream.bridge(&self.ports, parts, message.as_ref());
+                let bridge = permit
+                    .route()
+                    .upstream
+                    .bridge(&self.ports, parts, message.as_ref());
                 (exchange(parts, message.as_ref()), id, bridge.await)
             }
             Err(refusal) => return Err(self.record_refusal(refusal, permit, parts, now).await),
@@ -193,7 +199,8 @@ impl Gateway {
             return Ok(response);
         }
         let denied = Denied::no_good("revoked", Some(permit.verified()));
-        self.deny(denied, permit.route(), parts, self.ports.clock.now()).await
+        self.deny(denied, permit.route(), parts, self.ports.clock.now())
+            .await
     }
 
     /// The allowed call is in the audit trail before it is forwarded; if it can't be, it is not.

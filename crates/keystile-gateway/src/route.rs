@@ -77,7 +77,10 @@ impl Routes {
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Route>> {
-        self.endpoints.iter().filter(|(path, _)| !path.ends_with('/')).map(|(_, route)| route)
+        self.endpoints
+            .iter()
+            .filter(|(path, _)| !path.ends_with('/'))
+            .map(|(_, route)| route)
     }
 
     /// The path is compared as it came: `%6dcp` or `//` name nothing (CHECKLIST A-124).

@@ -122,8 +122,11 @@ pub(crate) fn see_other(location: &str) -> Response {
                 (CACHE_CONTROL, HeaderValue::from_static("no-store")),
             ];
             let posted_on = keystile_protocol::mutation::weakened("a_013");
-            let status =
-                if posted_on { StatusCode::TEMPORARY_REDIRECT } else { StatusCode::SEE_OTHER };
+            let status = if posted_on {
+                StatusCode::TEMPORARY_REDIRECT
+            } else {
+                StatusCode::SEE_OTHER
+            };
             (status, headers).into_response()
         }
         Err(error) => Refusal::from(OAuthError::internal(error)).into_response(),

@@ -24,8 +24,14 @@ use crate::app::SharedApp;
 /// The pages that have a session.
 pub(crate) fn routes() -> Router<SharedApp> {
     Router::new()
-        .route("/ks/sign-in", get(with_password::get).post(with_password::post))
-        .route("/ks/setup", get(first_account::get).post(first_account::post))
+        .route(
+            "/ks/sign-in",
+            get(with_password::get).post(with_password::post),
+        )
+        .route(
+            "/ks/setup",
+            get(first_account::get).post(first_account::post),
+        )
         .route("/ks/consent", get(consent::get).post(consent::post))
         .route("/ks/account", get(account::get))
         .route("/ks/account/disconnect", post(account::disconnect))

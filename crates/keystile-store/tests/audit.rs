@@ -1,5 +1,8 @@
 //! The audit trail: whole after anything, refusing when it can't be written.
-#![expect(clippy::unwrap_used, reason = "the shared parts of these tests may fail like the tests")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "the shared parts of these tests may fail like the tests"
+)]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -93,7 +96,7 @@ async fn a_very_long_text_is_cut() {
 }
 
 #[tokio::test]
-async fn a_168_a_deleted_altered_or_reordered_line_is_found() {
+async fn a_deleted_altered_or_reordered_line_is_found() {
     let folder = TempDir::new().unwrap();
     let log = AuditLog::open(folder.path(), NOW).unwrap();
     for name in ["one", "two", "three", "four"] {
@@ -235,7 +238,7 @@ fn folder_from_parent() -> Option<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the child of a_146_an_acknowledged_event_survives_kill_9"]
+#[ignore = "the child of an_acknowledged_event_survives_kill_9"]
 async fn child_that_records_until_it_is_killed() {
     let Some(folder) = folder_from_parent() else {
         return;
@@ -258,7 +261,7 @@ async fn child_that_records_until_it_is_killed() {
 }
 
 #[test]
-fn a_146_an_acknowledged_event_survives_kill_9() {
+fn an_acknowledged_event_survives_kill_9() {
     let folder = TempDir::new().unwrap();
     let mut acknowledged = Vec::new();
     for round in 0..5 {
@@ -292,7 +295,7 @@ fn a_146_an_acknowledged_event_survives_kill_9() {
 }
 
 #[test]
-#[ignore = "the child of a_150_a_full_disk_denies_and_recovers"]
+#[ignore = "the child of a_full_disk_denies_and_recovers"]
 fn child_whose_disk_is_full() {
     let Some(folder) = folder_from_parent() else {
         return;
@@ -322,7 +325,7 @@ fn child_whose_disk_is_full() {
 }
 
 #[test]
-fn a_150_a_full_disk_denies_and_recovers() {
+fn a_full_disk_denies_and_recovers() {
     let folder = TempDir::new().unwrap();
     // A file-size limit whose signal is ignored: write(2) is short, then fails, as on a full disk.
     let scene = "trap '' XFSZ; ulimit -S -f 16;";

@@ -1,5 +1,8 @@
 //! What every store must do, written once against the ports. Each backend mounts it: today SQLite.
-#![expect(clippy::unwrap_used, reason = "the shared parts of these tests may fail like the tests")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "the shared parts of these tests may fail like the tests"
+)]
 
 mod contract {
     pub(crate) mod codes;

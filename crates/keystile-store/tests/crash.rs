@@ -1,5 +1,9 @@
 //! kill -9 in the middle: what was acknowledged is there, what was spent stays spent.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "the shared parts may fail like the tests, and the victim acknowledges on stdout")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "the shared parts may fail like the tests, and the victim acknowledges on stdout"
+)]
 
 use std::collections::{HashMap, HashSet};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -110,7 +114,7 @@ async fn use_it_until_killed(store: &Store) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "the child of a_146_nothing_acknowledged_is_lost_and_nothing_spent_works_twice"]
+#[ignore = "the child of nothing_acknowledged_is_lost_and_nothing_spent_works_twice"]
 async fn child_that_serves_until_it_is_killed() {
     let mut folder = String::new();
     std::io::stdin().read_line(&mut folder).unwrap();
@@ -141,7 +145,7 @@ fn child(folder: &Path) -> Child {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_146_nothing_acknowledged_is_lost_and_nothing_spent_works_twice() {
+async fn nothing_acknowledged_is_lost_and_nothing_spent_works_twice() {
     let folder = TempDir::new().unwrap();
     for round in 0..8 {
         let mut child = child(folder.path());

@@ -1,5 +1,8 @@
 //! Opening a database, and what is said when that is not possible.
-#![expect(clippy::unwrap_used, reason = "the shared parts of these tests may fail like the tests")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "the shared parts of these tests may fail like the tests"
+)]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -22,9 +25,14 @@ async fn refusal(path: &Path) -> OpenError {
 }
 
 async fn sql(path: &Path, statement: &'static str) {
-    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true);
     let mut connection = options.connect().await.unwrap();
-    sqlx::query(statement).execute(&mut connection).await.unwrap();
+    sqlx::query(statement)
+        .execute(&mut connection)
+        .await
+        .unwrap();
     connection.close().await.unwrap();
 }
 
@@ -45,14 +53,21 @@ async fn its_files_are_for_the_owner_alone() {
     }
     assert_eq!(files, 3, "database, log and shared memory");
     store.close().await;
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "a closed one needs no log");
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        1,
+        "a closed one needs no log"
+    );
 }
 
 #[tokio::test]
 async fn a_folder_that_is_not_there_is_named() {
     let error = refusal(Path::new("/proc/no-such-folder/keystile.db")).await;
     assert!(matches!(error, OpenError::Unwritable { .. }), "{error}");
-    assert!(error.to_string().contains("/proc/no-such-folder"), "{error}");
+    assert!(
+        error.to_string().contains("/proc/no-such-folder"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -99,7 +114,10 @@ async fn a_newer_schema_is_refused_by_number() {
     )
     .await;
     let error = refusal(&path).await;
-    assert!(matches!(error, OpenError::Newer { found: 9999, .. }), "{error}");
+    assert!(
+        matches!(error, OpenError::Newer { found: 9999, .. }),
+        "{error}"
+    );
 }
 
 #[tokio::test]

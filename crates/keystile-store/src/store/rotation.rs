@@ -84,7 +84,10 @@ pub(crate) async fn present(
         .collect())
 }
 
-#[expect(clippy::large_enum_variant, reason = "it lives for one match and is never kept")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives for one match and is never kept"
+)]
 enum Conclusion {
     Answer(Rotated),
     Reused,

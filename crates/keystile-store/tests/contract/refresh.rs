@@ -137,7 +137,7 @@ async fn an_unused_family_expires() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_021_parallel_refreshes_all_get_the_one_successor() {
+async fn parallel_refreshes_all_get_the_one_successor() {
     let world = world().await;
     let grant = world.granted("code").await;
     for generation in 1..=5 {
@@ -183,7 +183,7 @@ proptest! {
 
     /// The store does what the pure rule says, step by step.
     #[test]
-    fn a_022_the_store_follows_the_rule(
+    fn the_store_follows_the_rule(
         steps in prop::collection::vec((0..7_u32, any::<bool>(), 0..45_000_i64), 1..40),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

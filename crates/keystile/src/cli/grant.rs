@@ -50,7 +50,15 @@ impl Grant {
                         row[4] = moment(&row[4]);
                         row[5] = moment(&row[5]);
                     }
-                    let head = ["ID", "PERSON", "CLIENT", "RESOURCE", "SINCE", "LAST USED", "ENDED"];
+                    let head = [
+                        "ID",
+                        "PERSON",
+                        "CLIENT",
+                        "RESOURCE",
+                        "SINCE",
+                        "LAST USED",
+                        "ENDED",
+                    ];
                     output::table(head, &rows)
                 })?;
             }

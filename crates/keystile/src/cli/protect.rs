@@ -264,7 +264,10 @@ mod tests {
         let named = |text: &str| url_name(&text.parse().expect("a URL"));
         assert_eq!(named("http://127.0.0.1:3000/mcp"), "mcp-3000");
         assert_eq!(named("http://localhost/mcp"), "mcp");
-        assert_eq!(named("https://tickets.example.com/mcp"), "tickets-example-com");
+        assert_eq!(
+            named("https://tickets.example.com/mcp"),
+            "tickets-example-com"
+        );
     }
 
     #[test]

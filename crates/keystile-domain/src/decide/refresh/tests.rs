@@ -200,7 +200,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
     #[test]
-    fn a_021_an_honest_client_is_never_punished(steps in prop::collection::vec(step(false), 1..60)) {
+    fn an_honest_client_is_never_punished(steps in prop::collection::vec(step(false), 1..60)) {
         let mut world = World::new();
         for step in steps {
             match step {
