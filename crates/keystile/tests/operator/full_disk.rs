@@ -125,8 +125,8 @@ fn when_the_database_is_full_nothing_is_acknowledged_that_is_not_kept() {
     let installation = Installation::new();
     installation.add_user(NAME, PASSWORD);
     let upstream = dead();
-    let mut command = installation.serving(&["protect", "--name", "notes", &upstream]);
-    let gate = Gate::start(&mut limited(&mut command, 128));
+    let command = installation.serving(&["protect", "--name", "notes", &upstream]);
+    let gate = Gate::start(&mut limited(&command, 128));
     let client = Client::register(gate.port, &gate.text("mcp_url"), "none");
     // Each sign-in writes to the log of the database, which no checkpoint empties that soon.
     let mut kept = Vec::new();
