@@ -7,5 +7,6 @@ pub(crate) mod json;
 pub(crate) mod legacy_to_stateless;
 pub(crate) mod message;
 pub(crate) mod meta;
+pub(crate) mod param_headers;
 pub(crate) mod stateless_to_legacy;
 pub(crate) mod subscriptions;

@@ -2,14 +2,14 @@
 //!
 //! Only the era bridge talks to an upstream this way; traffic of one era is forwarded as it is.
 
+mod mirror;
+
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
-};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, BodyStream, Full, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
@@ -21,9 +21,10 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{Connect, Failure, Link, Outgoing, Received, Wire, peer::CANCELLED, sse::EventReader};
 use crate::era::{
-    json::{Node, Reshape},
+    json::{Node, Reshape, quoted},
     message::{Kind, Message},
     meta,
+    param_headers::ParamHeaders,
 };
 
 /// How the upstream is reached.
@@ -46,6 +47,7 @@ impl Connect for Reach {
             reach: self.clone(),
             inbox: sender,
             session: Mutex::default(),
+            params: Mutex::default(),
             stop: CancellationToken::new(),
         });
         let link = HttpLink {
@@ -72,6 +74,8 @@ struct Shared {
     reach: Reach,
     inbox: mpsc::Sender<Received>,
     session: Mutex<LegacySession>,
+    /// `None` until tools have been listed.
+    params: Mutex<Option<ParamHeaders>>,
     stop: CancellationToken,
 }
 
@@ -193,14 +197,18 @@ enum Called {
 impl Shared {
     /// One request and everything that comes back for it.
     async fn call(&self, id: &str, text: &str) -> Result<Called, Failure> {
-        let initializes = method_of(text).as_deref() == Some("initialize");
+        let method = method_of(text).unwrap_or_default();
+        let initializes = method == "initialize";
+        if method == "tools/call" && is_stateless(text) {
+            self.list_tools_once(text).await;
+        }
         let response = self.post(text).await?;
         let session = response.headers().get(headers::SESSION_ID).cloned();
         let mut answers = Answers {
             shared: self,
             id,
+            method: &method,
             first: None,
-            initializes,
             session,
         };
         if !response.status().is_success() {
@@ -219,7 +227,8 @@ impl Shared {
     }
 
     async fn post(&self, text: &str) -> Result<Response<Incoming>, Failure> {
-        let request = self.request(Method::POST, mirrored(text), Bytes::from(text.to_owned()));
+        let headers = self.mirrored(text);
+        let request = self.request(Method::POST, headers, Bytes::from(text.to_owned()));
         let sent = self.reach.client.request(request);
         let response = tokio::select! {
             () = self.stop.cancelled() => return Err(Failure::Closed),
@@ -306,8 +315,8 @@ impl Shared {
             let mut answers = Answers {
                 shared: &self,
                 id: "",
+                method: "",
                 first: None,
-                initializes: false,
                 session: None,
             };
             if let Err(Failure::NotMcp | Failure::TooLong(_)) =
@@ -328,7 +337,8 @@ struct Answers<'a> {
     id: &'a str,
     /// The answer came, and it is a result.
     first: Option<bool>,
-    initializes: bool,
+    /// Of the request.
+    method: &'a str,
     session: Option<HeaderValue>,
 }
 
@@ -343,10 +353,12 @@ impl Answers<'_> {
             }
             self.first = Some(kind == EnvelopeKind::Response);
             // Whatever id it carries: it came as the answer to this request and to no other.
-            let id = crate::era::json::quoted(self.id);
+            let id = quoted(self.id);
             text = Reshape::of(Some(Node::root(&text))).set("id", id).finish();
-            if self.initializes {
-                self.learn(&text);
+            match self.method {
+                "initialize" => self.learn(&text),
+                "tools/list" => self.shared.learn_params(&text),
+                _ => {}
             }
         }
         let about = Some(self.id).filter(|id| !id.is_empty()).map(Into::into);
@@ -404,36 +416,8 @@ fn media(response: &Response<Incoming>) -> Option<&str> {
     value.split(';').next().map(str::trim)
 }
 
-/// The headers that 2026-07-28 wants beside a message of that era.
-fn mirrored(text: &str) -> HeaderMap {
-    let mut out = HeaderMap::new();
-    let message = Message::of(text);
-    let Some(revision) = message.meta(meta::PROTOCOL_VERSION).and_then(Node::string) else {
-        return out;
-    };
-    let mut put = |name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            out.insert(HeaderName::from_static(name), value);
-        }
-    };
-    put(headers::PROTOCOL_VERSION, &revision);
-    let Some(method) = message.root.member("method").and_then(Node::string) else {
-        return out;
-    };
-    put(headers::METHOD, &method);
-    let named = match &*method {
-        "tools/call" | "prompts/get" => "name",
-        "resources/read" => "uri",
-        _ => return out,
-    };
-    if let Some(name) = message
-        .params()
-        .and_then(|params| params.member(named))
-        .and_then(Node::string)
-    {
-        put(headers::NAME, &headers::encode(&name));
-    }
-    out
+fn is_stateless(text: &str) -> bool {
+    Message::of(text).meta(meta::PROTOCOL_VERSION).is_some()
 }
 
 /// Messages of the upstream that wait to be read.

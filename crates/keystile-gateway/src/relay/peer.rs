@@ -3,6 +3,8 @@
 //! Request ids and progress tokens are rewritten to ids that nobody else uses and nobody can guess, so that no answer
 //! can reach another caller (CHECKLIST A-113), and put back as the client's own lexeme.
 
+mod exchange;
+
 use std::{
     collections::HashMap,
     sync::{
@@ -25,6 +27,8 @@ use crate::era::{
     json::{Node, quoted},
     message::{self, Kind, Message, id_key},
 };
+use exchange::Ticket;
+pub(crate) use exchange::{Exchange, Step};
 
 /// One end of a conversation. Clones share it; when the last one goes, the conversation ends.
 #[derive(Clone)]
@@ -116,83 +120,6 @@ pub(crate) enum NotCalled {
     /// A call with this id is in flight.
     Duplicate,
     Failed(Failure),
-}
-
-/// The caller's end of a call in flight. Dropping it cancels the call.
-pub(crate) struct Exchange {
-    pub(crate) events: mpsc::Receiver<Event>,
-    pub(crate) answer: oneshot::Receiver<Result<String, Failure>>,
-    ticket: Ticket,
-}
-
-struct Ticket {
-    /// The upstream id, without quotes.
-    id: Box<str>,
-    peer: Peer,
-    cancels: bool,
-}
-
-impl Exchange {
-    /// The upstream id, without quotes.
-    pub(crate) fn id(&self) -> &str {
-        &self.ticket.id
-    }
-
-    /// The next thing; events come before the answer. Safe to cancel.
-    pub(crate) async fn next(&mut self) -> Step {
-        tokio::select! {
-            biased;
-            Some(event) = self.events.recv() => Step::Event(event),
-            answer = &mut self.answer => match self.events.try_recv() {
-                // The answer came right behind an event: keep it for the next step.
-                Ok(event) => {
-                    let (tx, rx) = oneshot::channel();
-                    let _ = tx.send(answer.unwrap_or(Err(Failure::Closed)));
-                    self.answer = rx;
-                    Step::Event(event)
-                }
-                Err(_) => Step::Answer(answer.unwrap_or(Err(Failure::Closed))),
-            },
-        }
-    }
-
-    /// The answer alone; events are dropped.
-    pub(crate) async fn only_answer(mut self) -> Result<String, Failure> {
-        loop {
-            if let Step::Answer(answer) = self.next().await {
-                return answer;
-            }
-        }
-    }
-}
-
-/// See [`Exchange::next`].
-#[derive(Debug)]
-pub(crate) enum Step {
-    Event(Event),
-    /// With the upstream id.
-    Answer(Result<String, Failure>),
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        let in_flight = self
-            .peer
-            .shared
-            .state
-            .lock()
-            .waiting
-            .remove(&self.id)
-            .is_some();
-        if in_flight && self.cancels && !weakened("n_tr_13") {
-            let params = format!(
-                r#"{{"requestId":{},"reason":"the client went away"}}"#,
-                quoted(&self.id)
-            );
-            self.peer
-                .tell(message::notification(CANCELLED, Some(&params)));
-        }
-    }
 }
 
 impl Peer {

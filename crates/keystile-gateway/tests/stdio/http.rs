@@ -55,11 +55,16 @@ impl Upstream {
                 if is_stateless != (era == "stateless") {
                     let error = json!({"jsonrpc": "2.0", "id": null,
                         "error": {"code": -32000, "message": "Bad Request: Server not initialized"}});
-                    return Response::builder()
-                        .status(StatusCode::BAD_REQUEST)
-                        .header("content-type", "application/json")
-                        .body(Body::from(error.to_string()))
-                        .unwrap();
+                    return refuse(&error);
+                }
+                // What 2026-07-28 demands of a server that annotates its tools.
+                let call: Value = serde_json::from_slice(&body).unwrap_or_default();
+                let region = call["params"]["arguments"]["region"].as_str();
+                let mirrored = parts.headers.get("mcp-param-region").map(|value| value.as_bytes());
+                if is_stateless && region.map(str::as_bytes) != mirrored {
+                    let error = json!({"jsonrpc": "2.0", "id": call["id"],
+                        "error": {"code": -32020, "message": "Mcp-Param-Region is missing"}});
+                    return refuse(&error);
                 }
                 pool.handle(&caller, &parts, body).await
             }
@@ -198,4 +203,24 @@ async fn the_eras_of_an_upstream_are_asked_once() {
         .learn()
         .await;
     assert_eq!(upstream.requests.load(Ordering::SeqCst), 1);
+}
+
+fn refuse(error: &Value) -> Response<Body> {
+    Response::builder()
+        .status(StatusCode::BAD_REQUEST)
+        .header("content-type", "application/json")
+        .body(Body::from(error.to_string()))
+        .unwrap()
+}
+
+#[tokio::test]
+async fn parameters_that_the_server_wants_in_headers_are_mirrored() {
+    let upstream = Upstream::start("stateless").await;
+    let mut client = upstream.client();
+    client.initialize(json!({})).await;
+    // Without the client having listed any tools.
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": "params", "arguments": {"region": "us-west1"}}});
+    let answer = body(client.legacy(call).await).await;
+    assert_eq!(told(&answer)["arguments"]["region"], "us-west1");
 }

@@ -1,0 +1,119 @@
+//! What 2026-07-28 wants to see in headers, for a client that knows nothing of it.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use keystile_protocol::mcp::{Envelope, Kind, headers};
+
+use super::{Shared, media, method_of};
+use crate::{
+    era::{
+        json::{Node, Reshape, quoted},
+        message::{Message, request},
+        meta,
+    },
+    relay::{Failure, sse::EventReader},
+};
+
+impl Shared {
+    /// The headers that 2026-07-28 wants beside a message of that era.
+    pub(super) fn mirrored(&self, text: &str) -> HeaderMap {
+        let mut out = HeaderMap::new();
+        let message = Message::of(text);
+        let Some(revision) = message.meta(meta::PROTOCOL_VERSION).and_then(Node::string) else {
+            return out;
+        };
+        let mut put = |name: &str, value: &str| {
+            let name = HeaderName::from_bytes(name.as_bytes());
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
+                out.insert(name, value);
+            }
+        };
+        put(headers::PROTOCOL_VERSION, &revision);
+        let Some(method) = method_of(text) else {
+            return out;
+        };
+        put(headers::METHOD, &method);
+        let named = if method == "resources/read" {
+            "uri"
+        } else {
+            "name"
+        };
+        let param = |key| message.params().and_then(|params| params.member(key));
+        let name = param(named).and_then(Node::string);
+        if let (Some(name), "tools/call" | "prompts/get" | "resources/read") = (&name, &*method) {
+            put(headers::NAME, &headers::encode(name));
+        }
+        if let (Some(tool), Some(arguments), "tools/call") = (name, param("arguments"), &*method)
+            && let Some(known) = &*self.params.lock()
+        {
+            known
+                .of(&tool, arguments)
+                .iter()
+                .for_each(|(name, value)| put(name, value));
+        }
+        out
+    }
+
+    pub(super) fn learn_params(&self, text: &str) {
+        if let Some(result) = Message::of(text).result() {
+            self.params.lock().get_or_insert_default().learn(result);
+        }
+    }
+
+    /// A 2026-07-28 server may want parameters mirrored into headers, and says so where it lists its tools. A client
+    /// that calls without listing does not spare us that.
+    pub(super) async fn list_tools_once(&self, call: &str) {
+        if self.params.lock().is_some() {
+            return;
+        }
+        let meta = Message::of(call)
+            .root
+            .path(["params", "_meta"])
+            .map_or("{}", Node::text);
+        let meta = Reshape::of(Some(Node::root(meta)))
+            .drop("progressToken")
+            .finish();
+        let mut cursor: Option<String> = None;
+        for page in 0..MAX_PAGES {
+            let mut params = Reshape::of(None).set("_meta", &*meta);
+            if let Some(cursor) = &cursor {
+                params = params.set("cursor", quoted(cursor));
+            }
+            let id = quoted(&format!("list-{page}"));
+            let text = request(&id, "tools/list", Some(&params.finish()));
+            let Ok(body) = self.one_answer(&text).await else {
+                return;
+            };
+            self.learn_params(&body);
+            let next = Message::of(&body)
+                .root
+                .path(["result", "nextCursor"])
+                .and_then(Node::string);
+            match next {
+                Some(next) => cursor = Some(next.into_owned()),
+                None => return,
+            }
+        }
+    }
+
+    /// The answer to a request of our own; whatever comes before it is dropped.
+    async fn one_answer(&self, text: &str) -> Result<String, Failure> {
+        let response = self.post(text).await?;
+        let stream = media(&response) == Some("text/event-stream");
+        let body = self.whole(response).await?;
+        let candidates = if stream {
+            let mut reader = EventReader::default();
+            reader
+                .push(&body, self.reach.max_message)
+                .map_err(|_| Failure::NotMcp)?
+        } else {
+            vec![body]
+        };
+        let mut answers = candidates.into_iter().filter(|body| {
+            Envelope::parse(body).is_ok_and(|message| message.kind() == Kind::Response)
+        });
+        let body = answers.next().ok_or(Failure::NotMcp)?;
+        String::from_utf8(body).map_err(|_| Failure::NotMcp)
+    }
+}
+
+const MAX_PAGES: usize = 20;

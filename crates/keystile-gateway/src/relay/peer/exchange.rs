@@ -1,0 +1,87 @@
+//! The caller's end of a call in flight.
+
+use keystile_protocol::mutation::weakened;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{CANCELLED, Event, Peer};
+use crate::{
+    era::{json::quoted, message},
+    relay::Failure,
+};
+
+/// The caller's end of a call in flight. Dropping it cancels the call.
+pub(crate) struct Exchange {
+    pub(crate) events: mpsc::Receiver<Event>,
+    pub(crate) answer: oneshot::Receiver<Result<String, Failure>>,
+    pub(super) ticket: Ticket,
+}
+
+pub(super) struct Ticket {
+    /// The upstream id, without quotes.
+    pub(super) id: Box<str>,
+    pub(super) peer: Peer,
+    pub(super) cancels: bool,
+}
+
+impl Exchange {
+    /// The upstream id, without quotes.
+    pub(crate) fn id(&self) -> &str {
+        &self.ticket.id
+    }
+
+    /// The next thing; events come before the answer. Safe to cancel.
+    pub(crate) async fn next(&mut self) -> Step {
+        tokio::select! {
+            biased;
+            Some(event) = self.events.recv() => Step::Event(event),
+            answer = &mut self.answer => match self.events.try_recv() {
+                // The answer came right behind an event: keep it for the next step.
+                Ok(event) => {
+                    let (tx, rx) = oneshot::channel();
+                    let _ = tx.send(answer.unwrap_or(Err(Failure::Closed)));
+                    self.answer = rx;
+                    Step::Event(event)
+                }
+                Err(_) => Step::Answer(answer.unwrap_or(Err(Failure::Closed))),
+            },
+        }
+    }
+
+    /// The answer alone; events are dropped.
+    pub(crate) async fn only_answer(mut self) -> Result<String, Failure> {
+        loop {
+            if let Step::Answer(answer) = self.next().await {
+                return answer;
+            }
+        }
+    }
+}
+
+/// See [`Exchange::next`].
+#[derive(Debug)]
+pub(crate) enum Step {
+    Event(Event),
+    /// With the upstream id.
+    Answer(Result<String, Failure>),
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let in_flight = self
+            .peer
+            .shared
+            .state
+            .lock()
+            .waiting
+            .remove(&self.id)
+            .is_some();
+        if in_flight && self.cancels && !weakened("n_tr_13") {
+            let params = format!(
+                r#"{{"requestId":{},"reason":"the client went away"}}"#,
+                quoted(&self.id)
+            );
+            self.peer
+                .tell(message::notification(CANCELLED, Some(&params)));
+        }
+    }
+}
