@@ -2,7 +2,6 @@
 
 mod answer;
 mod headers;
-mod link;
 mod stream;
 
 use std::fmt;
@@ -25,8 +24,7 @@ use crate::admit::Permit;
 use crate::refusal::{Code, Refusal};
 use crate::relay::{HttpBridge, Ports, Reach};
 use answer::Media;
-use link::{LinkError, Links};
-use stream::{Carrier, Lasts, PermittedBody, Waited};
+use stream::{Lasts, PermittedBody, Waited};
 
 /// A running MCP server that is reached over HTTP. Its URL comes from the operator only.
 pub struct HttpUpstream(Box<Target>);
@@ -36,9 +34,7 @@ struct Target {
     bridge: OnceLock<HttpBridge>,
     uri: Uri,
     host: HeaderValue,
-    path: Uri,
-    connector: HttpsConnector<HttpConnector>,
-    links: Arc<Links>,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     call_limit: Duration,
     keep_alive: Duration,
 }
@@ -93,16 +89,15 @@ impl HttpUpstream {
             .with_tls_config(tls.unwrap_or_else(trusts_nobody))
             .https_or_http()
             .enable_http1();
-        let connector = connector.wrap_connector(tcp);
-        let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        let path = path.parse().map_err(|_| UpstreamUrlError)?;
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(POOL_IDLE)
+            .pool_timer(TokioTimer::new())
+            .build(connector.wrap_connector(tcp));
         Ok(Self(Box::new(Target {
             bridge: OnceLock::new(),
-            links: Links::new(connector.clone(), uri.clone()),
-            connector,
-            path,
             uri,
             host,
+            client,
             call_limit: CALL_LIMIT,
             keep_alive: KEEP_ALIVE,
         })))
@@ -130,10 +125,7 @@ impl HttpUpstream {
             let reach = Reach {
                 uri: target.uri.clone(),
                 host: target.host.clone(),
-                client: Client::builder(TokioExecutor::new())
-                    .pool_idle_timeout(POOL_IDLE)
-                    .pool_timer(TokioTimer::new())
-                    .build(target.connector.clone()),
+                client: target.client.clone(),
                 call_limit: target.call_limit,
                 max_message: MAX_BRIDGED,
             };
@@ -152,9 +144,9 @@ impl HttpUpstream {
     ) -> Result<Response<Body>, NotForwarded> {
         let request = self.request(parts, body);
         let waiting = stream::waited(permit, ports, self.0.call_limit);
-        let (answer, link) = tokio::select! {
+        let answer = tokio::select! {
             biased;
-            answer = self.0.links.send(request) => {
+            answer = self.0.client.request(request) => {
                 answer.map_err(|error| NotForwarded::Refused(unreachable(&error)))?
             }
             ended = waiting => return Err(match ended {
@@ -171,8 +163,7 @@ impl HttpUpstream {
             keep_alive: (media == Media::Events).then_some(self.0.keep_alive),
         };
         Ok(answer::relay(answer, media, |body| {
-            let carrier = Carrier::new(body, link, &self.0.links);
-            Body::new(PermittedBody::new(carrier, permit, lasts, ports))
+            Body::new(PermittedBody::new(body, permit, lasts, ports))
         }))
     }
 
@@ -184,7 +175,7 @@ impl HttpUpstream {
         *request.uri_mut() = if weakened("a_130") {
             parts.uri.clone()
         } else {
-            self.0.path.clone()
+            self.0.uri.clone()
         };
         *request.headers_mut() = headers::forwarded(&parts.headers);
         request
@@ -201,14 +192,13 @@ impl HttpUpstream {
     }
 }
 
-fn unreachable(error: &LinkError) -> Refusal {
+fn unreachable(error: &hyper_util::client::legacy::Error) -> Refusal {
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     let detail = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
-    let sentence = match error {
-        LinkError::Connect(_) => {
-            "The server behind this gateway can't be reached; its operator should see whether it runs."
-        }
-        LinkError::Broken(_) => "The server behind this gateway hung up before it answered.",
+    let sentence = if error.is_connect() {
+        "The server behind this gateway can't be reached; its operator should see whether it runs."
+    } else {
+        "The server behind this gateway hung up before it answered."
     };
     Refusal::new(Code::UpstreamUnreachable, sentence).with_detail(detail)
 }

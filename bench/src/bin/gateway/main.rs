@@ -29,7 +29,7 @@ struct Options {
     #[arg(long, default_value_t = 1)]
     seconds: u32,
     /// Connections
-    #[arg(long, default_value_t = 154)]
+    #[arg(long, default_value_t = 64)]
     connections: u32,
 }
 

@@ -10,7 +10,6 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use keystile_domain::ports::Standing;
 
-use super::link::{Link, Links};
 use crate::admit::Permit;
 use crate::relay::Ports;
 
@@ -24,56 +23,6 @@ pub(super) struct Lasts {
     pub(super) keep_alive: Option<Duration>,
 }
 
-/// The upstream's answer, and the connection that it comes on.
-pub(super) struct Carrier {
-    incoming: Incoming,
-    link: Option<Link>,
-    links: Arc<Links>,
-}
-
-impl Carrier {
-    pub(super) fn new(incoming: Incoming, link: Link, links: &Arc<Links>) -> Self {
-        Self {
-            incoming,
-            link: Some(link),
-            links: Arc::clone(links),
-        }
-    }
-
-    fn poll(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let mut frame = Pin::new(&mut self.incoming).poll_frame(context);
-        if frame.is_pending()
-            && let Some(link) = &mut self.link
-        {
-            link.drive(context);
-            frame = Pin::new(&mut self.incoming).poll_frame(context);
-        }
-        if let Poll::Ready(None) = frame {
-            self.give_back();
-        }
-        frame
-    }
-
-    fn give_back(&mut self) {
-        if let Some(link) = self.link.take() {
-            self.links.keep(link);
-        }
-    }
-}
-
-/// An answer that was read to its end leaves its connection to the next call; any other takes it
-/// along, and so tells the upstream that nobody listens (N-TR-13).
-impl Drop for Carrier {
-    fn drop(&mut self) {
-        if self.incoming.is_end_stream() {
-            self.give_back();
-        }
-    }
-}
-
 type Watch = Pin<Box<dyn Future<Output = Woken> + Send>>;
 
 enum Woken {
@@ -85,7 +34,7 @@ enum Woken {
 
 /// The upstream's body, as it comes.
 pub(super) struct PermittedBody {
-    inner: Option<Carrier>,
+    inner: Option<Incoming>,
     permit: Permit,
     ports: Arc<Ports>,
     lasts: Lasts,
@@ -97,7 +46,7 @@ pub(super) struct PermittedBody {
 }
 
 impl PermittedBody {
-    pub(super) fn new(inner: Carrier, permit: &Permit, lasts: Lasts, ports: &Arc<Ports>) -> Self {
+    pub(super) fn new(inner: Incoming, permit: &Permit, lasts: Lasts, ports: &Arc<Ports>) -> Self {
         Self {
             inner: Some(inner),
             permit: permit.clone(),
@@ -166,7 +115,7 @@ impl Body for PermittedBody {
             return Poll::Ready(None);
         }
         let inner = self.inner.as_mut().expect("looked at above");
-        if let Poll::Ready(frame) = inner.poll(context) {
+        if let Poll::Ready(frame) = Pin::new(inner).poll_frame(context) {
             if let Some(Ok(frame)) = &frame
                 && self.lasts.keep_alive.is_some()
             {
@@ -200,14 +149,13 @@ impl Body for PermittedBody {
     fn is_end_stream(&self) -> bool {
         self.inner
             .as_ref()
-            .is_none_or(|carrier| carrier.incoming.is_end_stream())
+            .is_none_or(|incoming| incoming.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.as_ref().map_or_else(
-            || SizeHint::with_exact(0),
-            |carrier| carrier.incoming.size_hint(),
-        )
+        self.inner
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), |incoming| incoming.size_hint())
     }
 }
 
