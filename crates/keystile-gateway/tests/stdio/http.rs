@@ -20,7 +20,8 @@ use crate::support::{App, Client, Endpoint, Events, body, messages, told, world}
 /// An HTTP server that speaks one era only: the fixture behind a pool, and a guard in front of it.
 struct Upstream {
     endpoint: Arc<Bridged>,
-    requests: Arc<AtomicUsize>,
+    /// How often it was asked `server/discover`.
+    discoveries: Arc<AtomicUsize>,
 }
 
 struct Bridged {
@@ -42,13 +43,15 @@ impl Upstream {
     async fn start(era: &'static str) -> Self {
         let app = App::of(&[era]);
         let caller = app.client("gateway", "gateway").caller;
-        let requests = Arc::new(AtomicUsize::new(0));
-        let (pool, count) = (app.pool, Arc::clone(&requests));
+        let discoveries = Arc::new(AtomicUsize::new(0));
+        let (pool, count) = (app.pool, Arc::clone(&discoveries));
         let router = Router::new().fallback(move |request: Request<Body>| {
             let (pool, caller, count) = (Arc::clone(&pool), caller.clone(), Arc::clone(&count));
             async move {
-                count.fetch_add(1, Ordering::SeqCst);
                 let (parts, body) = request.into_parts();
+                let method = parts.headers.get("mcp-method");
+                let discovers = method.is_some_and(|method| method == "server/discover");
+                count.fetch_add(usize::from(discovers), Ordering::SeqCst);
                 let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
                 let version = parts.headers.get("mcp-protocol-version");
                 let is_stateless = version.is_some_and(|version| version == "2026-07-28");
@@ -80,7 +83,7 @@ impl Upstream {
         endpoint.upstream.bridge(&endpoint.ports).learn().await;
         Self {
             endpoint: Arc::new(endpoint),
-            requests,
+            discoveries,
         }
     }
 
@@ -195,14 +198,10 @@ async fn an_upstream_that_is_down_is_said_to_be() {
 #[tokio::test]
 async fn the_eras_of_an_upstream_are_asked_once() {
     let upstream = Upstream::start("legacy").await;
-    assert_eq!(upstream.requests.load(Ordering::SeqCst), 1);
-    upstream
-        .endpoint
-        .upstream
-        .bridge(&upstream.endpoint.ports)
-        .learn()
-        .await;
-    assert_eq!(upstream.requests.load(Ordering::SeqCst), 1);
+    let client = upstream.client();
+    assert!(client.tool("pid").await.is_u64());
+    assert!(client.tool("pid").await.is_u64());
+    assert_eq!(upstream.discoveries.load(Ordering::SeqCst), 1);
 }
 
 fn refuse(error: &Value) -> Response<Body> {
