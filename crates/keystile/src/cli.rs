@@ -28,20 +28,23 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// Under which the help of a command shows them, after its own.
+const HEADING: &str = "Everywhere";
+
 /// Flags that every command has.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Global {
     /// Where keys, database and audit trail live (default: the XDG data folder).
-    #[arg(long, env = "KEYSTILE_DATA_DIR", global = true, value_name = "DIR")]
+    #[arg(long, env = "KEYSTILE_DATA_DIR", global = true, value_name = "DIR", help_heading = HEADING)]
     pub(crate) data_dir: Option<PathBuf>,
     /// How the log is written.
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, help_heading = HEADING)]
     pub(crate) log_format: LogFormat,
-    /// More in the log; twice for everything.
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    /// More in the log; twice for still more.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = HEADING)]
     pub(crate) verbose: u8,
     /// Answer in JSON, one line.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = HEADING)]
     pub(crate) json: bool,
 }
 
