@@ -65,6 +65,10 @@ impl Front {
     /// Answers one request.
     pub(crate) async fn answer(&self, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
+        // There is no access log: paths may have codes in them, headers have tokens.
+        if keystile_protocol::mutation::weakened("a_169") {
+            tracing::debug!(uri = %parts.uri, headers = ?parts.headers, "a request");
+        }
         let person = self.peer(peer, &parts.headers);
         parts
             .extensions

@@ -36,7 +36,7 @@ const ALICE: (&str, &str) = ("alice", "planted-password-of-alice-7e1b");
 const BOB: (&str, &str) = ("bob", "planted-password-of-bob-93c0");
 
 #[test]
-fn a_whole_flow_leaves_no_secret_in_any_file_or_log() {
+fn a_169_a_whole_flow_leaves_no_secret_in_any_file_or_log() {
     let installation = Installation::new();
     let mut trace = Trace::default();
     let file = installation.beside("secrets.env");
