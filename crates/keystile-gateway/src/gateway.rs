@@ -20,6 +20,7 @@ use keystile_protocol::resource::ServedResource;
 use keystile_resource::{Verifier, refuse};
 
 use crate::admit::{Denied, Permit, admit, describe};
+use crate::drain::drain;
 use crate::forward::{Exchange, NotForwarded};
 use crate::guard::{AllowedOrigin, Guard, is_preflight};
 use crate::inspect::{inspect, read};
@@ -132,7 +133,10 @@ impl Gateway {
         let revocations = &*self.ports.revocations;
         match admit(parts, route, &self.verifier, revocations, now) {
             Ok(permit) => self.admitted(&permit, parts, body, now).await,
-            Err(denied) => self.deny(denied, route, parts, now).await,
+            Err(denied) => {
+                drain(body).await;
+                self.deny(denied, route, parts, now).await
+            }
         }
     }
 

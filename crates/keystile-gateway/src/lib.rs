@@ -1,6 +1,7 @@
 //! The reverse proxy in front of MCP servers: HTTP upstreams, stdio children, and the bridge between the eras.
 
 mod admit;
+mod drain;
 mod era;
 mod forward;
 mod gateway;
