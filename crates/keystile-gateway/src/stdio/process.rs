@@ -13,6 +13,7 @@ use tokio::{
     io::{AsyncWriteExt, BufReader},
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
     sync::{mpsc, watch},
+    task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -43,13 +44,15 @@ impl Connect for Spawn {
         let stop = CancellationToken::new();
         let (stdin, stdout, stderr) = pipes(&mut child);
         let words = LastWords::default();
-        tokio::spawn(log_stderr(config.name.clone(), pid, stderr, words.clone()));
+        let hearing = log_stderr(config.name.clone(), pid, stderr, words.clone());
+        let hearing = tokio::spawn(hearing);
         tokio::spawn(write(stdin, to_child, stop.clone()));
         let supervisor = Supervisor {
             config: Arc::clone(config),
             group: Group(Pid::from_raw(i32::try_from(pid).unwrap_or_default())),
             child,
             words,
+            hearing,
             stop: stop.clone(),
         };
         tokio::spawn(async move {
@@ -189,6 +192,8 @@ struct Supervisor {
     group: Group,
     child: Child,
     words: LastWords,
+    /// Reads standard error to its end.
+    hearing: JoinHandle<()>,
     stop: CancellationToken,
 }
 
@@ -223,6 +228,8 @@ impl Supervisor {
         if failure == Failure::Closed {
             tracing::info!(server = %self.config.name, "stdio server stopped");
         } else {
+            // What it said last may still be in the pipe. All who could hold that open are dead.
+            let _ = tokio::time::timeout(HEAR_OUT, &mut self.hearing).await;
             tracing::error!(
                 server = %self.config.name,
                 code = failure.code(),
@@ -362,5 +369,6 @@ const WORD: usize = 200;
 /// Bytes of a line of standard error in the log.
 const STDERR_LINE: usize = 4 * 1024;
 const LAST_LINES: usize = 5;
+const HEAR_OUT: Duration = Duration::from_millis(500);
 /// Lines on standard output that are no message and are forgiven.
 const MAX_STRANGE: usize = 64;
