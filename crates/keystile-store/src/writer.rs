@@ -162,11 +162,12 @@ impl Task {
         &mut self,
         batch: &mut Batch,
     ) -> Result<Vec<Result<Rotated, Failure>>, sqlx::Error> {
-        let mut transaction = self
-            .connection()
-            .await?
-            .begin_with("BEGIN IMMEDIATE")
-            .await?;
+        let connection = self.connection().await?;
+        if batch.jobs.is_empty() {
+            // One statement is a transaction by itself: one trip to SQLite's thread, not three.
+            return rotation::present(connection, &batch.rotations).await;
+        }
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         let rotated = match batch.rotations.as_slice() {
             [] => Vec::new(),
             rotations => rotation::present(&mut transaction, rotations).await?,

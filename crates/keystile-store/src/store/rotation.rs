@@ -43,7 +43,9 @@ impl Rotation {
     }
 }
 
-/// Presents them all; outcomes come in the same order. An error concerns the whole transaction.
+/// Presents them all; outcomes come in the same order. Inside a transaction an error concerns all of
+/// it; outside of one each statement commits by itself, and what an error leaves behind is at most
+/// a presentation whose answer was lost, which the rule lets the client repeat.
 pub(crate) async fn present(
     connection: &mut SqliteConnection,
     rotations: &[Rotation],
