@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use keystile_domain::audit::{Action, Event, Outcome};
-use keystile_domain::ports::AuditSink;
+use keystile_domain::ports::{AuditSink, Standing};
 use keystile_domain::secrets::reference::Reference;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::issuer::Issuer;
@@ -186,13 +186,26 @@ impl Gateway {
             }
             Err(NotForwarded::Revoked) => {
                 let now = self.ports.clock.now();
-                let denied = Denied::no_good("revoked", Some(permit.verified()));
-                self.deny(denied, permit.route(), parts, now).await
+                self.deny(self.ended(permit), permit.route(), parts, now)
+                    .await
             }
         }
     }
 
-    /// The relay says 401 for one reason only: the grant was revoked while the call ran. The challenge is ours to make.
+    /// Why a call was cut short: only a revocation is the token's end. A feed that can't tell (it is closed with the
+    /// process, for one) is a 503, or clients would throw a good token away.
+    fn ended(&self, permit: &Permit) -> Denied {
+        match permit.standing(&*self.ports.revocations) {
+            Standing::Unknown => Denied::Unknown {
+                caller: permit.verified().clone(),
+            },
+            Standing::Good | Standing::Revoked => {
+                Denied::no_good("revoked", Some(permit.verified()))
+            }
+        }
+    }
+
+    /// The relay says 401 for one reason only: the grant no longer stood while the call ran. The challenge is ours to make.
     async fn relayed(
         &self,
         response: Response<Body>,
@@ -202,8 +215,8 @@ impl Gateway {
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
-        let denied = Denied::no_good("revoked", Some(permit.verified()));
-        self.deny(denied, permit.route(), parts, self.ports.clock.now())
+        let now = self.ports.clock.now();
+        self.deny(self.ended(permit), permit.route(), parts, now)
             .await
     }
 

@@ -48,6 +48,12 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// With what caused the error, which says more than the error itself.
+    pub(crate) fn unreachable(error: &dyn std::error::Error) -> Self {
+        let causes = std::iter::successors(error.source(), |cause| cause.source());
+        Self::Unreachable(causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}")))
+    }
+
     /// Stable: logs, documentation and tests name it.
     #[must_use]
     pub const fn code(&self) -> &'static str {

@@ -236,7 +236,7 @@ impl Shared {
         };
         let response = response
             .map_err(|_| Failure::Unreachable("no answer in time".into()))?
-            .map_err(|error| Failure::Unreachable(error.to_string()))?;
+            .map_err(|error| Failure::unreachable(&error))?;
         let status = response.status();
         if status == StatusCode::NOT_FOUND && self.session.lock().id.is_some() {
             // The upstream has forgotten the session: the next call opens a new one.
@@ -289,7 +289,7 @@ impl Shared {
         let mut body = BodyStream::new(response.into_body());
         let mut reader = EventReader::default();
         while let Some(frame) = body.next().await {
-            let frame = frame.map_err(|error| Failure::Unreachable(error.to_string()))?;
+            let frame = frame.map_err(|error| Failure::unreachable(&error))?;
             let Some(chunk) = frame.data_ref() else {
                 continue;
             };
