@@ -35,6 +35,7 @@ fn a_dead_upstream_is_said_at_the_start_and_at_the_call() {
     let gate = installation.serve(&["protect", &url]);
     let warning = gate.program.stderr.find("upstream_unreachable");
     let warning = warning.expect("it is said at the start");
+    assert!(warning.contains("Connection refused"), "{warning}");
     assert!(
         warning.contains("WARN") && warning.contains(&url),
         "{warning}"
