@@ -69,7 +69,7 @@ impl Front {
         if keystile_protocol::mutation::weakened("a_169") {
             tracing::debug!(uri = %parts.uri, headers = ?parts.headers, "a request");
         }
-        let person = self.peer(peer, &parts.headers);
+        let person = person(peer.ip(), &parts.headers, &self.proxies);
         parts
             .extensions
             .insert(ConnectInfo(SocketAddr::new(person, peer.port())));
@@ -113,24 +113,6 @@ impl Front {
         response
     }
 
-    /// The person's address: the connection's, or, from a trusted proxy, the last address in
-    /// `X-Forwarded-For` that is not a proxy of ours (CHECKLIST R13).
-    fn peer(&self, connected: SocketAddr, headers: &HeaderMap) -> IpAddr {
-        let connected = connected.ip().to_canonical();
-        let trusted = |ip: &IpAddr| self.proxies.iter().any(|network| network.contains(ip));
-        if !trusted(&connected) {
-            return connected;
-        }
-        // From the end: what stands further left was written by whoever connected, and may be anything.
-        let lines = headers.get_all("x-forwarded-for").iter().rev();
-        let hops = lines
-            .map_while(|line| line.to_str().ok())
-            .flat_map(|line| line.rsplit(','));
-        hops.map_while(address)
-            .find(|hop| !trusted(hop))
-            .unwrap_or(connected)
-    }
-
     /// A stream has no end of its own, and would hold up the end of the process (an admitted call
     /// has one, and gets the time for it).
     fn until_the_end(&self, body: Body) -> Body {
@@ -163,10 +145,65 @@ fn listens(parts: &Parts) -> bool {
     parts.method == Method::GET || method.is_some_and(|method| method == "subscriptions/listen")
 }
 
+/// The person's address: the connection's, or, from a trusted proxy, the last address in
+/// `X-Forwarded-For` that is not a proxy of ours (CHECKLIST R13).
+fn person(connected: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
+    let connected = connected.to_canonical();
+    let trusted = |ip: &IpAddr| proxies.iter().any(|network| network.contains(ip));
+    if !trusted(&connected) {
+        return connected;
+    }
+    // From the end: what stands further left was written by whoever connected, and may be anything.
+    let lines = headers.get_all("x-forwarded-for").iter().rev();
+    let hops = lines
+        .map_while(|line| line.to_str().ok())
+        .flat_map(|line| line.rsplit(','));
+    hops.map_while(address)
+        .find(|hop| !trusted(hop))
+        .unwrap_or(connected)
+}
+
 /// One hop of `X-Forwarded-For`; some proxies add the port.
 fn address(hop: &str) -> Option<IpAddr> {
     let hop = hop.trim();
     let ip = hop.parse().ok();
     ip.or_else(|| hop.parse().ok().map(|address: SocketAddr| address.ip()))
         .map(|ip| ip.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_trusted_proxy_added_is_believed() {
+        let proxies = ["10.0.0.0/8".parse().unwrap()];
+        let seen = |connected: &str, lines: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append("x-forwarded-for", line.parse().unwrap());
+            }
+            person(connected.parse().unwrap(), &headers, &proxies).to_string()
+        };
+        assert_eq!(seen("203.0.113.9", &["198.51.100.1"]), "203.0.113.9");
+        assert_eq!(seen("10.0.0.1", &[]), "10.0.0.1");
+        assert_eq!(seen("::ffff:10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
+        assert_eq!(
+            seen("10.0.0.1", &["198.51.100.1, 10.0.0.2"]),
+            "198.51.100.1"
+        );
+        // What the person wrote stands to the left of what the proxy added, or in an earlier line.
+        for forged in [
+            "127.0.0.1, 198.51.100.1",
+            "nonsense, 198.51.100.1",
+            ",, 198.51.100.1",
+        ] {
+            assert_eq!(seen("10.0.0.1", &[forged]), "198.51.100.1", "{forged}");
+        }
+        assert_eq!(
+            seen("10.0.0.1", &["\u{e9}", "198.51.100.1:4711"]),
+            "198.51.100.1"
+        );
+        assert_eq!(seen("10.0.0.1", &["[2001:db8::1]:4711"]), "2001:db8::1");
+    }
 }
