@@ -201,16 +201,22 @@ impl Peer {
             peer: self.clone(),
             cancels: facts.cancels,
         };
-        self.shared
-            .link
-            .send(Outgoing { text })
-            .await
-            .map_err(|failure| NotCalled::Failed(self.failure().unwrap_or(failure)))?;
+        if let Err(failure) = self.shared.link.send(Outgoing { text }).await {
+            return Err(NotCalled::Failed(self.reason(failure).await));
+        }
         Ok(Exchange {
             events: events_of_it,
             answer: answer_of_it,
             ticket,
         })
+    }
+
+    /// Why it takes no more messages: the reason of its end is known a moment after its pipe broke.
+    async fn reason(&self, told: Failure) -> Failure {
+        if told == Failure::Closed {
+            drop(tokio::time::timeout(END_IS_KNOWN, self.shared.ended.cancelled()).await);
+        }
+        self.failure().unwrap_or(told)
     }
 
     /// Sends a message that needs no answer.
@@ -456,3 +462,6 @@ pub(crate) const CANCELLED: &str = "notifications/cancelled";
 
 /// Events that wait for a client to read them.
 const EVENTS: usize = 64;
+
+/// An end takes the grace of a child, two seconds, until its reason is known.
+const END_IS_KNOWN: std::time::Duration = std::time::Duration::from_secs(5);
