@@ -9,8 +9,8 @@ use std::{
 };
 
 fn main() -> std::io::Result<()> {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let root = manifest.join("../..").canonicalize()?;
+    // Not `env!`: a target folder that two clones share would keep the first one's path.
+    let root = variable("CARGO_MANIFEST_DIR").join("../..").canonicalize()?;
     let mut found = Vec::new();
     found.extend(SINGLE.map(PathBuf::from));
     walk(&root, Path::new("docs"), &mut found)?;
@@ -32,12 +32,12 @@ fn main() -> std::io::Result<()> {
     }
     list.push_str("]\n");
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "cargo tells a build script its folder this way"
-    )]
-    let out = std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
-    fs::write(Path::new(&out).join("corpus.rs"), list)
+    fs::write(variable("OUT_DIR").join("corpus.rs"), list)
+}
+
+#[expect(clippy::disallowed_methods, reason = "cargo tells a build script its folders this way")]
+fn variable(name: &str) -> PathBuf {
+    std::env::var_os(name).expect("cargo sets it").into()
 }
 
 fn walk(root: &Path, folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
