@@ -19,10 +19,12 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// Reads the environment; nothing is created.
     pub(crate) fn find() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .parent()
-            .context("xtask stands in the workspace root")?
-            .to_path_buf();
+        let root = PathBuf::from(
+            std::env::var_os("CARGO_MANIFEST_DIR").context("run me as `cargo xtask`")?,
+        )
+        .parent()
+        .context("xtask stands in the workspace root")?
+        .to_path_buf();
         let cache = match std::env::var_os("KEYSTILE_CACHE") {
             Some(folder) => PathBuf::from(folder),
             None => PathBuf::from(
