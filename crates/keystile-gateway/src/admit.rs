@@ -8,6 +8,7 @@ use keystile_domain::ids::GrantId;
 use keystile_domain::ports::{Revocations, Standing, TokenFacts};
 use keystile_domain::time::Timestamp;
 use keystile_protocol::error::{ErrorCode, OAuthError};
+use keystile_protocol::jwt::Rejected;
 use keystile_protocol::mutation::weakened;
 use keystile_resource::{Verified, Verifier, bearer};
 
@@ -56,7 +57,7 @@ pub(crate) fn admit(
     let seconds = u64::try_from(now.seconds()).unwrap_or(u64::MAX);
     let caller = verifier
         .verify(token, &route.resource.resource, seconds)
-        .map_err(|_| Denied::no_good("invalid_token", None))?;
+        .map_err(|rejected| Denied::no_good(reason(&rejected), None))?;
     let grant = caller.sid.as_deref().and_then(|sid| sid.parse().ok());
     let grant = grant.ok_or_else(|| Denied::no_good("no_grant", Some(&caller)))?;
     let permit = Permit {
@@ -172,6 +173,21 @@ impl Denied {
             reason,
             caller: caller.cloned(),
         }
+    }
+}
+
+/// What is wrong with a token, for log and audit only.
+const fn reason(rejected: &Rejected) -> &'static str {
+    match rejected {
+        Rejected::Malformed => "malformed_token",
+        Rejected::TooLong => "too_long_token",
+        Rejected::Header => "not_an_access_token",
+        Rejected::UnknownKey => "unknown_key",
+        Rejected::Signature => "bad_signature",
+        Rejected::Claims => "bad_claims",
+        Rejected::Issuer => "wrong_issuer",
+        Rejected::Audience => "wrong_audience",
+        Rejected::Time => "expired",
     }
 }
 

@@ -3,21 +3,32 @@
 use std::time::Duration;
 
 use axum::body::Body;
+use http::{header, request::Parts};
 use http_body_util::{BodyExt as _, Limited};
 
-/// As much as is read of it.
-const MOST: usize = 64 * 1024;
+use crate::inspect::MAX_BODY;
+
+/// As much as is read of it: four times of what could have been a message.
+const MOST: usize = 4 * MAX_BODY;
 
 /// As long as it may take to come.
-const LONGEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// Reads and drops the body of a request that is refused without it.
 ///
-/// A server that answers before the body came has to close the connection, and a client that uses
-/// it again meanwhile sees it break off instead of an answer (RFC 9112 §9.3: "a server … MUST either
-/// read the entire request message body or close the connection"). Many clients write head and body
-/// apart, so this is no rare case.
-pub(crate) async fn drain(body: Body) {
+/// A server that answers before the body came has to close the connection (RFC 9112 §9.3: "a server … MUST either
+/// read the entire request message body or close the connection"), and what the client is still sending then meets a
+/// reset instead of an answer. Many clients write head and body apart, and few read before they have written all.
+pub(crate) async fn drain(parts: &Parts, mut body: Body) {
+    // It waits for leave to send the body, which it does not get (RFC 9110 §10.1.1).
+    if parts.headers.contains_key(header::EXPECT) {
+        return;
+    }
+    drain_rest(&mut body).await;
+}
+
+/// As [`drain`], where some was read already.
+pub(crate) async fn drain_rest(body: &mut Body) {
     let mut rest = Limited::new(body, MOST);
     let read = async { while let Some(Ok(_)) = rest.frame().await {} };
     // What is longer or slower ends with the connection.

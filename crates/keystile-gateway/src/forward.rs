@@ -157,7 +157,7 @@ impl HttpUpstream {
                 }
             }),
         };
-        let media = answer::judge(&parts.method, &answer).map_err(NotForwarded::Refused)?;
+        let media = answer::judge(parts, &answer).map_err(NotForwarded::Refused)?;
         let lasts = Lasts {
             expires: exchange == Exchange::Stream,
             keep_alive: (media == Media::Events).then_some(self.0.keep_alive),

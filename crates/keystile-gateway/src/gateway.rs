@@ -101,11 +101,20 @@ impl Gateway {
     /// `ConnectInfo<SocketAddr>`, if it has one.
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let (parts, body) = request.into_parts();
+        let place = self.routes.find(parts.uri.path());
         let origin = match self.guard.check(&parts) {
             Ok(origin) => origin,
-            Err(refusal) => return refusal.respond(&*self.ports.rng),
+            Err(refusal) => {
+                drain(&parts, body).await;
+                return match place {
+                    Some(Place::Metadata(_)) => {
+                        refusal.respond_outside_mcp(&parts.headers, &*self.ports.rng)
+                    }
+                    _ => refusal.respond(&*self.ports.rng),
+                };
+            }
         };
-        let answer = match self.routes.find(parts.uri.path()) {
+        let answer = match place {
             Some(Place::Endpoint(route)) => self.endpoint(route, &origin, &parts, body).await,
             Some(Place::Metadata(route)) => metadata(route, &origin, &parts),
             None => Err(Refusal::new(Code::UnknownPath, "Nothing is at this path.")),
@@ -134,7 +143,7 @@ impl Gateway {
         match admit(parts, route, &self.verifier, revocations, now) {
             Ok(permit) => self.admitted(&permit, parts, body, now).await,
             Err(denied) => {
-                drain(body).await;
+                drain(parts, body).await;
                 self.deny(denied, route, parts, now).await
             }
         }
@@ -295,7 +304,12 @@ impl Gateway {
         (event.reason, event.reference) = (Some(reason), Some(reference.as_str()));
         event.peer = peer.as_deref();
         self.record(&event).await;
-        tracing::info!(gateway.code = reason, gateway.reference = %reference, "refused a token");
+        tracing::info!(
+            gateway.code = reason,
+            reference = %reference,
+            resource = %route.resource.resource,
+            "refused a token: {reason}"
+        );
         let Some(error) = &mut error else {
             let sentence =
                 "It is not known at the moment whether this token was revoked; try again.";

@@ -94,8 +94,8 @@ impl Guard {
         };
         let known = origin.to_str().is_ok_and(|origin| self.trusts(origin));
         if (!known || origins.next().is_some()) && !weakened("n_tr_01") {
-            let sentence = "Web pages of this origin may not call this server; an operator can list it under origins.";
-            return Err(Refusal::new(Code::ForeignOrigin, sentence));
+            let sentence = "Web pages of this origin may not call this server; its operator can allow the origin with --origin.";
+            return Err(Refusal::new(Code::ForeignOrigin, sentence).with_detail(told(origin)));
         }
         Ok(AllowedOrigin(Some(origin.clone())))
     }
@@ -152,6 +152,16 @@ impl AllowedOrigin {
         }
         response
     }
+}
+
+/// For the log, which an operator copies it from.
+fn told(origin: &HeaderValue) -> String {
+    let origin = String::from_utf8_lossy(origin.as_bytes());
+    origin
+        .chars()
+        .take(200)
+        .flat_map(char::escape_default)
+        .collect()
 }
 
 /// Whether a request is an `OPTIONS`.

@@ -10,6 +10,7 @@ use http_body_util::{BodyExt as _, Limited};
 use keystile_protocol::mcp::{Envelope, Era, Kind, McpHeaders, RpcError, method};
 use keystile_protocol::mutation::weakened;
 
+use crate::drain::{drain, drain_rest};
 use crate::refusal::{Code, Refusal};
 
 /// A message may have 4 MiB (CHECKLIST A-151).
@@ -19,8 +20,9 @@ pub(crate) const MAX_BODY: usize = 4 * 1024 * 1024;
 const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// Reads the body, or refuses it unread: 415 for another media type, 413 for another size.
-pub(crate) async fn read(parts: &Parts, body: Body) -> Result<Bytes, Refusal> {
+pub(crate) async fn read(parts: &Parts, mut body: Body) -> Result<Bytes, Refusal> {
     if !is_json(&parts.headers) && !weakened("a_110") {
+        drain(parts, body).await;
         let sentence = "The body must be application/json in UTF-8, without content encoding.";
         return Err(Refusal::new(Code::UnsupportedMediaType, sentence));
     }
@@ -30,11 +32,15 @@ pub(crate) async fn read(parts: &Parts, body: Body) -> Result<Bytes, Refusal> {
         MAX_BODY
     };
     if declared_length(&parts.headers).is_some_and(|length| length > limit as u64) {
+        drain(parts, body).await;
         return Err(too_large());
     }
-    match tokio::time::timeout(BODY_TIME, Limited::new(body, limit).collect()).await {
+    match tokio::time::timeout(BODY_TIME, Limited::new(&mut body, limit).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            drain_rest(&mut body).await;
+            Err(too_large())
+        }
         Ok(Err(error)) => {
             let sentence = "The body broke off.";
             Err(Refusal::new(Code::BodyUnreadable, sentence).with_detail(error))
@@ -118,6 +124,6 @@ fn declared_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 fn too_large() -> Refusal {
-    let sentence = format!("A message may have {MAX_BODY} bytes.");
+    let sentence = format!("A message may have at most {} MiB.", MAX_BODY / 1024 / 1024);
     Refusal::new(Code::BodyTooLarge, sentence)
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use axum::body::Body;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use keystile_domain::ports::Rng;
 use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::mcp::RpcError;
@@ -193,36 +193,24 @@ impl Refusal {
     /// Renders and logs it, once. Every answer has a reference that the log has too.
     #[must_use]
     pub fn respond(self, rng: &dyn Rng) -> Response<Body> {
+        let reference = self.log(rng);
         let Inner {
             code,
             sentence,
-            detail,
             id,
             rpc,
             status,
+            ..
         } = *self.0;
-        let reference = Reference::new(rng);
-        let (word, detail) = (code.as_str(), detail.as_deref().unwrap_or_default());
-        tracing::info!(
-            gateway.code = word,
-            gateway.reference = %reference,
-            gateway.detail = detail,
-            "refused: {sentence}"
-        );
+        let word = code.as_str();
         let mut error = rpc.unwrap_or_else(|| RpcError::new(code.rpc(), sentence));
         if error.data.is_none() {
             let data = format!("{{\"code\":\"{word}\",\"reference\":\"{reference}\"}}");
             error.data = Some(data.into());
         }
         let body = error.with_id(id.as_deref()).to_json();
-        let mut response = Response::new(Body::from(body));
-        *response.status_mut() = status;
+        let mut response = answer(status, "application/json", body);
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if code == Code::MethodNotAllowed {
             headers.insert(
                 header::ALLOW,
@@ -231,4 +219,56 @@ impl Refusal {
         }
         response
     }
+
+    /// As [`respond`](Self::respond), at a path where nobody speaks JSON-RPC: an OAuth error (RFC 6749 §5.2), or one
+    /// line of text for a browser.
+    #[must_use]
+    pub fn respond_outside_mcp(self, asked: &HeaderMap, rng: &dyn Rng) -> Response<Body> {
+        let reference = self.log(rng);
+        let Inner {
+            sentence, status, ..
+        } = *self.0;
+        if wants_a_page(asked) {
+            let page = format!("{sentence}\n\nReference: {reference}\n");
+            return answer(status, "text/plain; charset=utf-8", page);
+        }
+        let body = serde_json::json!({
+            "error": "invalid_request",
+            "error_description": format!("{sentence} ({reference})"),
+        });
+        answer(status, "application/json", body.to_string())
+    }
+
+    fn log(&self, rng: &dyn Rng) -> Reference {
+        let reference = Reference::new(rng);
+        let sentence = &self.0.sentence;
+        tracing::info!(
+            gateway.code = self.0.code.as_str(),
+            reference = %reference,
+            gateway.detail = self.0.detail.as_deref().unwrap_or_default(),
+            "refused: {sentence}"
+        );
+        reference
+    }
+}
+
+fn answer(status: StatusCode, media: &'static str, body: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A browser that navigates names `text/html`; a program that takes both names JSON too.
+fn wants_a_page(asked: &HeaderMap) -> bool {
+    let named = |media: &str| {
+        let values = asked.get_all(header::ACCEPT).iter();
+        values
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split([',', ';']))
+            .any(|range| range.trim().eq_ignore_ascii_case(media))
+    };
+    named("text/html") && !named("application/json")
 }

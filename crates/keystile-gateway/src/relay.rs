@@ -22,6 +22,7 @@ mod stateless;
 mod stateless_bridge;
 mod upkeep;
 
+pub(crate) use caller::STALE;
 pub use caller::{Caller, Ports};
 pub use failure::Failure;
 pub use http_bridge::HttpBridge;

@@ -83,7 +83,7 @@ impl Front {
         }
         let origin = match self.gateway.guard().check(&parts) {
             Ok(origin) => origin,
-            Err(refusal) => return refusal.respond(&SystemRng),
+            Err(refusal) => return refusal.respond_outside_mcp(&parts.headers, &SystemRng),
         };
         let register = parts.uri.path().ends_with("/register");
         let readable = parts.uri.path().starts_with("/.well-known/")

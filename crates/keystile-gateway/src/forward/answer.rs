@@ -3,8 +3,10 @@
 
 use axum::body::Body;
 use http::header::{self, HeaderMap, HeaderValue};
+use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
+use keystile_protocol::mcp::headers;
 
 use super::headers::returned;
 use crate::refusal::{Code, Refusal};
@@ -39,9 +41,11 @@ impl Media {
     }
 }
 
-/// Whether the answer may be passed on.
-pub(super) fn judge(method: &Method, answer: &Response<Incoming>) -> Result<Media, Refusal> {
+/// Whether the answer to this request may be passed on.
+pub(super) fn judge(asked: &Parts, answer: &Response<Incoming>) -> Result<Media, Refusal> {
     let status = answer.status();
+    let method = &asked.method;
+    let in_session = asked.headers.contains_key(headers::SESSION_ID);
     let media = Media::of(answer.headers());
     let (code, sentence) = match status.as_u16() {
         401 | 403 | 407 => (
@@ -56,6 +60,11 @@ pub(super) fn judge(method: &Method, answer: &Response<Incoming>) -> Result<Medi
         200..=299 if media == Media::Other && has_content(answer) && method != Method::DELETE => (
             Code::UpstreamNotMcp,
             "What answers behind this gateway is no MCP server: it sent neither JSON nor an event stream. Its operator should check the upstream URL.",
+        ),
+        // No session can be gone then, and 2026-07-28 says "no such method" in JSON.
+        404 if !in_session && media != Media::Json && method == Method::POST => (
+            Code::UpstreamNotMcp,
+            "What answers behind this gateway has no MCP endpoint at the configured path. Its operator should check the upstream URL.",
         ),
         200..=299 => return Ok(media),
         // The session is gone; no GET stream or DELETE here (MCP 2025-11-25, transports).

@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use keystile_domain::ports::Standing;
 
 use crate::admit::Permit;
-use crate::relay::Ports;
+use crate::relay::{Ports, STALE};
 
 /// What a body does besides passing on what comes. Revocation ends every one; an admitted call
 /// otherwise runs to its own limit.
@@ -62,7 +62,8 @@ impl PermittedBody {
     /// Looks before each frame: a busy upstream must not outrun a revocation.
     fn is_over(&mut self) -> bool {
         let epoch = self.ports.revocations.epoch();
-        if epoch != self.epoch {
+        // A feed that goes stale does not move its epoch; an event stream may go on for hours.
+        if epoch != self.epoch || self.lasts.keep_alive.is_some() {
             if self.permit.standing(&*self.ports.revocations) != Standing::Good {
                 return true;
             }
@@ -179,7 +180,7 @@ pub(super) async fn waited(permit: &Permit, ports: &Ports, limit: Duration) -> W
     }
 }
 
-/// Resolves when the permit's grant, person or client no longer stands.
+/// Resolves when the permit's grant, person or client no longer stands, or nobody knows whether they do.
 async fn revoked(permit: &Permit, ports: &Ports) {
     let revocations = &*ports.revocations;
     loop {
@@ -187,7 +188,11 @@ async fn revoked(permit: &Permit, ports: &Ports) {
         if permit.standing(revocations) != Standing::Good {
             return;
         }
-        revocations.changed_since(seen).await;
+        tokio::select! {
+            _ = revocations.changed_since(seen) => {}
+            // A feed that goes stale does not move its epoch.
+            () = tokio::time::sleep(STALE) => {}
+        }
     }
 }
 

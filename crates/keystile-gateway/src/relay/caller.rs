@@ -93,5 +93,7 @@ impl Ports {
     }
 }
 
-const STALE: Duration = Duration::from_secs(10);
+/// How often an open stream asks whether the feed still knows. A feed says itself that it is stale (after 10 s,
+/// DESIGN §4); this comes on top.
+pub(crate) const STALE: Duration = Duration::from_secs(1);
 const SLICE: Duration = Duration::from_secs(30);

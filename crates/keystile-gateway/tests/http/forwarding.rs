@@ -225,7 +225,6 @@ async fn the_statuses_that_mcp_gives_a_meaning_are_relayed() {
             r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32603,"message":"x"}}"#,
         ),
         (202, "text/plain", ""),
-        (404, "text/plain", ""),
         (405, "text/html", ""),
     ] {
         let app = App::new(move |_| {
@@ -244,18 +243,37 @@ async fn the_statuses_that_mcp_gives_a_meaning_are_relayed() {
             (StatusCode::from_u16(status).unwrap(), body.to_owned())
         );
     }
-    let app = App::new(|_| {
-        Response::builder()
-            .status(404)
-            .header("content-type", "text/html")
-            .body(Body::from("<h1>nginx"))
-            .unwrap()
-    })
-    .await;
-    assert_eq!(
-        text(app.send(app.call()).await).await,
-        (StatusCode::NOT_FOUND, String::new())
-    );
+}
+
+#[tokio::test]
+async fn a_404_says_that_a_session_is_gone_only_where_there_was_one() {
+    for media in ["text/html", "text/plain; charset=utf-8"] {
+        let app = App::new(move |_| {
+            Response::builder()
+                .status(404)
+                .header("content-type", media)
+                .body(Body::from("<h1>nginx"))
+                .unwrap()
+        })
+        .await;
+        assert_eq!(
+            refusal(app.send(app.call()).await).await,
+            (502, -32603, "upstream_not_mcp".to_owned())
+        );
+        for method in ["POST", "GET", "DELETE"] {
+            let request = app
+                .builder(method)
+                .header("content-type", "application/json")
+                .header("mcp-session-id", "s1")
+                .body(Body::from(TOOL_CALL))
+                .unwrap();
+            assert_eq!(
+                text(app.send(request).await).await,
+                (StatusCode::NOT_FOUND, String::new()),
+                "{method}"
+            );
+        }
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use http::Request;
 
-use crate::support::{App, ORIGIN, TOOL_CALL, anonymous, refusal};
+use crate::support::{App, ORIGIN, TOOL_CALL, anonymous, refusal, text};
 
 fn with_host(app: &App, uri: &str, hosts: &[&str]) -> Request<Body> {
     let mut request = Request::builder().method("POST").uri(uri);
@@ -257,4 +257,66 @@ async fn a_124_only_the_exact_path_is_an_endpoint() {
         assert_eq!(app.send(request).await.status(), 401, "{uri}");
     }
     assert_eq!(app.server.count(), 0);
+}
+
+#[tokio::test]
+async fn where_nobody_speaks_json_rpc_a_refusal_is_an_oauth_error_or_a_page() {
+    let app = App::echo().await;
+    let refused = |accept: &str| {
+        let request = Request::get("/oauth/authorize")
+            .header("host", "localhost:7717")
+            .header("origin", "https://evil.example")
+            .header("accept", accept);
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let refusal = app.gateway.guard().check(&parts).unwrap_err();
+        refusal.respond_outside_mcp(&parts.headers, &Zeros)
+    };
+    for accept in ["application/json", "*/*", "text/html, application/json"] {
+        let answer = refused(accept);
+        assert_eq!(answer.headers()["content-type"], "application/json");
+        let (status, body) = text(answer).await;
+        assert_eq!(status, 403);
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(body["error"], "invalid_request");
+        let description = body["error_description"].as_str().unwrap();
+        assert!(
+            description.contains("--origin") && description.contains("(KS-"),
+            "{description}"
+        );
+        assert!(!description.contains("evil"), "{description}");
+    }
+    let answer = refused("text/html,application/xhtml+xml,*/*;q=0.8");
+    assert_eq!(
+        answer.headers()["content-type"],
+        "text/plain; charset=utf-8"
+    );
+    let (status, page) = text(answer).await;
+    assert_eq!(status, 403);
+    assert!(
+        page.starts_with("Web pages of this origin") && page.contains("Reference: KS-"),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn metadata_is_refused_in_the_words_of_oauth() {
+    let app = App::echo().await;
+    let request = Request::get("/.well-known/oauth-protected-resource/kb/mcp")
+        .header("host", "evil.example")
+        .body(Body::empty())
+        .unwrap();
+    let (status, body) = text(app.send(request).await).await;
+    assert_eq!(status, 421);
+    assert!(
+        body.contains(r#""error":"invalid_request""#) && body.contains(ORIGIN),
+        "{body}"
+    );
+}
+
+struct Zeros;
+
+impl keystile_domain::ports::Rng for Zeros {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(0);
+    }
 }

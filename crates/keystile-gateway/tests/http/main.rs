@@ -3,6 +3,7 @@
 mod forwarding;
 mod guard;
 mod messages;
+mod raw;
 mod streams;
 mod support;
 mod tokens;

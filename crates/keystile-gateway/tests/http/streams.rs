@@ -84,6 +84,34 @@ async fn a_118_revocation_ends_streams_and_running_calls_at_once() {
     second.closed().await;
 }
 
+/// The feed says that it is stale and does not move its epoch for it.
+#[tokio::test]
+async fn a_quiet_stream_ends_when_the_feed_goes_stale() {
+    let (app, mut feeds) = streaming().await;
+    let mut body = app.send(listen(&app)).await.into_body().into_data_stream();
+    let feed = feeds.recv().await.unwrap();
+    feed.send("data: 1\n\n").await.unwrap();
+    assert!(next(&mut body).await.is_some());
+    tokio::time::pause();
+    app.revocations.stale.store(true, Ordering::SeqCst);
+    assert_eq!(next(&mut body).await, None);
+    feed.closed().await;
+}
+
+#[tokio::test]
+async fn a_flood_of_events_does_not_outrun_a_feed_that_goes_stale() {
+    let app = App::new(|_| {
+        let flood = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>("data: x\n\n"));
+        let response = Response::builder().header("content-type", "text/event-stream");
+        response.body(Body::from_stream(flood)).unwrap()
+    })
+    .await;
+    let mut body = app.send(app.call()).await.into_body().into_data_stream();
+    assert!(next(&mut body).await.is_some());
+    app.revocations.stale.store(true, Ordering::SeqCst);
+    assert_eq!(next(&mut body).await, None);
+}
+
 #[tokio::test]
 async fn a_flood_of_events_does_not_outrun_a_revocation() {
     let app = App::new(|_| {

@@ -361,3 +361,47 @@ async fn all_bad_tokens_get_the_same_answer() {
     answers.dedup();
     assert_eq!(answers.len(), 1, "{answers:?}");
 }
+
+#[tokio::test]
+async fn the_log_says_why_a_token_was_refused_and_never_which() {
+    let (log, _listening) = crate::support::Log::listen();
+    let app = App::echo().await;
+    let stranger = App::echo().await;
+    let revoked = app.token();
+    app.revocations.revoke(GRANT);
+    for (token, reason) in [
+        (
+            app.token_with(|claims| (claims.iat, claims.exp) = (NOW - 700, NOW - 100)),
+            "expired",
+        ),
+        (
+            app.token_with(|claims| claims.aud = "x".to_owned()),
+            "wrong_audience",
+        ),
+        (
+            app.token_with(|claims| claims.iss = "x".to_owned()),
+            "wrong_issuer",
+        ),
+        (stranger.token(), "unknown_key"),
+        ("nonsense".to_owned(), "malformed_token"),
+        (revoked, "revoked"),
+    ] {
+        let request =
+            anonymous("POST", "/kb/mcp").header("authorization", format!("Bearer {token}"));
+        let answer = app.send(request.body(Body::from(TOOL_CALL)).unwrap()).await;
+        let header = challenge(&answer);
+        let (_, reference) = header.split_once("(KS-").unwrap();
+        let (reference, _) = reference.split_once(')').unwrap();
+        let log = log.text();
+        let line = log
+            .lines()
+            .find(|line| line.contains(&format!("reference=KS-{reference}")))
+            .unwrap_or_else(|| panic!("{reference} in {log}"));
+        assert!(
+            line.contains(&format!("refused a token: {reason}")) && line.contains("INFO"),
+            "{line}"
+        );
+        assert_eq!(app.audit.events.lock().last().unwrap()["reason"], reason);
+        assert!(!log.contains(&token), "{log}");
+    }
+}

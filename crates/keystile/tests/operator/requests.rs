@@ -84,7 +84,7 @@ fn an_mcp_message_that_is_malformed_or_too_large_is_refused() {
         json!({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {"x": text}}).to_string()
     };
     let reply = send(&padded(5 << 20));
-    refused(&reply, 413, "body_too_large", "4194304 bytes");
+    refused(&reply, 413, "body_too_large", "at most 4 MiB");
     let reply = Request::new("POST", "/notes/mcp")
         .header("authorization", &format!("Bearer {token}"))
         .header("content-type", "text/plain")

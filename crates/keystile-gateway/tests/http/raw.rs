@@ -1,0 +1,184 @@
+//! Byte by byte, over a real connection: what a client sees whose request is refused before it was read.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::{App, TOOL_CALL};
+
+/// The gateway on loopback.
+async fn serve(app: &App) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let gateway = Arc::clone(&app.gateway);
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let gateway = Arc::clone(&gateway);
+            let service = service_fn(move |request: Request<Incoming>| {
+                let gateway = Arc::clone(&gateway);
+                async move { Ok::<_, Infallible>(gateway.handle(request.map(Body::new)).await) }
+            });
+            let http = Builder::new(TokioExecutor::new());
+            tokio::spawn(async move {
+                let connection = http.serve_connection(TokioIo::new(stream), service);
+                // A client that goes away in the middle is no failure.
+                drop(connection.into_owned().await);
+            });
+        }
+    });
+    address
+}
+
+fn head(token: Option<&str>, more: &str) -> String {
+    let token = token.map(|token| format!("authorization: Bearer {token}\r\n"));
+    format!(
+        "POST /kb/mcp HTTP/1.1\r\nhost: localhost:7717\r\ncontent-type: application/json\r\n\
+         accept: application/json, text/event-stream\r\n{}{more}\r\n",
+        token.unwrap_or_default()
+    )
+}
+
+/// One answer with a declared length: its status line and its text.
+async fn answer(stream: &mut TcpStream) -> (String, String) {
+    let mut bytes = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
+                let status = head.lines().next().unwrap_or_default().to_owned();
+                return (status, text);
+            }
+        }
+        let read = stream.read_buf(&mut bytes).await.expect("it is not reset");
+        assert_ne!(read, 0, "the connection ended with {text:?}");
+    }
+}
+
+/// Whatever comes until the server closes.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut text = String::new();
+    stream
+        .read_to_string(&mut text)
+        .await
+        .expect("it is not reset");
+    text
+}
+
+#[tokio::test]
+async fn a_refused_request_is_read_to_its_end_so_that_the_next_one_is_answered() {
+    let app = App::echo().await;
+    let mut stream = TcpStream::connect(serve(&app).await).await.unwrap();
+    let body = "x".repeat(1024 * 1024);
+    for _ in 0..3 {
+        let head = head(None, &format!("content-length: {}\r\n", body.len()));
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+            .write_all(body.as_bytes())
+            .await
+            .expect("all of it is read");
+        assert!(answer(&mut stream).await.0.starts_with("HTTP/1.1 401"));
+    }
+    assert_eq!(app.server.count(), 0);
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_gets_its_413_and_no_reset() {
+    let app = App::echo().await;
+    let address = serve(&app).await;
+    let token = app.token();
+    let body = "x".repeat(12 * 1024 * 1024);
+    let declared = head(Some(&token), &format!("content-length: {}\r\n", body.len()));
+    let chunked = head(Some(&token), "transfer-encoding: chunked\r\n");
+    let chunk = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    for (head, body) in [(declared, &body), (chunked, &chunk)] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+            .write_all(body.as_bytes())
+            .await
+            .expect("all of it is read");
+        let (status, text) = answer(&mut stream).await;
+        assert!(status.starts_with("HTTP/1.1 413"), "{status}");
+        assert!(text.contains("at most 4 MiB"), "{text}");
+    }
+    assert_eq!(app.server.count(), 0);
+}
+
+#[tokio::test]
+async fn a_client_that_asks_first_is_refused_before_it_sends_anything() {
+    let app = App::echo().await;
+    let mut stream = TcpStream::connect(serve(&app).await).await.unwrap();
+    let head = head(None, "content-length: 9000000\r\nexpect: 100-continue\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    assert!(answer(&mut stream).await.0.starts_with("HTTP/1.1 401"));
+}
+
+/// RFC 9112 §6.1: "A server MAY reject a request that contains both Content-Length and Transfer-Encoding or process such
+/// a request in accordance with the Transfer-Encoding alone. Regardless, the server MUST close the connection after
+/// responding". hyper does the latter and takes `Content-Length` away before anybody sees it; what would have been
+/// smuggled is never read.
+#[tokio::test]
+async fn two_lengths_smuggle_nothing() {
+    let app = App::echo().await;
+    let address = serve(&app).await;
+    let token = app.token();
+    let smuggled = head(
+        Some(&token),
+        &format!("content-length: {}\r\n", TOOL_CALL.len()),
+    );
+    let chunk = format!("{:x}\r\n{TOOL_CALL}\r\n0\r\n\r\n", TOOL_CALL.len());
+    let body = format!("{chunk}{smuggled}{TOOL_CALL}");
+    let lengths = [
+        format!(
+            "content-length: {}\r\ntransfer-encoding: chunked\r\n",
+            body.len()
+        ),
+        format!(
+            "transfer-encoding: chunked\r\ncontent-length: {}\r\n",
+            body.len()
+        ),
+        "content-length: 3\r\nTransfer-Encoding: chunked\r\n".to_owned(),
+    ];
+    for (count, lengths) in lengths.iter().enumerate() {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("{}{body}", head(Some(&token), lengths));
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let text = rest(&mut stream).await;
+        assert_eq!(text.matches("HTTP/1.1").count(), 1, "{text}");
+        assert!(text.contains("connection: close"), "{text}");
+        assert_eq!(
+            app.server.count(),
+            count + 1,
+            "one message arrived, not two"
+        );
+        assert_eq!(app.server.last().body, TOOL_CALL);
+    }
+    for lengths in [
+        "content-length: 3\r\ncontent-length: 4\r\n",
+        "transfer-encoding: chunked, identity\r\n",
+        "transfer-encoding: xchunked\r\n",
+        "content-length: +3\r\n",
+    ] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("{}{body}", head(Some(&token), lengths));
+        stream.write_all(request.as_bytes()).await.unwrap();
+        assert!(
+            answer(&mut stream).await.0.starts_with("HTTP/1.1 400"),
+            "{lengths}"
+        );
+    }
+    assert_eq!(app.server.count(), 3);
+}
