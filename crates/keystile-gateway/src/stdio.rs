@@ -6,6 +6,7 @@
 mod config;
 mod lines;
 mod process;
+mod stderr;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ impl Pool {
         let limits = Limits {
             idle: config.idle,
             start_limit: config.start_limit,
+            first_answer: config.first_answer,
             max: config.max_children,
             max_per_person: config.max_children_per_person,
         };
@@ -46,12 +48,14 @@ impl Pool {
         self.relay.handle(caller, parts, body).await
     }
 
-    /// Starts one child to see that the command works and which eras it speaks, and ends it.
+    /// Starts the server to see that the command works and which eras it speaks, and keeps a child at hand that the
+    /// first client need not wait for.
     ///
     /// # Errors
     /// The reason why no client could be served.
     pub async fn probe(&self) -> Result<(), Failure> {
-        self.relay.probe().await
+        self.relay.probe().await?;
+        self.relay.start_spare().await
     }
 
     /// Ends every child, what it started too, and waits for it.

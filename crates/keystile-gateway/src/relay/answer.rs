@@ -1,13 +1,16 @@
 //! From what a call produces to an HTTP response: one JSON object, or a stream of events.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use keystile_domain::{ports::Rng, secrets::reference::Reference};
 use keystile_protocol::mcp::RpcError;
 use tokio::sync::mpsc;
+
+use super::Failure;
 
 /// What a running call hands out.
 #[derive(Debug)]
@@ -19,15 +22,30 @@ pub(crate) enum Piece {
 }
 
 /// The call's end of the response.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Out {
     pieces: mpsc::Sender<Piece>,
+    rng: Arc<dyn Rng>,
 }
 
 impl Out {
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Piece>) {
+    /// `rng` makes the references of what fails.
+    pub(crate) fn new(rng: &Arc<dyn Rng>) -> (Self, mpsc::Receiver<Piece>) {
         let (pieces, receiver) = mpsc::channel(PIECES);
-        (Self { pieces }, receiver)
+        let rng = Arc::clone(rng);
+        (Self { pieces, rng }, receiver)
+    }
+
+    /// The failure as the answer to the request with this id (a lexeme).
+    pub(crate) async fn fail(&self, failure: &Failure, id: &str) {
+        let text = failure.tell(Some(id), &*self.rng);
+        self.answer(text, failure.status()).await;
+    }
+
+    /// A refusal of the gateway's own as the answer.
+    pub(crate) async fn refuse(&self, status: StatusCode, code: &str, error: RpcError<'_>) {
+        let text = referenced(&*self.rng, code, error).to_json();
+        self.answer(text, status).await;
     }
 
     /// Waits while the client is slow; `false` once it is gone.
@@ -180,16 +198,37 @@ pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     response
 }
 
-/// An error that the gateway answers itself.
-pub(crate) fn refusal(status: StatusCode, error: &RpcError<'_>) -> Response<Body> {
-    json(status, error.to_json())
+/// An error that the gateway answers itself, with a stable code and a reference that the log has too.
+pub(crate) fn refusal(
+    rng: &dyn Rng,
+    status: StatusCode,
+    code: &str,
+    error: RpcError<'_>,
+) -> Response<Body> {
+    json(status, referenced(rng, code, error).to_json())
+}
+
+/// What the protocol itself puts into `data` stays as it is.
+fn referenced<'a>(rng: &dyn Rng, code: &str, mut error: RpcError<'a>) -> RpcError<'a> {
+    let reference = Reference::new(rng);
+    tracing::info!(
+        gateway.code = code,
+        reference = %reference,
+        "refused: {}",
+        error.message
+    );
+    if error.data.is_none() {
+        let data = serde_json::json!({ "code": code, "reference": reference.as_str() });
+        error.data = Some(data.to_string().into());
+    }
+    error
 }
 
 /// The task of the call is gone without a word: a bug, contained (CHECKLIST A-157).
 fn broken() -> Response<Body> {
     tracing::error!("a call ended without an answer");
     let error = RpcError::new(RpcError::INTERNAL_ERROR, "The gateway failed to answer.");
-    refusal(StatusCode::INTERNAL_SERVER_ERROR, &error)
+    json(StatusCode::INTERNAL_SERVER_ERROR, error.to_json())
 }
 
 /// Silence after which a comment is sent, and after which a JSON answer becomes a stream.

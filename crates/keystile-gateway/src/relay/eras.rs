@@ -2,19 +2,15 @@
 //!
 //! MCP 2026-07-28, versioning: "The era determination is a property of the server, not of an individual request."
 
-use std::time::Duration;
-
 use keystile_protocol::mcp::Revision;
 use parking_lot::Mutex;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Connect, Failure, Peer,
-    caller::Ports,
-    peer::{CallFacts, Inbound, Incoming, NotCalled},
-    stateless_bridge::Bridged,
+    Failure, Outgoing, Received, Wire, peer::Peer, serve::Inner, stateless_bridge::Bridged,
 };
 use crate::era::{
-    json::quoted,
+    json::{Node, quoted},
     legacy_to_stateless::offers_stateless,
     message::{Message, request},
     meta,
@@ -53,29 +49,27 @@ impl Eras {
             stateless: Some(false),
         };
     }
+}
 
+impl Inner {
     /// Whether the server speaks 2026-07-28, by a `server/discover` on a conversation of its own: some servers end
-    /// at the first request that is no `initialize` (stdio, "Backward Compatibility").
-    pub(crate) async fn stateless(
-        &self,
-        connect: &dyn Connect,
-        ports: &Ports,
-        limit: Duration,
-    ) -> Result<bool, Failure> {
-        if let Some(speaks) = self.known().stateless {
+    /// at the first request that is no `initialize` (stdio, "Backward Compatibility"). A conversation that it went
+    /// well on is as good as new, and kept.
+    ///
+    /// Not known by `deadline` is no: a legacy server may be silent, and a handshake will tell.
+    pub(crate) async fn is_stateless(&self, deadline: Instant) -> Result<bool, Failure> {
+        let eras = &self.eras;
+        if let Some(speaks) = eras.known().stateless {
             return Ok(speaks);
         }
-        let _one = self.probing.lock().await;
-        if let Some(speaks) = self.known().stateless {
+        let Ok(_one) = timeout_at(deadline, eras.probing.lock()).await else {
+            return Ok(false);
+        };
+        if let Some(speaks) = eras.known().stateless {
             return Ok(speaks);
         }
-        let peer = Peer::start(
-            connect.connect().await?,
-            std::sync::Arc::new(Deaf),
-            &*ports.rng,
-        );
-        let answer = tokio::time::timeout(limit, discover(&peer, None)).await;
-        peer.close().await;
+        let mut wire = self.connect.connect().await?;
+        let answer = timeout_at(deadline, discovered(&mut wire)).await;
         let speaks = match answer {
             Ok(Ok(text)) => Message::of(&text).result().is_some_and(offers_stateless),
             // What stands in front of the server refused: that says nothing about the server.
@@ -90,35 +84,68 @@ impl Eras {
             stateless = speaks,
             "found out whether the server speaks 2026-07-28"
         );
-        self.known.lock().stateless = Some(speaks);
+        eras.known.lock().stateless = Some(speaks);
+        if speaks && self.connect.takes_time() {
+            self.spare.put(wire);
+        }
+        // Else it ends by itself: nobody need wait for that.
         Ok(speaks)
     }
-}
 
-impl Eras {
-    /// Whether the server takes a handshake, by one.
-    pub(crate) async fn legacy(&self, connect: &dyn Connect, ports: &Ports, limit: Duration) {
-        let _one = self.probing.lock().await;
-        if self.known().legacy.is_some() {
+    /// Finds out whether the server takes a handshake, by one.
+    pub(crate) async fn learn_legacy(&self, deadline: Instant) {
+        let _one = self.eras.probing.lock().await;
+        if self.eras.known().legacy.is_some() {
             return;
         }
-        let Ok(wire) = connect.connect().await else {
+        let Ok(wire) = self.connect.connect().await else {
             return;
         };
-        let shake = Bridged::start(wire, ports, Elicitation::default());
-        match tokio::time::timeout(limit, shake).await {
-            Ok(Ok(bridge)) => {
-                self.learn_legacy(true);
+        match Bridged::start(wire, &self.ports, Elicitation::default(), deadline).await {
+            Ok(bridge) => {
+                self.eras.learn_legacy(true);
                 bridge.peer.close().await;
             }
-            Ok(Err(Failure::Unreachable(_) | Failure::BadStatus(401 | 403 | 429 | 500..))) => {}
-            Ok(Err(_)) | Err(_) => self.learn_legacy(false),
+            Err(Failure::Unreachable(_) | Failure::BadStatus(401 | 403 | 429 | 500..)) => {}
+            Err(_) => self.eras.learn_legacy(false),
         }
     }
 }
 
-/// Asks `server/discover`; `meta` is the JSON text of `_meta`, the gateway's own if `None`.
-pub(crate) async fn discover(peer: &Peer, meta: Option<&str>) -> Result<String, Failure> {
+/// Asks `server/discover` of a conversation that nobody else holds. What else the server says is not heard.
+async fn discovered(wire: &mut Wire) -> Result<String, Failure> {
+    let text = discover_request(&quoted(PROBE), None);
+    // One that is gone already tells why.
+    let sent = wire.link.send(Outgoing { text }).await;
+    loop {
+        match wire.inbox.recv().await {
+            Some(Received::Message { text, .. }) => {
+                let id = Message::of(&text).root.member("id").and_then(Node::string);
+                let method = Message::of(&text).root.member("method");
+                if method.is_none() && id.as_deref() == Some(PROBE) {
+                    return Ok(text);
+                }
+            }
+            Some(Received::Failed { failure, .. } | Received::Ended(failure)) => {
+                return Err(failure);
+            }
+            None => return Err(sent.err().unwrap_or(Failure::Closed)),
+        }
+    }
+}
+
+/// Asks `server/discover`; `meta` is the JSON text of `_meta`.
+pub(crate) async fn discover(
+    peer: &Peer,
+    meta: &str,
+    deadline: Instant,
+) -> Result<String, Failure> {
+    let text = discover_request("0", Some(meta));
+    peer.first_answer(Message::of(&text), deadline).await
+}
+
+/// `meta` is the gateway's own if `None`.
+fn discover_request(id: &str, meta: Option<&str>) -> String {
     let own;
     let meta = match meta {
         Some(meta) => meta,
@@ -134,27 +161,12 @@ pub(crate) async fn discover(peer: &Peer, meta: Option<&str>) -> Result<String, 
             &own
         }
     };
-    let text = request(
-        "0",
+    request(
+        id,
         "server/discover",
         Some(&format!(r#"{{"_meta":{meta}}}"#)),
-    );
-    match peer.call(Message::of(&text), CallFacts::default()).await {
-        Ok(exchange) => exchange.only_answer().await,
-        Err(NotCalled::Failed(failure)) => Err(failure),
-        Err(NotCalled::Duplicate) => Err(Failure::Closed),
-    }
+    )
 }
 
-/// Hears nothing but answers.
-struct Deaf;
-
-impl Inbound for Deaf {
-    fn request(&self, peer: &Peer, incoming: Incoming<'_>) {
-        if let Some(id) = incoming.id {
-            peer.decline(id, "nobody is there to answer");
-        }
-    }
-
-    fn notification(&self, _: &Peer, _: Incoming<'_>) {}
-}
+/// No id of a [`Peer`]'s looks like this.
+const PROBE: &str = "keystile-discover";

@@ -4,6 +4,7 @@
 //! the log only, because the client is not the operator.
 
 use http::StatusCode;
+use keystile_domain::{ports::Rng, secrets::reference::Reference};
 use keystile_protocol::mcp::RpcError;
 
 /// Why the server behind the gateway gave no answer.
@@ -147,9 +148,20 @@ impl Failure {
         }
     }
 
-    /// The JSON-RPC error for the request with this id (a lexeme).
-    pub(crate) fn to_json(&self, id: Option<&str>) -> String {
-        let data = serde_json::json!({ "code": self.code(), "hint": self.hint() }).to_string();
+    /// The JSON-RPC error for the request with this id (a lexeme). It has a reference, and the log has that and the
+    /// detail.
+    pub(crate) fn tell(&self, id: Option<&str>, rng: &dyn Rng) -> String {
+        let (code, reference) = (self.code(), Reference::new(rng));
+        tracing::info!(
+            gateway.code = code,
+            reference = %reference,
+            gateway.detail = %self,
+            "refused: {}",
+            self.sentence()
+        );
+        let data =
+            serde_json::json!({ "code": code, "hint": self.hint(), "reference": reference.as_str() })
+                .to_string();
         RpcError::new(RpcError::INTERNAL_ERROR, self.sentence())
             .with_id(id)
             .with_data(data)
@@ -163,7 +175,14 @@ mod tests {
 
     #[test]
     fn the_private_detail_never_reaches_the_body() {
-        let body = Failure::ExitedAtOnce("exit status: 3, /srv/secret".into()).to_json(Some("7"));
+        struct Zeros;
+        impl Rng for Zeros {
+            fn fill(&self, bytes: &mut [u8]) {
+                bytes.fill(0);
+            }
+        }
+        let failure = Failure::ExitedAtOnce("exit status: 3, /srv/secret".into());
+        let body = failure.tell(Some("7"), &Zeros);
         assert!(body.contains(r#""id":7"#) && body.contains("stdio_exited_at_once"));
         assert!(!body.contains("secret"));
     }

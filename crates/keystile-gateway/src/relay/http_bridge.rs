@@ -24,6 +24,7 @@ impl HttpBridge {
         let limits = Limits {
             idle: Duration::from_secs(30 * 60),
             start_limit: FIRST_ANSWER,
+            first_answer: FIRST_ANSWER,
             max: 1024,
             max_per_person: 64,
         };

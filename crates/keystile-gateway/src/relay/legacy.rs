@@ -8,16 +8,16 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, request::Parts};
 use keystile_protocol::mcp::{Envelope, Era, Kind, McpHeaders, RpcError, headers};
 use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
-use tokio::time::timeout;
+use tokio::time::Instant;
 
 use super::{
     Failure,
-    answer::{Accepts, Out, Piece, empty, event_stream, json, refusal},
+    answer::{Accepts, Out, Piece, empty, event_stream, json},
     caller::Caller,
     legacy_bridge::Bridge,
     outbox::Asker,
     peer::{CANCELLED, CallFacts, Event, NotCalled, Peer, Step},
-    serve::{Inner, failed, not_allowed},
+    serve::{Inner, not_allowed},
     session::{Inbox, Session, answered_id},
 };
 use crate::era::{json::Node, message::Message};
@@ -37,11 +37,11 @@ impl Inner {
                 (Kind::Request, Some("initialize"), Some(id)) => {
                     self.initialize(caller, text, id, accepts).await
                 }
-                _ => no_session_named(id),
+                _ => self.no_session_named(id),
             };
         };
         let Some(session) = self.session(caller, session_id) else {
-            return unknown_session(id);
+            return self.unknown_session(id);
         };
         match envelope.kind() {
             Kind::Request => {
@@ -54,8 +54,8 @@ impl Inner {
                 })
                 .await
             }
-            Kind::Notification => notification(&session, text).await,
-            Kind::Response | Kind::Error => client_answer(&session, text).await,
+            Kind::Notification => self.notification(&session, text).await,
+            Kind::Response | Kind::Error => self.client_answer(&session, text).await,
         }
     }
 
@@ -66,7 +66,7 @@ impl Inner {
             return not_allowed();
         };
         let Some(session) = self.session(caller, session_id) else {
-            return unknown_session(None);
+            return self.unknown_session(None);
         };
         if !Accepts::of(&parts.headers).events {
             return empty(StatusCode::NOT_ACCEPTABLE);
@@ -77,9 +77,9 @@ impl Inner {
                 RpcError::INVALID_REQUEST,
                 "This session has a stream already.",
             );
-            return refusal(StatusCode::CONFLICT, &error);
+            return self.refusal(StatusCode::CONFLICT, "second_stream", error);
         };
-        let (out, pieces) = Out::new();
+        let (out, pieces) = Out::new(&self.ports.rng);
         let (inner, caller) = (Arc::clone(self), caller.clone());
         tokio::spawn(async move {
             let weak = weakened("a_118");
@@ -101,7 +101,7 @@ impl Inner {
             return not_allowed();
         };
         let Some(session) = self.session(caller, id) else {
-            return unknown_session(None);
+            return self.unknown_session(None);
         };
         self.sessions.lock().remove(&session.id);
         tokio::spawn(async move { session.peer.close().await });
@@ -138,13 +138,16 @@ impl Inner {
             Err(NotOpened::Refused(answer)) => {
                 return json(StatusCode::OK, Message::of(&answer).with_id(id));
             }
-            Err(NotOpened::Failed(failure)) => return failed(&failure, Some(id)),
+            Err(NotOpened::Failed(failure)) => return self.failed(&failure, Some(id)),
         };
         let answer = Message::of(&answer).with_id(id);
         let mut response = if accepts.json {
             json(StatusCode::OK, answer)
         } else {
-            event_stream(Some(Piece::Answer(answer, StatusCode::OK)), Out::new().1)
+            event_stream(
+                Some(Piece::Answer(answer, StatusCode::OK)),
+                Out::new(&self.ports.rng).1,
+            )
         };
         let value = HeaderValue::from_str(&session.id).expect("a session id is visible ASCII");
         response.headers_mut().insert(headers::SESSION_ID, value);
@@ -158,6 +161,7 @@ impl Inner {
         caller: &Caller,
         initialize: Message<'_>,
     ) -> Result<(Arc<Session>, String), NotOpened> {
+        let deadline = Instant::now() + self.limits.first_answer;
         let slot = self.slot(&caller.owner())?;
         let session = |peer, inbox, bridge| {
             Arc::new(Session {
@@ -172,7 +176,7 @@ impl Inner {
         };
         if self.eras.known().legacy != Some(false) {
             let inbox = Arc::new(Inbox::default());
-            match self.handshake(initialize, &inbox).await {
+            match self.handshake(initialize, &inbox, deadline).await {
                 Ok((peer, answer)) => {
                     self.eras.learn_legacy(true);
                     return Ok((session(peer, inbox, None), answer));
@@ -180,11 +184,8 @@ impl Inner {
                 Err(refused) => {
                     let known = self.eras.known();
                     let hopeless = known.legacy == Some(true)
-                        || !self
-                            .eras
-                            .stateless(&*self.connect, &self.ports, self.limits.start_limit)
-                            .await
-                            .unwrap_or(false);
+                        || Instant::now() >= deadline
+                        || !self.is_stateless(deadline).await.unwrap_or(false);
                     if hopeless {
                         return Err(refused);
                     }
@@ -192,12 +193,9 @@ impl Inner {
                 }
             }
         }
-        let (peer, inbox, bridge, answer) = timeout(
-            self.limits.start_limit,
-            Bridge::open(&*self.connect, &self.ports, initialize),
-        )
-        .await
-        .map_err(|_| Failure::HandshakeTimeout)??;
+        let wire = self.wire().await?;
+        let (peer, inbox, bridge, answer) =
+            Bridge::open(wire, &self.ports, initialize, deadline).await?;
         Ok((session(peer, inbox, Some(bridge)), answer))
     }
 
@@ -205,17 +203,11 @@ impl Inner {
         &self,
         initialize: Message<'_>,
         inbox: &Arc<Inbox>,
+        deadline: Instant,
     ) -> Result<(Peer, String), NotOpened> {
-        let shake = async {
-            let wire = self.connect.connect().await?;
-            let peer = Peer::start(wire, Arc::clone(inbox) as _, &*self.ports.rng);
-            let exchange = peer.call(initialize, CallFacts::default()).await?;
-            let answer = exchange.only_answer().await?;
-            Ok::<_, NotOpened>((peer, answer))
-        };
-        let (peer, answer) = timeout(self.limits.start_limit, shake)
-            .await
-            .map_err(|_| Failure::HandshakeTimeout)??;
+        let wire = self.wire().await?;
+        let peer = Peer::start(wire, Arc::clone(inbox) as _, &*self.ports.rng);
+        let answer = peer.first_answer(initialize, deadline).await?;
         if Message::of(&answer).result().is_none() {
             return Err(NotOpened::Refused(answer));
         }
@@ -243,15 +235,6 @@ impl From<Failure> for NotOpened {
     }
 }
 
-impl From<NotCalled> for NotOpened {
-    fn from(why: NotCalled) -> Self {
-        match why {
-            NotCalled::Failed(failure) => Self::Failed(failure),
-            NotCalled::Duplicate => Self::Failed(Failure::Closed),
-        }
-    }
-}
-
 async fn request(session: &Session, text: &str, id: &str, streams: bool, out: Out) {
     if let Some(bridge) = &session.bridge {
         return bridge.request(session, text, id, streams, out).await;
@@ -264,9 +247,7 @@ async fn request(session: &Session, text: &str, id: &str, streams: bool, out: Ou
         .as_deref()
         == Some("initialize")
     {
-        return out
-            .answer(second_initialize(id), StatusCode::BAD_REQUEST)
-            .await;
+        return second_initialize(id, &out).await;
     }
     let facts = CallFacts {
         client_id: Some(id.into()),
@@ -290,9 +271,7 @@ async fn request(session: &Session, text: &str, id: &str, streams: bool, out: Ou
                     .await;
             }
             Step::Answer(Err(failure)) => {
-                return out
-                    .answer(failure.to_json(Some(id)), failure.status())
-                    .await;
+                return out.fail(&failure, id).await;
             }
         }
     }
@@ -301,79 +280,100 @@ async fn request(session: &Session, text: &str, id: &str, streams: bool, out: Ou
 /// Says why a call was not made.
 pub(crate) async fn not_called(why: NotCalled, id: &str, out: &Out) {
     match why {
-        NotCalled::Failed(failure) => {
-            out.answer(failure.to_json(Some(id)), failure.status())
-                .await
-        }
+        NotCalled::Failed(failure) => out.fail(&failure, id).await,
         NotCalled::Duplicate => {
             let error = RpcError::new(
                 RpcError::INVALID_REQUEST,
                 "A request with this id is in flight.",
             );
-            out.answer(error.with_id(Some(id)).to_json(), StatusCode::BAD_REQUEST)
+            let error = error.with_id(Some(id));
+            out.refuse(StatusCode::BAD_REQUEST, "id_in_flight", error)
                 .await;
         }
     }
 }
 
-pub(crate) fn second_initialize(id: &str) -> String {
-    RpcError::new(
+pub(crate) async fn second_initialize(id: &str, out: &Out) {
+    let error = RpcError::new(
         RpcError::INVALID_REQUEST,
         "This session is initialized already.",
     )
-    .with_id(Some(id))
-    .to_json()
+    .with_id(Some(id));
+    out.refuse(StatusCode::BAD_REQUEST, "second_initialize", error)
+        .await;
 }
 
-async fn notification(session: &Session, text: &str) -> Response<Body> {
-    let message = Message::of(text);
-    let method = message
-        .root
-        .member("method")
-        .and_then(Node::string)
-        .unwrap_or_default();
-    if method == CANCELLED {
-        // Under the client's id; the server knows the call by ours.
-        let params = message.params();
-        let called = params.and_then(|params| params.member("requestId"));
-        if let Some(id) = called.and_then(|id| session.peer.called(id.text())) {
-            let reason = params
-                .and_then(|params| params.member("reason"))
-                .map(Node::text);
-            session.peer.cancel(&id, reason);
+impl Inner {
+    async fn notification(&self, session: &Session, text: &str) -> Response<Body> {
+        let message = Message::of(text);
+        let method = message
+            .root
+            .member("method")
+            .and_then(Node::string)
+            .unwrap_or_default();
+        if method == CANCELLED {
+            // Under the client's id; the server knows the call by ours.
+            let params = message.params();
+            let called = params.and_then(|params| params.member("requestId"));
+            if let Some(id) = called.and_then(|id| session.peer.called(id.text())) {
+                let reason = params
+                    .and_then(|params| params.member("reason"))
+                    .map(Node::text);
+                session.peer.cancel(&id, reason);
+            }
+            return empty(StatusCode::ACCEPTED);
         }
-        return empty(StatusCode::ACCEPTED);
-    }
-    if let Some(bridge) = &session.bridge {
-        bridge.notification(session, &method).await;
-        return empty(StatusCode::ACCEPTED);
-    }
-    match session.peer.send(text.to_owned()).await {
-        Ok(()) => empty(StatusCode::ACCEPTED),
-        Err(failure) => failed(&failure, None),
-    }
-}
-
-/// The client's answer to a request of the server. Only one that was asked for passes.
-async fn client_answer(session: &Session, text: &str) -> Response<Body> {
-    let asker = answered_id(Message::of(text)).and_then(|id| session.inbox.asked.take(id));
-    match asker {
-        Some(Asker::Server) => match session.peer.send(text.to_owned()).await {
+        if let Some(bridge) = &session.bridge {
+            bridge.notification(session, &method).await;
+            return empty(StatusCode::ACCEPTED);
+        }
+        match session.peer.send(text.to_owned()).await {
             Ok(()) => empty(StatusCode::ACCEPTED),
-            Err(failure) => failed(&failure, None),
-        },
-        Some(Asker::Bridge(waiting)) => {
-            // The call that asked may be over.
-            let _ = waiting.send(text.to_owned());
-            empty(StatusCode::ACCEPTED)
+            Err(failure) => self.failed(&failure, None),
         }
-        None => {
-            let error = RpcError::new(
-                RpcError::INVALID_REQUEST,
-                "No request with this id waits for an answer.",
-            );
-            refusal(StatusCode::BAD_REQUEST, &error)
+    }
+
+    /// The client's answer to a request of the server. Only one that was asked for passes.
+    async fn client_answer(&self, session: &Session, text: &str) -> Response<Body> {
+        let asker = answered_id(Message::of(text)).and_then(|id| session.inbox.asked.take(id));
+        match asker {
+            Some(Asker::Server) => match session.peer.send(text.to_owned()).await {
+                Ok(()) => empty(StatusCode::ACCEPTED),
+                Err(failure) => self.failed(&failure, None),
+            },
+            Some(Asker::Bridge(waiting)) => {
+                // The call that asked may be over.
+                let _ = waiting.send(text.to_owned());
+                empty(StatusCode::ACCEPTED)
+            }
+            None => {
+                let error = RpcError::new(
+                    RpcError::INVALID_REQUEST,
+                    "No request with this id waits for an answer.",
+                );
+                self.refusal(StatusCode::BAD_REQUEST, "not_asked", error)
+            }
         }
+    }
+
+    fn no_session_named(&self, id: Option<&str>) -> Response<Body> {
+        let error = RpcError::new(
+            RpcError::INVALID_REQUEST,
+            "Mcp-Session-Id is missing. Send initialize first, or name the revision of a stateless request in _meta.",
+        );
+        self.refusal(
+            StatusCode::BAD_REQUEST,
+            "no_session_named",
+            error.with_id(id),
+        )
+    }
+
+    fn unknown_session(&self, id: Option<&str>) -> Response<Body> {
+        let error = RpcError::new(
+            RpcError::INVALID_REQUEST,
+            "There is no such session. Send initialize again.",
+        );
+        self.refusal(StatusCode::NOT_FOUND, "unknown_session", error.with_id(id))
     }
 }
 
@@ -384,20 +384,4 @@ fn session_id(headers: &HeaderMap) -> Option<&str> {
 fn is_stateless(headers: &HeaderMap) -> bool {
     !weakened("n_tr_17")
         && McpHeaders::read(headers).is_ok_and(|headers| headers.era() == Era::Stateless)
-}
-
-fn no_session_named(id: Option<&str>) -> Response<Body> {
-    let error = RpcError::new(
-        RpcError::INVALID_REQUEST,
-        "Mcp-Session-Id is missing. Send initialize first, or name the revision of a stateless request in _meta.",
-    );
-    refusal(StatusCode::BAD_REQUEST, &error.with_id(id))
-}
-
-fn unknown_session(id: Option<&str>) -> Response<Body> {
-    let error = RpcError::new(
-        RpcError::INVALID_REQUEST,
-        "There is no such session. Send initialize again.",
-    );
-    refusal(StatusCode::NOT_FOUND, &error.with_id(id))
 }

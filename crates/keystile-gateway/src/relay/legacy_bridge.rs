@@ -6,11 +6,11 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use http::StatusCode;
 use keystile_protocol::mcp::RpcError;
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    Connect, Failure,
+    Failure, Wire,
     answer::Out,
     caller::Ports,
     eras::discover,
@@ -41,15 +41,16 @@ pub(crate) struct Bridge {
 impl Bridge {
     /// A conversation, and the answer to the client's `initialize`.
     pub(crate) async fn open(
-        connect: &dyn Connect,
+        wire: Wire,
         ports: &Ports,
         initialize: Message<'_>,
+        deadline: Instant,
     ) -> Result<(Peer, Arc<Inbox>, Self, String), Failure> {
         let facts = ClientFacts::read(initialize);
         let inbox = Arc::new(Inbox::default());
         let inbound = Arc::new(FromStateless(Arc::clone(&inbox)));
-        let peer = Peer::start(connect.connect().await?, inbound, &*ports.rng);
-        let discovered = discover(&peer, Some(&facts.meta(None))).await?;
+        let peer = Peer::start(wire, inbound, &*ports.rng);
+        let discovered = discover(&peer, &facts.meta(None), deadline).await?;
         let result = Message::of(&discovered).result().ok_or(Failure::NotMcp)?;
         let requested = initialize
             .root
@@ -90,10 +91,7 @@ impl Bridge {
         };
         let done = || out.answer(message::result(id, "{}"), StatusCode::OK);
         match &*method {
-            "initialize" => {
-                out.answer(second_initialize(id), StatusCode::BAD_REQUEST)
-                    .await
-            }
+            "initialize" => second_initialize(id, &out).await,
             "ping" => done().await,
             "logging/setLevel" => {
                 match member("level").filter(|level| meta::severity(level).is_some()) {
@@ -179,9 +177,7 @@ impl Bridge {
             let answer = match pass_events(&mut exchange, out).await {
                 Ok(answer) => answer,
                 Err(failure) => {
-                    return out
-                        .answer(failure.to_json(Some(id)), failure.status())
-                        .await;
+                    return out.fail(&failure, id).await;
                 }
             };
             let (requests, state) = match translate::answer(method, Message::of(&answer)) {

@@ -37,6 +37,11 @@ pub(crate) trait Link: Send + Sync {
     /// Sends without waiting; `false` if the server is too slow to take it.
     fn try_send(&self, message: Outgoing) -> bool;
 
+    /// Why it is to be given up when the answer to the first request did not come in time.
+    fn given_up(&self) -> Failure {
+        Failure::HandshakeTimeout
+    }
+
     /// Ends the conversation with the grace that the carrier gives, and waits for it.
     async fn close(&self);
 }
@@ -52,4 +57,9 @@ pub(crate) struct Wire {
 #[async_trait]
 pub(crate) trait Connect: Send + Sync {
     async fn connect(&self) -> Result<Wire, Failure>;
+
+    /// Whether it is worth the trouble to have a conversation begun before anybody wants it.
+    fn takes_time(&self) -> bool {
+        false
+    }
 }

@@ -18,7 +18,7 @@ use keystile_protocol::{mcp::RpcError, mutation::weakened};
 use parking_lot::Mutex;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::Instant,
+    time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -217,6 +217,25 @@ impl Peer {
             drop(tokio::time::timeout(END_IS_KNOWN, self.shared.ended.cancelled()).await);
         }
         self.failure().unwrap_or(told)
+    }
+
+    /// The answer to the first request of a conversation, for which somebody waits until then.
+    pub(crate) async fn first_answer(
+        &self,
+        request: Message<'_>,
+        deadline: Instant,
+    ) -> Result<String, Failure> {
+        let answer = async {
+            match self.call(request, CallFacts::default()).await {
+                Ok(exchange) => exchange.only_answer().await,
+                Err(NotCalled::Failed(failure)) => Err(failure),
+                Err(NotCalled::Duplicate) => Err(Failure::Closed),
+            }
+        };
+        match timeout_at(deadline, answer).await {
+            Ok(answer) => answer,
+            Err(_) => Err(self.shared.link.given_up()),
+        }
     }
 
     /// Sends a message that needs no answer.
@@ -465,3 +484,6 @@ const EVENTS: usize = 64;
 
 /// An end takes the grace of a child, two seconds, until its reason is known.
 const END_IS_KNOWN: std::time::Duration = std::time::Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use http::{Method, Response, StatusCode, header, request::Parts};
 use keystile_protocol::mcp::{Envelope, Era, Kind, McpHeaders, Revision, RpcError};
 use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::Instant};
 
 use super::{
     Connect, Failure,
@@ -16,6 +16,7 @@ use super::{
     caller::{Caller, Ports},
     eras::{Eras, Known},
     session::Session,
+    spare::Spare,
     stateless::{Child, ChildKey},
     stateless_bridge::Bridged,
     upkeep::{Limits, Slots, upkeep},
@@ -33,6 +34,7 @@ pub(crate) struct Inner {
     pub(crate) ports: Ports,
     pub(crate) limits: Limits,
     pub(crate) eras: Eras,
+    pub(crate) spare: Spare,
     pub(crate) slots: Slots,
     /// Of 2025-era clients, by session id.
     pub(crate) sessions: Mutex<HashMap<Box<str>, Arc<Session>>>,
@@ -53,6 +55,7 @@ impl Relay {
             ports,
             limits,
             eras: Eras::default(),
+            spare: Spare::default(),
             slots: Slots::default(),
             sessions: Mutex::default(),
             children: Mutex::default(),
@@ -79,35 +82,37 @@ impl Relay {
     /// Holds one conversation to see that the server can be served at all, and learns its eras.
     pub(crate) async fn probe(&self) -> Result<(), Failure> {
         let inner = &self.inner;
-        let limit = inner.limits.start_limit;
-        if inner
-            .eras
-            .stateless(&*inner.connect, &inner.ports, limit)
-            .await?
-        {
+        let (now, limit) = (Instant::now(), inner.limits.start_limit);
+        // A server that is silent to this may still answer a handshake.
+        if inner.is_stateless(now + limit / 2).await? {
             return Ok(());
         }
-        let shake = async {
-            let wire = inner.connect.connect().await?;
-            Bridged::start(wire, &inner.ports, Elicitation::default()).await
-        };
-        let bridge = tokio::time::timeout(limit, shake)
-            .await
-            .map_err(|_| Failure::HandshakeTimeout)??;
+        let wire = inner.connect.connect().await?;
+        let elicitation = Elicitation::default();
+        let bridge = Bridged::start(wire, &inner.ports, elicitation, now + limit).await?;
         inner.eras.learn_only_legacy();
         bridge.peer.close().await;
+        Ok(())
+    }
+
+    /// Begins the conversation of the first client, unless there is one already. The one of a probe is not good for it:
+    /// a handshake says whom it is for.
+    pub(crate) async fn start_spare(&self) -> Result<(), Failure> {
+        let inner = &self.inner;
+        let unused = inner.sessions.lock().is_empty() && inner.children.lock().is_empty();
+        if unused && inner.eras.known().stateless == Some(false) {
+            inner.spare.put(inner.connect.connect().await?);
+        }
         Ok(())
     }
 
     /// As [`probe`](Self::probe), and finds out whether a stateless server takes handshakes, too.
     pub(crate) async fn learn(&self) -> Result<(), Failure> {
         let inner = &self.inner;
-        let limit = inner.limits.start_limit;
         self.probe().await?;
         if self.known().stateless == Some(true) {
             inner
-                .eras
-                .legacy(&*inner.connect, &inner.ports, limit)
+                .learn_legacy(Instant::now() + inner.limits.start_limit)
                 .await;
         }
         Ok(())
@@ -137,7 +142,10 @@ impl Relay {
         let closing = peers
             .into_iter()
             .map(|peer| async move { peer.close().await });
-        futures_util::future::join_all(closing).await;
+        tokio::join!(
+            futures_util::future::join_all(closing),
+            self.inner.spare.close()
+        );
     }
 }
 
@@ -145,12 +153,18 @@ impl Inner {
     async fn post(self: &Arc<Self>, caller: &Caller, parts: &Parts, body: &[u8]) -> Response<Body> {
         let message = match Envelope::parse(body) {
             Ok(message) => message,
-            Err(error) => return refusal(StatusCode::BAD_REQUEST, &error.to_rpc()),
+            Err(error) => {
+                return self.refusal(StatusCode::BAD_REQUEST, "not_a_message", error.to_rpc());
+            }
         };
         let id = message.id().map(|id| id.lexeme);
         // The gateway's inspection has compared them already; this keeps the relay safe on its own.
         if let Err(error) = McpHeaders::agree(&parts.headers, &message) {
-            return refusal(StatusCode::BAD_REQUEST, &error.with_id(id));
+            return self.refusal(
+                StatusCode::BAD_REQUEST,
+                "header_mismatch",
+                error.with_id(id),
+            );
         }
         let accepts = Accepts::of(&parts.headers);
         if !accepts.json && !accepts.events {
@@ -158,11 +172,15 @@ impl Inner {
                 RpcError::INVALID_REQUEST,
                 "Accept must take application/json and text/event-stream.",
             );
-            return refusal(StatusCode::NOT_ACCEPTABLE, &error.with_id(id));
+            return self.refusal(
+                StatusCode::NOT_ACCEPTABLE,
+                "not_acceptable",
+                error.with_id(id),
+            );
         }
         let stateless = match message.params().meta.protocol_version.as_deref() {
             Some(version) if version != Revision::V2026_07_28.as_str() => {
-                return unsupported(version, id);
+                return self.unsupported(version, id);
             }
             Some(_) => true,
             None => McpHeaders::read(&parts.headers)
@@ -172,7 +190,7 @@ impl Inner {
             (Kind::Request, true) => self.stateless_request(caller, &message, accepts).await,
             // On HTTP the closed stream is the cancellation; 2026-07-28 defines no other notification.
             (Kind::Notification, true) if weakened("n_tr_05") => {
-                refusal(StatusCode::OK, &RpcError::new(0, ""))
+                self.refusal(StatusCode::OK, "weakened", RpcError::new(0, ""))
             }
             (Kind::Notification, true) => empty(StatusCode::ACCEPTED),
             (Kind::Response | Kind::Error, true) => {
@@ -180,7 +198,7 @@ impl Inner {
                     RpcError::INVALID_REQUEST,
                     "A client of 2026-07-28 sends no responses.",
                 );
-                refusal(StatusCode::BAD_REQUEST, &error)
+                self.refusal(StatusCode::BAD_REQUEST, "not_a_message", error)
             }
             (_, false) => self.legacy_post(caller, parts, &message, accepts).await,
         }
@@ -198,7 +216,7 @@ impl Inner {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (out, pieces) = Out::new();
+        let (out, pieces) = Out::new(&self.ports.rng);
         let call = call(out.clone());
         let inner = Arc::clone(self);
         let (caller, id) = (caller.clone(), id.to_owned());
@@ -207,34 +225,54 @@ impl Inner {
                 biased;
                 () = out.closed() => {}
                 () = inner.ports.revoked(&caller), if !weakened("a_118") => {
-                    out.answer(revoked(&id), StatusCode::UNAUTHORIZED).await;
+                    let error = RpcError::new(
+                        RpcError::INTERNAL_ERROR,
+                        "The grant behind this call was revoked. Sign in again.",
+                    );
+                    let error = error.with_id(Some(&id));
+                    out.refuse(StatusCode::UNAUTHORIZED, "grant_revoked", error).await;
                 }
                 () = call => {}
             }
         });
         respond(pieces, accepts).await
     }
-}
 
-fn revoked(id: &str) -> String {
-    RpcError::new(
-        RpcError::INTERNAL_ERROR,
-        "The grant behind this call was revoked.",
-    )
-    .with_id(Some(id))
-    .with_data(r#"{"code":"grant_revoked","hint":"Sign in again."}"#)
-    .to_json()
-}
-
-/// The failure as the whole answer.
-pub(crate) fn failed(failure: &Failure, id: Option<&str>) -> Response<Body> {
-    let mut response = super::answer::json(failure.status(), failure.to_json(id));
-    if *failure == Failure::TooMany {
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, http::HeaderValue::from_static("10"));
+    /// See [`refusal`].
+    pub(crate) fn refusal(
+        &self,
+        status: StatusCode,
+        code: &str,
+        error: RpcError<'_>,
+    ) -> Response<Body> {
+        refusal(&*self.ports.rng, status, code, error)
     }
-    response
+
+    /// The failure as the whole answer.
+    pub(crate) fn failed(&self, failure: &Failure, id: Option<&str>) -> Response<Body> {
+        let text = failure.tell(id, &*self.ports.rng);
+        let mut response = super::answer::json(failure.status(), text);
+        if *failure == Failure::TooMany {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, http::HeaderValue::from_static("10"));
+        }
+        response
+    }
+
+    fn unsupported(&self, requested: &str, id: Option<&str>) -> Response<Body> {
+        let supported = quoted(Revision::V2026_07_28.as_str());
+        let error = RpcError::new(
+            RpcError::UNSUPPORTED_VERSION,
+            "Unsupported protocol version",
+        )
+        .with_id(id)
+        .with_data(format!(
+            r#"{{"supported":[{supported}],"requested":{}}}"#,
+            quoted(requested)
+        ));
+        self.refusal(StatusCode::BAD_REQUEST, "unsupported_version", error)
+    }
 }
 
 pub(crate) fn not_allowed() -> Response<Body> {
@@ -243,18 +281,4 @@ pub(crate) fn not_allowed() -> Response<Body> {
         .headers_mut()
         .insert(header::ALLOW, http::HeaderValue::from_static("POST"));
     response
-}
-
-fn unsupported(requested: &str, id: Option<&str>) -> Response<Body> {
-    let supported = quoted(Revision::V2026_07_28.as_str());
-    let error = RpcError::new(
-        RpcError::UNSUPPORTED_VERSION,
-        "Unsupported protocol version",
-    )
-    .with_id(id)
-    .with_data(format!(
-        r#"{{"supported":[{supported}],"requested":{}}}"#,
-        quoted(requested)
-    ));
-    refusal(StatusCode::BAD_REQUEST, &error)
 }

@@ -1,6 +1,6 @@
 //! Clients of 2026-07-28: no sessions; one conversation with the server per person and client.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::body::Body;
 use http::{Response, StatusCode};
@@ -8,16 +8,16 @@ use keystile_protocol::mcp::{Envelope, RpcError, method};
 use keystile_protocol::mutation::weakened;
 use tokio::{
     sync::OnceCell,
-    time::{Instant, timeout},
+    time::{Instant, timeout_at},
 };
 
 use super::{
     Failure,
-    answer::{Accepts, Out, empty, refusal},
+    answer::{Accepts, Out, empty},
     caller::{Caller, Owner},
     legacy::not_called,
     peer::{CANCELLED, CallFacts, Event, Inbound, Incoming, Peer, Step},
-    serve::{Inner, failed},
+    serve::Inner,
     stateless_bridge::Bridged,
     upkeep::Slot,
 };
@@ -82,16 +82,21 @@ impl Inner {
         let id = envelope.id().map_or("null", |id| id.lexeme);
         let method = envelope.method().unwrap_or_default();
         if !exists(method) && !weakened("n_tr_12") {
-            return no_such_method(id);
+            return self.no_such_method(id);
         }
         if method == LISTEN && !accepts.events {
             return empty(StatusCode::NOT_ACCEPTABLE);
         }
         let message = Message::of(envelope.text());
         let elicitation = Elicitation::declared(message);
-        let child = match self.child(caller, elicitation).await {
+        let limit = self.limits.first_answer;
+        let limit = match method {
+            "server/discover" => limit.min(DISCOVER),
+            _ => limit,
+        };
+        let child = match self.child(caller, elicitation, limit).await {
             Ok(child) => child,
-            Err(failure) => return failed(&failure, Some(id)),
+            Err(failure) => return self.failed(&failure, Some(id)),
         };
         let call = Call {
             inner: Arc::clone(self),
@@ -121,12 +126,12 @@ impl Inner {
         self: &Arc<Self>,
         caller: &Caller,
         elicitation: Elicitation,
+        limit: Duration,
     ) -> Result<Arc<Child>, Failure> {
-        let limit = self.limits.start_limit;
-        let same = self
-            .eras
-            .stateless(&*self.connect, &self.ports, limit)
-            .await?;
+        let now = Instant::now();
+        let deadline = now + limit;
+        // A server that is silent to this may still answer a handshake.
+        let same = self.is_stateless(now + limit / 2).await?;
         let key = ChildKey {
             owner: caller.owner(),
             bridged: (!same).then_some(elicitation),
@@ -142,32 +147,38 @@ impl Inner {
             }
             let made = cell.get_or_try_init(|| async {
                 let slot = self.slot(&key.owner)?;
-                let start = async {
-                    let wire = self.connect.connect().await?;
-                    if same {
-                        let peer = Peer::start(wire, Arc::new(FromStateless), &*self.ports.rng);
-                        return Ok(Child::Same { peer, _slot: slot });
-                    }
-                    let bridge = Bridged::start(wire, &self.ports, elicitation).await?;
-                    self.eras.learn_only_legacy();
-                    Ok(Child::Bridged {
-                        bridge: Arc::new(bridge),
-                        _slot: slot,
-                    })
-                };
-                let child = timeout(limit, start)
-                    .await
-                    .map_err(|_| Failure::HandshakeTimeout)?;
-                child.map(Arc::new)
+                let wire = self.wire().await?;
+                if same {
+                    let peer = Peer::start(wire, Arc::new(FromStateless), &*self.ports.rng);
+                    return Ok(Arc::new(Child::Same { peer, _slot: slot }));
+                }
+                let bridge = Bridged::start(wire, &self.ports, elicitation, deadline).await?;
+                self.eras.learn_only_legacy();
+                Ok(Arc::new(Child::Bridged {
+                    bridge: Arc::new(bridge),
+                    _slot: slot,
+                }))
             });
-            return match made.await {
-                Ok(child) => Ok(Arc::clone(child)),
-                Err(failure) => {
+            // Somebody else may be making it.
+            return match timeout_at(deadline, made).await {
+                Ok(Ok(child)) => Ok(Arc::clone(child)),
+                Err(_) => Err(Failure::HandshakeTimeout),
+                Ok(Err(failure)) => {
                     self.forget(&key, &cell);
                     Err(failure)
                 }
             };
         }
+    }
+
+    /// 2026-07-28, "Protocol Version Header": 404, with the error that tells it from a wrong address.
+    fn no_such_method(&self, id: &str) -> Response<Body> {
+        let error = RpcError::new(RpcError::METHOD_NOT_FOUND, "Method not found");
+        self.refusal(
+            StatusCode::NOT_FOUND,
+            "unknown_method",
+            error.with_id(Some(id)),
+        )
     }
 
     fn forget(&self, key: &ChildKey, cell: &Arc<OnceCell<Arc<Child>>>) {
@@ -212,8 +223,7 @@ impl Call {
     }
 
     pub(crate) async fn failed(&self, failure: &Failure, out: &Out) {
-        out.answer(failure.to_json(Some(&self.id)), failure.status())
-            .await;
+        out.fail(failure, &self.id).await;
     }
 
     pub(crate) async fn refuse(&self, code: i32, why: &'static str, out: &Out) {
@@ -305,6 +315,9 @@ impl Call {
     }
 }
 
+/// Clients that try which era we speak (rmcp for one) give up on this after 10 s, and would not read why.
+const DISCOVER: Duration = Duration::from_secs(9);
+
 /// Methods that 2026-07-28 took away are unknown to it.
 fn exists(name: &str) -> bool {
     let removed = matches!(
@@ -318,12 +331,6 @@ fn exists(name: &str) -> bool {
             | "tasks/result"
     );
     method::is_request(name) && !removed
-}
-
-/// 2026-07-28, "Protocol Version Header": 404, with the error that tells it from a wrong address.
-fn no_such_method(id: &str) -> Response<Body> {
-    let error = RpcError::new(RpcError::METHOD_NOT_FOUND, "Method not found");
-    refusal(StatusCode::NOT_FOUND, &error.with_id(Some(id)))
 }
 
 /// The status that 2026-07-28 gives an answer that is one JSON object.

@@ -19,7 +19,7 @@ use super::{
     answer::Out,
     caller::Ports,
     legacy::not_called,
-    peer::{CallFacts, Event, Exchange, NotCalled, Peer, Step},
+    peer::{CallFacts, Event, Exchange, Peer, Step},
     stateless::Call,
 };
 use crate::era::{
@@ -61,20 +61,15 @@ impl Bridged {
         wire: Wire,
         ports: &Ports,
         elicitation: Elicitation,
+        deadline: Instant,
     ) -> Result<Self, Failure> {
         let listeners = Arc::new(Listeners::default());
         let peer = Peer::start(wire, Arc::clone(&listeners) as _, &*ports.rng);
         let params = translate::initialize_params(elicitation);
         let initialize = message::request("0", "initialize", Some(&params));
-        let exchange = match peer
-            .call(Message::of(&initialize), CallFacts::default())
-            .await
-        {
-            Ok(exchange) => exchange,
-            Err(NotCalled::Failed(failure)) => return Err(failure),
-            Err(NotCalled::Duplicate) => return Err(Failure::Closed),
-        };
-        let answer = exchange.only_answer().await?;
+        let answer = peer
+            .first_answer(Message::of(&initialize), deadline)
+            .await?;
         let result = Message::of(&answer).result().ok_or(Failure::NotMcp)?;
         peer.send(message::notification("notifications/initialized", None))
             .await?;
@@ -147,11 +142,9 @@ impl Bridged {
                         RpcError::INVALID_PARAMS,
                         "This requestState is unknown, was used, has expired, or belongs to another request.",
                     );
+                    let error = error.with_id(Some(&call.id));
                     return out
-                        .answer(
-                            error.with_id(Some(&call.id)).to_json(),
-                            StatusCode::BAD_REQUEST,
-                        )
+                        .refuse(StatusCode::BAD_REQUEST, "unknown_request_state", error)
                         .await;
                 }
             },

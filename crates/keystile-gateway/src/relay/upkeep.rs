@@ -16,6 +16,7 @@ use super::{Failure, caller::Owner, serve::Inner};
 pub(crate) struct Limits {
     pub(crate) idle: Duration,
     pub(crate) start_limit: Duration,
+    pub(crate) first_answer: Duration,
     pub(crate) max: usize,
     pub(crate) max_per_person: usize,
 }
@@ -125,6 +126,7 @@ impl Inner {
     /// Ends what nobody uses, what is dead, and what belongs to a revoked grant.
     fn sweep(&self, now: Instant) {
         let unused = |used: Instant| now.saturating_duration_since(used) >= self.limits.idle;
+        self.spare.sweep(unused);
         self.sessions.lock().retain(|_, session| {
             let dead = session.peer.failure().is_some();
             let revoked = !self.ports.stands(&session.caller.lock());

@@ -20,11 +20,13 @@ pub struct StdioConfig {
     pub cwd: Option<PathBuf>,
     /// A child without a call, stream or session use for this long is ended.
     pub idle: Duration,
-    /// Time for start and handshake; `npx` may download first.
+    /// Time for start and handshake when nobody waits for it ([`super::Pool::probe`]); `npx` may download first.
     pub start_limit: Duration,
+    /// Time for start and handshake while a client waits, which then gets an error that says so.
+    pub first_answer: Duration,
     /// From closing the child's standard input to SIGTERM, and from there to SIGKILL.
     pub grace: Duration,
-    /// Children at a time, for everybody.
+    /// Children at a time, for everybody. The one that is started in advance belongs to nobody and is not counted.
     pub max_children: usize,
     /// Children at a time, for one person.
     pub max_children_per_person: usize,
@@ -47,6 +49,7 @@ impl StdioConfig {
             cwd: None,
             idle: Duration::from_secs(30 * 60),
             start_limit: Duration::from_secs(60),
+            first_answer: FIRST_ANSWER,
             grace: Duration::from_secs(2),
             max_children: 64,
             max_children_per_person: 16,
@@ -54,3 +57,6 @@ impl StdioConfig {
         }
     }
 }
+
+/// Clients give up by themselves after 30 to 60 s, and then say nothing of use.
+const FIRST_ANSWER: Duration = Duration::from_secs(15);

@@ -28,8 +28,8 @@ pub(crate) async fn next_line(
         let stop = chunk.iter().position(|byte| *byte == b'\n');
         let taken = stop.unwrap_or(chunk.len());
         if line.len() + taken > cap {
-            line.extend_from_slice(&chunk[..cap - line.len()]);
-            let used = cap.min(taken);
+            let used = cap - line.len();
+            line.extend_from_slice(&chunk[..used]);
             pipe.consume(used);
             return Ok(Line::TooLong(line));
         }
@@ -91,6 +91,18 @@ mod tests {
         assert_eq!(read(b"a\r\n\nb\xc3\xa4", 9).await, ["a", "", "bä"]);
         assert_eq!(read(b"123\n", 3).await, ["123"]);
         assert_eq!(read(b"1234\n", 3).await, ["!123"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_longer_than_a_line_goes_on_where_it_stopped() {
+        let mut pipe = tokio::io::BufReader::with_capacity(4, &b"123456789\n"[..]);
+        for part in ["123456", "789"] {
+            let (Line::Text(line) | Line::TooLong(line)) = next_line(&mut pipe, 6).await.unwrap()
+            else {
+                panic!("it goes on");
+            };
+            assert_eq!(line, part.as_bytes());
+        }
     }
 
     #[test]

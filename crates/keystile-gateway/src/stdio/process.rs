@@ -4,7 +4,14 @@
 //! is a pipe that only the gateway holds: if the gateway is killed, the pipe closes, and the MCP transport (stdio,
 //! "Shutdown") tells the server to exit.
 
-use std::{process::Stdio, sync::Arc, time::Duration};
+use std::{
+    process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use keystile_protocol::{mcp::Envelope, mutation::weakened};
@@ -20,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     StdioConfig,
     lines::{Line, next_line, printable},
+    stderr::{self, LastWords},
 };
 use crate::relay::{Connect, Failure, Link, Outgoing, Received, Wire};
 
@@ -30,6 +38,10 @@ pub(crate) struct Spawn {
 
 #[async_trait]
 impl Connect for Spawn {
+    fn takes_time(&self) -> bool {
+        true
+    }
+
     async fn connect(&self) -> Result<Wire, Failure> {
         let config = &self.config;
         let mut child = command(config)
@@ -42,9 +54,10 @@ impl Connect for Spawn {
         let (from_child, inbox) = mpsc::channel(QUEUE);
         let (ended, has_ended) = watch::channel(false);
         let stop = CancellationToken::new();
-        let (stdin, stdout, stderr) = pipes(&mut child);
+        let (stdin, stdout, errors) = pipes(&mut child);
         let words = LastWords::default();
-        let hearing = log_stderr(config.name.clone(), pid, stderr, words.clone());
+        let talk = Arc::new(Talk::default());
+        let hearing = stderr::log(config.name.clone(), pid, errors, words.clone());
         let hearing = tokio::spawn(hearing);
         tokio::spawn(write(stdin, to_child, stop.clone()));
         let supervisor = Supervisor {
@@ -53,6 +66,7 @@ impl Connect for Spawn {
             child,
             words,
             hearing,
+            talk: Arc::clone(&talk),
             stop: stop.clone(),
         };
         tokio::spawn(async move {
@@ -62,6 +76,7 @@ impl Connect for Spawn {
         Ok(Wire {
             link: Arc::new(Pipes {
                 outbox,
+                talk,
                 stop,
                 ended: has_ended,
             }),
@@ -70,9 +85,32 @@ impl Connect for Spawn {
     }
 }
 
+/// What has been said so far.
+#[derive(Default)]
+struct Talk {
+    /// Something was sent to the child.
+    asked: AtomicBool,
+    /// It has sent a message.
+    answered: AtomicBool,
+    /// Lines of it that are no message.
+    strange: AtomicUsize,
+}
+
+impl Talk {
+    /// Why a child that has answered nothing is given up.
+    fn given_up(&self) -> Failure {
+        if self.strange.load(Ordering::Relaxed) > 0 && !self.answered.load(Ordering::Relaxed) {
+            Failure::NotMcp
+        } else {
+            Failure::HandshakeTimeout
+        }
+    }
+}
+
 /// The sending half; dropping it stops the child.
 struct Pipes {
     outbox: mpsc::Sender<Outgoing>,
+    talk: Arc<Talk>,
     stop: CancellationToken,
     ended: watch::Receiver<bool>,
 }
@@ -80,7 +118,12 @@ struct Pipes {
 #[async_trait]
 impl Link for Pipes {
     async fn send(&self, message: Outgoing) -> Result<(), Failure> {
+        self.talk.asked.store(true, Ordering::Relaxed);
         self.outbox.send(message).await.map_err(|_| Failure::Closed)
+    }
+
+    fn given_up(&self) -> Failure {
+        self.talk.given_up()
     }
 
     fn try_send(&self, message: Outgoing) -> bool {
@@ -194,6 +237,7 @@ struct Supervisor {
     words: LastWords,
     /// Reads standard error to its end.
     hearing: JoinHandle<()>,
+    talk: Arc<Talk>,
     stop: CancellationToken,
 }
 
@@ -201,15 +245,14 @@ impl Supervisor {
     async fn run(mut self, stdout: ChildStdout, out: mpsc::Sender<Received>) {
         let mut reader = Reader {
             config: &self.config,
-            answered: false,
-            strange: 0,
+            talk: &self.talk,
         };
         let broken = tokio::select! {
             () = self.stop.cancelled() => Some(Failure::Closed),
             broken = reader.pump(stdout, &out) => broken,
         };
-        let answered = reader.answered;
-        let strange = reader.strange;
+        let answered = self.talk.answered.load(Ordering::Relaxed);
+        let strange = self.talk.strange.load(Ordering::Relaxed);
         let failure = match broken {
             Some(failure) => {
                 self.end().await;
@@ -225,17 +268,23 @@ impl Supervisor {
                 }
             }
         };
-        if failure == Failure::Closed {
-            tracing::info!(server = %self.config.name, "stdio server stopped");
-        } else {
+        let in_vain = self.talk.asked.load(Ordering::Relaxed) && !answered;
+        let why = match &failure {
+            Failure::Closed if in_vain => Some(self.talk.given_up()),
+            Failure::Closed => None,
+            failure => Some(failure.clone()),
+        };
+        if let Some(why) = why {
             // What it said last may still be in the pipe. All who could hold that open are dead.
             let _ = tokio::time::timeout(HEAR_OUT, &mut self.hearing).await;
             tracing::error!(
                 server = %self.config.name,
-                code = failure.code(),
+                code = why.code(),
                 last_words = %self.words.text(),
-                "{failure}"
+                "{why}"
             );
+        } else {
+            tracing::info!(server = %self.config.name, "stdio server stopped");
         }
         // Nobody may be waiting for it any more.
         let _ = out.send(Received::Ended(failure)).await;
@@ -270,10 +319,7 @@ impl Supervisor {
 
 struct Reader<'a> {
     config: &'a StdioConfig,
-    /// It has sent a message.
-    answered: bool,
-    /// Lines that are no message.
-    strange: usize,
+    talk: &'a Talk,
 }
 
 impl Reader<'_> {
@@ -294,7 +340,7 @@ impl Reader<'_> {
             }
             match Envelope::parse(&line) {
                 Ok(_) => {
-                    self.answered = true;
+                    self.talk.answered.store(true, Ordering::Relaxed);
                     let text =
                         String::from_utf8(line).expect("the strict parser accepts UTF-8 only");
                     if out
@@ -312,10 +358,10 @@ impl Reader<'_> {
                         %error,
                         "the server printed a line that is not MCP"
                     );
-                    self.strange += 1;
+                    let strange = self.talk.strange.fetch_add(1, Ordering::Relaxed) + 1;
                     // A banner is forgiven. Something that looks like a message may be an answer that
                     // somebody waits for, and must not be passed over.
-                    if line.starts_with(b"{\"") || self.strange > MAX_STRANGE {
+                    if line.starts_with(b"{\"") || strange > MAX_STRANGE {
                         return Some(Failure::NotMcp);
                     }
                 }
@@ -324,51 +370,10 @@ impl Reader<'_> {
     }
 }
 
-async fn log_stderr(server: String, pid: u32, stderr: ChildStderr, words: LastWords) {
-    let mut stderr = BufReader::with_capacity(4 * 1024, stderr);
-    loop {
-        match next_line(&mut stderr, STDERR_LINE).await {
-            Ok(Line::Text(line) | Line::TooLong(line)) if !line.is_empty() => {
-                let line = printable(&line, STDERR_LINE);
-                tracing::info!(target: "keystile::stdio", %server, child.pid = pid, "{line}");
-                words.hear(line);
-            }
-            Ok(Line::Text(_) | Line::TooLong(_)) => {}
-            Ok(Line::End) | Err(_) => return,
-        }
-    }
-}
-
-/// The last lines of a child's standard error, told when it dies.
-#[derive(Clone, Default)]
-struct LastWords(Arc<parking_lot::Mutex<std::collections::VecDeque<String>>>);
-
-impl LastWords {
-    fn hear(&self, line: String) {
-        let mut lines = self.0.lock();
-        if lines.len() == LAST_LINES {
-            lines.pop_front();
-        }
-        lines.push_back(line);
-    }
-
-    fn text(&self) -> String {
-        self.0
-            .lock()
-            .iter()
-            .cloned()
-            .collect::<Vec<_>>()
-            .join(" | ")
-    }
-}
-
 /// Messages on the way to and from a child.
 const QUEUE: usize = 32;
 /// Characters of a strange line in the log.
 const WORD: usize = 200;
-/// Bytes of a line of standard error in the log.
-const STDERR_LINE: usize = 4 * 1024;
-const LAST_LINES: usize = 5;
 const HEAR_OUT: Duration = Duration::from_millis(500);
 /// Lines on standard output that are no message and are forgiven.
 const MAX_STRANGE: usize = 64;

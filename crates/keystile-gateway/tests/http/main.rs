@@ -2,6 +2,8 @@
 
 mod forwarding;
 mod guard;
+#[path = "../shared/log.rs"]
+mod log;
 mod messages;
 mod raw;
 mod streams;

@@ -364,7 +364,7 @@ async fn all_bad_tokens_get_the_same_answer() {
 
 #[tokio::test]
 async fn the_log_says_why_a_token_was_refused_and_never_which() {
-    let (log, _listening) = crate::support::Log::listen();
+    let (log, _listening) = crate::log::Log::listen();
     let app = App::echo().await;
     let stranger = App::echo().await;
     let revoked = app.token();

@@ -357,7 +357,7 @@ async fn changes_of_a_stateless_server_reach_the_get_stream() {
 #[tokio::test]
 async fn a_silent_legacy_server_is_found_out_by_its_handshake() {
     let mut config = crate::support::config(&["silent-legacy"]);
-    config.start_limit = std::time::Duration::from_millis(500);
+    config.first_answer = std::time::Duration::from_secs(1);
     config.grace = std::time::Duration::from_millis(50);
     let app = App::with(config);
     let client = app.client("ada", "editor");

@@ -34,7 +34,7 @@ async fn a_server_that_cannot_be_started_is_told_apart_from_one_that_fails() {
     let mut long = config(&["too-long"]);
     long.max_message = 1 << 20;
     let mut mute = config(&["mute"]);
-    mute.start_limit = Duration::from_millis(200);
+    mute.first_answer = Duration::from_millis(200);
     mute.grace = Duration::from_millis(50);
     for (config, status, code) in [
         (missing, 502, "stdio_command_not_found"),

@@ -7,7 +7,12 @@ mod failures;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+#[path = "../shared/log.rs"]
+mod log;
+#[cfg(test)]
 mod sessions;
+#[cfg(test)]
+mod starting;
 #[cfg(test)]
 mod stateless;
 #[cfg(test)]
