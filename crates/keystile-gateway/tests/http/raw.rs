@@ -17,12 +17,14 @@ use crate::support::{App, TOOL_CALL};
 
 /// The gateway on loopback.
 async fn serve(app: &App) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("works in a test");
+    let address = listener.local_addr().expect("works in a test");
     let gateway = Arc::clone(&app.gateway);
     tokio::spawn(async move {
         loop {
-            let (stream, _) = listener.accept().await.unwrap();
+            let (stream, _) = listener.accept().await.expect("works in a test");
             let gateway = Arc::clone(&gateway);
             let service = service_fn(move |request: Request<Incoming>| {
                 let gateway = Arc::clone(&gateway);
@@ -57,7 +59,7 @@ async fn answer(stream: &mut TcpStream) -> (String, String) {
             let length = head
                 .lines()
                 .find_map(|line| line.strip_prefix("content-length: "));
-            if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
+            if body.len() >= length.map_or(0, |length| length.parse().expect("works in a test")) {
                 let status = head.lines().next().unwrap_or_default().to_owned();
                 return (status, text);
             }
