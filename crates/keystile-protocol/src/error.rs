@@ -120,6 +120,7 @@ pub struct OAuthError {
     pub description: Cow<'static, str>,
     /// Read by the access log; never sent.
     pub detail: Option<Box<dyn Error + Send + Sync>>,
+    reason: Option<&'static str>,
 }
 
 impl OAuthError {
@@ -129,6 +130,7 @@ impl OAuthError {
             code,
             description: printable(description.into()),
             detail: None,
+            reason: None,
         }
     }
 
@@ -143,6 +145,30 @@ impl OAuthError {
             code: ErrorCode::ServerError,
             description: "Something failed on this server. Try again.".into(),
             detail: Some(detail.into()),
+            reason: None,
+        }
+    }
+
+    /// Adds the stable word for what went wrong, where the code says too little.
+    ///
+    /// ```
+    /// use keystile_protocol::error::OAuthError;
+    /// let refusal = OAuthError::invalid_request("redirect_uri is missing.");
+    /// assert_eq!(refusal.reason(), "invalid_request");
+    /// assert_eq!(refusal.because("redirect_missing").reason(), "redirect_missing");
+    /// ```
+    #[must_use]
+    pub fn because(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+
+    /// A stable word for what went wrong: for log and trail, never sent.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self.reason {
+            Some(reason) => reason,
+            None => self.code.as_str(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Resources and their aliases (RFC 8707, RFC 9728, MCP "canonical server URI").
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -116,11 +117,12 @@ impl ResourceTable {
         }
     }
 
-    /// By canonical identifier or alias, byte for byte.
+    /// By canonical identifier or alias, as [`same_resource`] compares them.
     #[must_use]
     pub fn find(&self, text: &str) -> Option<&ServedResource> {
         let is = |entry: &&ServedResource| {
-            entry.resource.as_str() == text || entry.aliases.iter().any(|alias| alias == text)
+            same_resource(entry.resource.as_str(), text)
+                || entry.aliases.iter().any(|alias| same_resource(alias, text))
         };
         self.0.iter().find(is)
     }
@@ -155,11 +157,47 @@ impl ResourceTable {
                 served.join(" or ")
             ),
         )
+        .because("resource_not_served")
     }
+}
+
+/// Whether two texts name one resource: scheme and host in any case, the default port written or not
+/// (RFC 3986 §6.2.2.1, §6.2.3; MCP authorization, "canonical server URI"). Everything from the path
+/// on is compared byte for byte; what is no plain http or https URL is only itself.
+///
+/// ```
+/// use keystile_protocol::resource::same_resource;
+/// assert!(same_resource("https://mcp.example.com/kb", "HTTPS://MCP.Example.com:443/kb"));
+/// assert!(!same_resource("https://mcp.example.com/kb", "https://mcp.example.com/KB"));
+/// ```
+#[must_use]
+pub fn same_resource(one: &str, other: &str) -> bool {
+    one == other || spelled(one) == spelled(other)
+}
+
+/// With scheme and host in lower case and without the default port.
+fn spelled(text: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = text.split_once("://").filter(|_| !weakened("n_as_23")) else {
+        return text.into();
+    };
+    let scheme = scheme.to_ascii_lowercase();
+    let default_port = match scheme.as_str() {
+        "https" => ":443",
+        "http" => ":80",
+        _ => return text.into(),
+    };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    if authority.contains('@') {
+        return text.into();
+    }
+    let host = authority.strip_suffix(default_port).unwrap_or(authority);
+    format!("{scheme}://{}{path}", host.to_ascii_lowercase()).into()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn table(names: &[&str]) -> ResourceTable {
@@ -196,7 +234,6 @@ mod tests {
             "https://evil.example/mcp",
             "http://localhost:7717/other/mcp",
             "http://localhost:7717/KB/mcp",
-            "HTTP://localhost:7717/kb/mcp",
             "http://localhost:7717/kb/mcp#x",
             "http://localhost:7717/kb/mcp/../mcp",
             "http://localhost:77170/kb/mcp",
@@ -221,5 +258,57 @@ mod tests {
             both.find("http://localhost:7717").is_none(),
             "the origin means nobody among two"
         );
+    }
+
+    /// MCP authorization, "canonical server URI": clients should send lower case, servers should take
+    /// upper case in scheme and host.
+    #[test]
+    fn n_as_23_a_resource_is_compared_by_its_canonical_form() {
+        let issuer = Issuer::parse("https://mcp.example.com").unwrap();
+        let table = ResourceTable::new(&issuer, &["kb".to_owned()]);
+        for (text, is_served) in [
+            ("https://mcp.example.com/kb/mcp", true),
+            ("HTTPS://mcp.example.com/kb/mcp", true),
+            ("https://MCP.Example.COM/kb/mcp", true),
+            ("https://mcp.example.com:443/kb/mcp", true),
+            ("HTTPS://MCP.EXAMPLE.COM:443/kb/mcp/", true),
+            ("Https://mcp.example.com:443", true),
+            ("https://mcp.example.com:80/kb/mcp", false),
+            ("http://mcp.example.com/kb/mcp", false),
+            ("mcp.example.com/kb/mcp", false),
+            ("https://mcp.example.com/KB/mcp", false),
+            ("https://mcp.example.com/kb/mcp#fragment", false),
+            ("https://user@mcp.example.com/kb/mcp", false),
+            ("https://mcp.example.com.:443/kb/mcp", false),
+            ("https://mcp.example.com/kb/mcp?a=b", false),
+        ] {
+            let found = table.resolve([text].into_iter());
+            assert_eq!(found.is_ok(), is_served, "{text}");
+        }
+        let two = [
+            "https://mcp.example.com/kb/mcp",
+            "HTTPS://mcp.example.com:443",
+        ];
+        assert!(
+            table.resolve(two.into_iter()).is_ok(),
+            "one resource, said twice"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn n_as_23_no_two_paths_are_one_resource(
+            host in "[a-zA-Z0-9.-]{1,12}", path in "[/?#:@a-zA-Z0-9%.]{0,12}", other in "[/?#:@a-zA-Z0-9%.]{0,12}",
+            any in ".{0,24}",
+        ) {
+            prop_assert!(same_resource(&any, &any));
+            let at = |scheme: &str, host: &str, port: &str, path: &str| format!("{scheme}://{host}{port}/{path}");
+            let one = at("https", &host, "", &path);
+            let upper = at("HTTPS", &host.to_ascii_uppercase(), ":443", &path);
+            prop_assert!(same_resource(&one, &upper) && same_resource(&upper, &one));
+            prop_assert_eq!(same_resource(&one, &at("HTTPS", &host, "", &other)), path == other);
+            prop_assert!(!same_resource(&one, &at("http", &host, "", &path)));
+            prop_assert!(!same_resource(&one, &at("https", &host, ":8443", &path)));
+        }
     }
 }
