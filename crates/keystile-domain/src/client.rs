@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::records::PreRegisteredClient;
+use crate::shown;
 
 /// How a client came to be known; people see it on the consent page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,14 +22,15 @@ pub enum ClientKind {
     Registered,
 }
 
-/// A client as one transaction sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A client as it is known now.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
     /// `client_id`, byte for byte.
     pub client_id: String,
     /// How it came.
     pub kind: ClientKind,
-    /// What it calls itself. Self-asserted, unless an operator wrote it.
+    /// What it calls itself, fit to be shown ([`shown::name`]). Self-asserted, unless an operator
+    /// wrote it.
     pub name: Option<String>,
     /// Exact registered redirect URIs.
     pub redirect_uris: Vec<String>,
@@ -50,7 +52,7 @@ impl Client {
         Self {
             client_id,
             kind,
-            name: metadata.client_name.clone(),
+            name: metadata.client_name.as_deref().and_then(shown::name),
             redirect_uris: metadata.redirect_uris.clone(),
             any_loopback_port: may_vary_port(metadata.application_type, auth_method),
             auth_method,
@@ -65,6 +67,37 @@ impl Client {
         !self.redirect_uris.is_empty() && self.redirect_uris.iter().all(loopback)
     }
 
+    /// What one transaction has to remember of it.
+    #[must_use]
+    pub fn snapshot(&self) -> ClientSnapshot {
+        ClientSnapshot {
+            client_id: self.client_id.clone(),
+            kind: self.kind,
+            name: self.name.clone(),
+            is_loopback_only: self.is_loopback_only(),
+        }
+    }
+}
+
+/// A client as one transaction sees it: what the pages show and a grant names. It travels in the
+/// address, so its registered redirect URIs stay behind; the matched one stands beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientSnapshot {
+    /// `client_id`, byte for byte.
+    #[serde(rename = "i")]
+    pub client_id: String,
+    /// How it came.
+    #[serde(rename = "k")]
+    pub kind: ClientKind,
+    /// What it calls itself.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// [`Client::is_loopback_only`]
+    #[serde(rename = "l")]
+    pub is_loopback_only: bool,
+}
+
+impl ClientSnapshot {
     /// The host that vouches for the client: that of its document, with a port that is not 443 since
     /// that may be somebody else's, or else that of the redirect URI (N-AS-11). `None` for a program
     /// on this computer.
@@ -87,7 +120,7 @@ impl From<PreRegisteredClient> for Client {
         Self {
             client_id: record.client_id,
             kind: ClientKind::PreRegistered,
-            name: Some(record.name),
+            name: shown::name(&record.name),
             redirect_uris: record.redirect_uris,
             any_loopback_port: record.native,
             auth_method: TokenEndpointAuthMethod::None,
@@ -102,5 +135,34 @@ pub fn may_vary_port(kind: Option<ApplicationType>, method: TokenEndpointAuthMet
         Some(ApplicationType::Native) => true,
         Some(ApplicationType::Web) => false,
         None => method == TokenEndpointAuthMethod::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keystile_protocol::client_id_url::ClientIdUrl;
+    use keystile_protocol::client_metadata::document;
+
+    use super::*;
+
+    #[test]
+    fn a_068_a_document_names_its_client_without_disguise() {
+        let id = "https://client.example/c.json";
+        let url = ClientIdUrl::parse(id).unwrap();
+        let named = |name: &str| {
+            let body = serde_json::json!({
+                "client_id": id,
+                "client_name": name,
+                "redirect_uris": ["https://client.example/cb"],
+            });
+            let metadata = document(&url, body.to_string().as_bytes()).unwrap();
+            let method = TokenEndpointAuthMethod::None;
+            Client::from_metadata(id.to_owned(), ClientKind::Document, &metadata, method).name
+        };
+        assert_eq!(
+            named("Cla\u{202e}ude\r\n\u{1b}[2J \u{2713}").as_deref(),
+            Some("Claude [2J")
+        );
+        assert_eq!(named("\u{202e}\u{200b}"), None);
     }
 }

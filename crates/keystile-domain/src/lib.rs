@@ -7,5 +7,6 @@ pub mod ids;
 pub mod ports;
 pub mod records;
 pub mod secrets;
+pub mod shown;
 pub mod time;
 pub mod transaction;

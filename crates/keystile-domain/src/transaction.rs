@@ -12,7 +12,7 @@ use keystile_protocol::redirect::RedirectUri;
 use keystile_protocol::scope::ScopeSet;
 use serde::{Deserialize, Serialize};
 
-use crate::client::Client;
+use crate::client::ClientSnapshot;
 use crate::ids::TransactionId;
 use crate::ports::Rng;
 use crate::secrets::Secrets;
@@ -22,29 +22,46 @@ use crate::time::Timestamp;
 /// How long a person has for sign-in and consent.
 pub const LIFETIME: Duration = Duration::from_secs(600);
 
+/// The longest handle, in characters. A request line or header with it stays below 6 KiB, whatever
+/// client, redirect and state are: nginx, for one, takes 8 KiB by default.
+pub const LONGEST_HANDLE: usize = 6000;
+
+/// The same before base64url, without the seal's nonce and tag.
+const LONGEST_PLAIN: usize = LONGEST_HANDLE / 4 * 3 - 24 - 16;
+
 /// A checked authorization request. What it says was decided once and is not asked again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transaction {
     /// Answered once.
+    #[serde(rename = "t")]
     pub id: TransactionId,
     /// What a person reads out when it fails.
+    #[serde(rename = "f")]
     pub reference: Reference,
     /// The client as it was when the request came (A-059).
-    pub client: Client,
+    #[serde(rename = "c")]
+    pub client: ClientSnapshot,
     /// Exact bytes; matched against the client's.
+    #[serde(rename = "u")]
     pub redirect_uri: String,
-    /// Given back untouched.
+    /// Given back untouched. Sealed behind the rest, as it is: in JSON it could become six times as
+    /// long.
+    #[serde(skip)]
     pub state: Option<String>,
     /// `{server}`.
+    #[serde(rename = "s")]
     pub server: String,
     /// Canonical resource.
+    #[serde(rename = "r")]
     pub resource: String,
     /// What will be granted on yes.
+    #[serde(rename = "p")]
     pub scopes: ScopeSet,
-    #[serde(with = "challenge")]
     /// S256 challenge.
+    #[serde(rename = "h", with = "challenge")]
     pub challenge: CodeChallenge,
     /// When the request came.
+    #[serde(rename = "a")]
     pub created_at: Timestamp,
 }
 
@@ -59,6 +76,18 @@ pub enum TransactionError {
     /// Older than [`LIFETIME`].
     #[error("this sign-in took longer than ten minutes; start again from the app")]
     Expired,
+}
+
+/// The request does not fit into a handle.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error(
+    "state has {state} bytes; beside this client_id and redirect_uri at most {fits} can be carried through sign-in"
+)]
+pub struct TooLong {
+    /// Bytes of the state.
+    pub state: usize,
+    /// How many there may be.
+    pub fits: usize,
 }
 
 impl Transaction {
@@ -79,11 +108,25 @@ impl Transaction {
 }
 
 impl Secrets {
-    /// The handle of a transaction: opaque text for `tx=`.
-    #[must_use]
-    pub fn seal_transaction(&self, transaction: &Transaction, rng: &dyn Rng) -> String {
-        let plain = serde_json::to_vec(transaction).expect("a transaction is plain data");
-        URL_SAFE_NO_PAD.encode(self.seal_transaction_bytes(&plain, rng))
+    /// The handle of a transaction: opaque text for `tx=`, at most [`LONGEST_HANDLE`] characters.
+    ///
+    /// # Errors
+    /// [`TooLong`]: the client has to send a shorter state.
+    pub fn seal_transaction(
+        &self,
+        transaction: &Transaction,
+        rng: &dyn Rng,
+    ) -> Result<String, TooLong> {
+        let mut plain = serde_json::to_vec(transaction).expect("a transaction is plain data");
+        plain.push(BEFORE_STATE);
+        let state = transaction.state.as_deref().unwrap_or_default();
+        let fits = LONGEST_PLAIN.saturating_sub(plain.len());
+        if state.len() > fits {
+            let state = state.len();
+            return Err(TooLong { state, fits });
+        }
+        plain.extend_from_slice(state.as_bytes());
+        Ok(URL_SAFE_NO_PAD.encode(self.seal_transaction_bytes(&plain, rng)))
     }
 
     /// Opens a handle.
@@ -101,8 +144,7 @@ impl Secrets {
         let plain = self
             .open_transaction_bytes(&sealed)
             .map_err(|_| TransactionError::Foreign)?;
-        let transaction: Transaction =
-            serde_json::from_slice(&plain).map_err(|_| TransactionError::Foreign)?;
+        let transaction = read(plain).ok_or(TransactionError::Foreign)?;
         if now.since(transaction.created_at) > LIFETIME {
             return Err(TransactionError::Expired);
         }
@@ -110,20 +152,46 @@ impl Secrets {
     }
 }
 
+/// JSON has no such byte: control characters in it are escaped.
+const BEFORE_STATE: u8 = 0;
+
+fn read(mut plain: Vec<u8>) -> Option<Transaction> {
+    let end = plain.iter().position(|byte| *byte == BEFORE_STATE)?;
+    let state = plain.split_off(end + 1);
+    plain.pop();
+    let state = String::from_utf8(state).ok()?;
+    let mut transaction: Transaction = serde_json::from_slice(&plain).ok()?;
+    transaction.state = (!state.is_empty()).then_some(state);
+    Some(transaction)
+}
+
+/// As the 43 characters that came: JSON would make up to 129 of the bytes.
 mod challenge {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
     use super::CodeChallenge;
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
 
     pub(super) fn serialize<S: Serializer>(
         challenge: &CodeChallenge,
         to: S,
     ) -> Result<S::Ok, S::Error> {
-        challenge.as_bytes().serialize(to)
+        to.serialize_str(&URL_SAFE_NO_PAD.encode(challenge.as_bytes()))
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
     ) -> Result<CodeChallenge, D::Error> {
-        <[u8; 32]>::deserialize(from).map(CodeChallenge::from_bytes)
+        let bytes = URL_SAFE_NO_PAD
+            .decode(String::deserialize(from)?)
+            .map_err(D::Error::custom)?;
+        <[u8; 32]>::try_from(bytes)
+            .map(CodeChallenge::from_bytes)
+            .map_err(|_| D::Error::custom("a challenge has 32 bytes"))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -145,6 +145,16 @@ impl ClientDocuments {
         }
     }
 
+    /// Whether [`Self::lookup`] would send a packet of its own: nothing is known that may be used, and
+    /// no other caller is fetching it. For limits, so that being asked and being right differ
+    /// harmlessly.
+    #[must_use]
+    pub fn would_fetch(&self, id: &ClientIdUrl, now: i64) -> bool {
+        self.shared.fetcher.is_some()
+            && self.shared.known(id, now).is_none()
+            && !self.shared.flights.lock().contains_key(id)
+    }
+
     /// The document of a client. `now` is in milliseconds since 1970.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use keystile_protocol::issuer::Issuer;
 use keystile_protocol::resource::ResourceTable;
 
 use crate::keys::KeyRing;
-use crate::sign_in::limits::Limits;
+use crate::limits::Limits;
 use crate::sign_in::password::Passwords;
 
 /// The settings of the authorization server.
@@ -58,7 +58,7 @@ pub struct App {
     pub keys: Arc<KeyRing>,
     /// Password hashing.
     pub passwords: Passwords,
-    /// Limits on guesses.
+    /// Limits on guesses and on fetches that a stranger asks for.
     pub limits: Limits,
 }
 

@@ -66,7 +66,8 @@ async fn verify_of_document(app: &App, shown: &Shown, now: Timestamp) -> Result<
         return Err(refuse(format!(
             "A client whose client_id is a URL authenticates with none, and used {}.",
             shown.method.as_str()
-        )));
+        ))
+        .because("client_auth_method"));
     }
     if !app.documents.is_open() || weakened("a_059") {
         clients::resolve(app, &shown.client_id, now).await?;
@@ -80,7 +81,8 @@ fn verify(app: &App, client: &Client, shown: &Shown) -> Result<(), OAuthError> {
             "The client registered token_endpoint_auth_method {}, and used {}.",
             client.auth_method.as_str(),
             shown.method.as_str()
-        )));
+        ))
+        .because("client_auth_method"));
     }
     match (&shown.secret, client.auth_method) {
         (None, TokenEndpointAuthMethod::None) => Ok(()),
@@ -91,7 +93,7 @@ fn verify(app: &App, client: &Client, shown: &Shown) -> Result<(), OAuthError> {
         {
             Ok(())
         }
-        _ => Err(refuse("The client's secret is wrong.")),
+        _ => Err(refuse("The client's secret is wrong.").because("client_secret_wrong")),
     }
 }
 

@@ -1,5 +1,8 @@
 //! Who a `client_id` is: sealed by us, the URL of a document, or a record of the operator's.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use keystile_domain::client::{Client, ClientKind};
 use keystile_domain::secrets::client_id;
 use keystile_domain::time::Timestamp;
@@ -22,6 +25,7 @@ pub(crate) async fn resolve(
     if client_id.starts_with(client_id::PREFIX) {
         return app.secrets.open_client_id(client_id).ok_or_else(|| {
             unknown("This client_id was not registered here (or with another key). Register again.")
+                .because(UNKNOWN)
         });
     }
     if ClientIdUrl::is_meant_by(client_id) {
@@ -32,9 +36,26 @@ pub(crate) async fn resolve(
         .lookup(client_id)
         .await
         .map_err(OAuthError::internal)?;
-    found
-        .map(Client::from)
-        .ok_or_else(|| unknown("This client_id is not known here. Register first."))
+    found.map(Client::from).ok_or_else(|| {
+        unknown("This client_id is not known here. Register first.").because(UNKNOWN)
+    })
+}
+
+/// Pays for the fetch that this `client_id` would cause, if it would cause one (CHECKLIST A-060).
+///
+/// # Errors
+/// How long to wait.
+pub(crate) fn pay_for_fetch(
+    app: &App,
+    client_id: &str,
+    peer: IpAddr,
+    now: Timestamp,
+) -> Result<(), Duration> {
+    let fetches = |url: &ClientIdUrl| app.documents.would_fetch(url, now.0);
+    match ClientIdUrl::parse(client_id) {
+        Ok(url) if fetches(&url) => app.limits.fetch_document(peer, now),
+        _ => Ok(()),
+    }
 }
 
 async fn by_document(app: &App, client_id: &str, now: Timestamp) -> Result<Client, OAuthError> {
@@ -62,8 +83,13 @@ async fn by_document(app: &App, client_id: &str, now: Timestamp) -> Result<Clien
 /// What the operator may know of the network behind this server, a stranger may not.
 fn refuse_document(error: LookupError) -> OAuthError {
     let public = error.public_message();
-    unknown(format!("The client can't be used: {public}.")).with_detail(error)
+    unknown(format!("The client can't be used: {public}."))
+        .because("client_document_unusable")
+        .with_detail(error)
 }
+
+/// The reason of a `client_id` that nobody has here (any more).
+pub(crate) const UNKNOWN: &str = "client_unknown";
 
 fn unknown(description: impl Into<std::borrow::Cow<'static, str>>) -> OAuthError {
     OAuthError::new(ErrorCode::InvalidClient, description)

@@ -1,28 +1,40 @@
 //! The one renderer of refusals: JSON for programs (RFC 6749 §5.2), a page for people, or a
-//! redirect back to a client that is known by then (RFC 6749 §4.1.2.1).
+//! redirect back to a client that is known by then (RFC 6749 §4.1.2.1). Each has a reference, and is
+//! logged here, once (DESIGN §1).
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, LOCATION, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
+use keystile_domain::decide::authorize::NOT_REGISTERED;
 use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::issuer::Issuer;
 use keystile_protocol::redirect::RedirectUri;
 use serde::Serialize;
 
+use crate::app::SharedApp;
 use crate::pages::error::ErrorPage;
 
-/// Read by the log layer; never sent.
-#[derive(Debug, Clone)]
-pub struct Detail(pub String);
-
 /// An OAuth error as the JSON body of a token, registration or revocation endpoint.
+///
+/// As a response it is empty; [`render`], which stands before every route, gives it a reference and
+/// its body.
 #[derive(Debug)]
 pub struct Refusal {
     error: OAuthError,
     status: StatusCode,
+    allow: Option<&'static str>,
 }
+
+/// On its way from a handler to [`render`].
+#[derive(Clone)]
+struct Refused(Arc<Refusal>);
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -35,6 +47,7 @@ impl From<OAuthError> for Refusal {
         Self {
             status: error.code.status(),
             error,
+            allow: None,
         }
     }
 }
@@ -46,18 +59,31 @@ impl Refusal {
         self.status = status;
         self
     }
-}
 
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let Self { error, status } = self;
+    /// With the methods that would do (RFC 9110 §15.5.6).
+    #[must_use]
+    pub(crate) fn allow(mut self, methods: &'static str) -> Self {
+        self.allow = Some(methods);
+        self
+    }
+
+    fn render(&self, reference: &Reference) -> Response {
+        let Self {
+            error,
+            status,
+            allow,
+        } = self;
+        log(error, reference);
         let body = Body {
             error: error.code.as_str(),
-            error_description: &error.description,
+            error_description: &described(error, reference),
         };
-        let mut response = (status, Json(body)).into_response();
+        let mut response = (*status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(methods) = allow {
+            headers.insert(ALLOW, HeaderValue::from_static(methods));
+        }
         if error.code == ErrorCode::InvalidClient {
             // RFC 6749 §5.2: required when the client used HTTP authentication, harmless otherwise.
             headers.insert(
@@ -65,31 +91,60 @@ impl IntoResponse for Refusal {
                 HeaderValue::from_static("Basic realm=\"keystile\""),
             );
         }
-        log(&error, None);
-        if let Some(detail) = error.detail {
-            response.extensions_mut().insert(Detail(detail.to_string()));
-        }
         response
     }
 }
 
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(Refused(Arc::new(self)));
+        response
+    }
+}
+
+/// Renders what a handler refused.
+pub(crate) async fn render(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    match response.extensions_mut().remove::<Refused>() {
+        Some(Refused(refusal)) => refusal.render(&Reference::new(&*app.rng)),
+        None => response,
+    }
+}
+
+/// What a person can do about a refusal.
+#[derive(Debug, Default)]
+pub(crate) struct Advice {
+    /// In place of the general advice.
+    pub(crate) to_do: Option<String>,
+    /// How long to wait, where waiting helps: the status is 429 then.
+    pub(crate) wait: Option<Duration>,
+}
+
 /// A refusal on a page of our own: client or redirect are not known, so nothing redirects (N-AS-19).
-pub(crate) fn page(error: &OAuthError, reference: &Reference) -> Response {
-    log(error, Some(reference));
-    let status = match error.code {
+pub(crate) fn page(error: &OAuthError, advice: &Advice, reference: &Reference) -> Response {
+    log(error, reference);
+    let status = match (error.code, advice.wait) {
+        (_, Some(_)) => StatusCode::TOO_MANY_REQUESTS,
         // A browser would ask for a password at 401; the page says what is wrong.
-        ErrorCode::InvalidClient => StatusCode::BAD_REQUEST,
-        code => code.status(),
+        (ErrorCode::InvalidClient, None) => StatusCode::BAD_REQUEST,
+        (code, None) => code.status(),
     };
     let view = ErrorPage {
-        headline: headline(error.code),
+        headline: headline(error),
         expected: &error.description,
-        to_do: "Go back to the app and start connecting again. If it happens again, give the \
-                reference below to whoever runs this server.",
+        to_do: advice.to_do.as_deref().unwrap_or(
+            "Go back to the app and start connecting again. If it happens again, give the \
+             reference below to whoever runs this server.",
+        ),
         code: error.code.as_str(),
         reference: Some(reference.as_str()),
     };
-    view.page(status).into_response()
+    let page = view.page(status);
+    match advice.wait {
+        Some(wait) => page.retry_after(wait).into_response(),
+        None => page.into_response(),
+    }
 }
 
 /// A refusal sent back to a client whose redirect URI was matched (RFC 9207: with `iss`).
@@ -100,8 +155,8 @@ pub(crate) fn redirect(
     issuer: &Issuer,
     reference: &Reference,
 ) -> Response {
-    log(error, Some(reference));
-    let description = format!("{} ({reference})", error.description);
+    log(error, reference);
+    let description = described(error, reference);
     let mut params = vec![
         ("error", error.code.as_str()),
         ("error_description", description.as_str()),
@@ -133,8 +188,14 @@ pub(crate) fn see_other(location: &str) -> Response {
     }
 }
 
-fn headline(code: ErrorCode) -> &'static str {
-    match code {
+/// Whoever reads the answer can ask about it.
+fn described(error: &OAuthError, reference: &Reference) -> String {
+    format!("{} ({reference})", error.description)
+}
+
+fn headline(error: &OAuthError) -> &'static str {
+    match error.code {
+        _ if error.reason() == NOT_REGISTERED => "The app's return address is not registered",
         ErrorCode::InvalidClient => "This app is not known here",
         ErrorCode::ServerError => "Something failed on this server",
         ErrorCode::TemporarilyUnavailable => "Not possible right now",
@@ -143,9 +204,9 @@ fn headline(code: ErrorCode) -> &'static str {
 }
 
 /// A refusal is logged once, here.
-fn log(error: &OAuthError, reference: Option<&Reference>) {
-    let code = error.code.as_str();
-    let reference = reference.map_or("", Reference::as_str);
+fn log(error: &OAuthError, reference: &Reference) {
+    let (code, reason) = (error.code.as_str(), error.reason());
+    let reference = reference.as_str();
     let detail = error
         .detail
         .as_ref()
@@ -153,16 +214,18 @@ fn log(error: &OAuthError, reference: Option<&Reference>) {
         .unwrap_or_default();
     if error.code == ErrorCode::ServerError {
         tracing::error!(
+            reference,
+            reason,
             oauth.error = code,
-            flow.reference = reference,
             detail,
             "refused: {}",
             error.description
         );
     } else {
         tracing::info!(
+            reference,
+            reason,
             oauth.error = code,
-            flow.reference = reference,
             detail,
             "refused: {}",
             error.description

@@ -7,10 +7,8 @@
 mod account;
 mod consent;
 mod first_account;
-pub mod limits;
 mod own_form;
 pub mod password;
-pub mod peer;
 mod refusal;
 mod session;
 mod transaction;
@@ -20,6 +18,8 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use crate::app::SharedApp;
+/// For those who take them from here.
+pub use crate::{limits, peer};
 
 /// The pages that have a session.
 pub(crate) fn routes() -> Router<SharedApp> {

@@ -1,17 +1,19 @@
 //! The authorization request (OAuth 2.1 §4.1.1).
 
+mod redirect;
+
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::form::Params;
 use keystile_protocol::mutation::weakened;
 use keystile_protocol::pkce::CodeChallenge;
-use keystile_protocol::redirect::RedirectUri;
 use keystile_protocol::resource::{ResourceTable, ServedResource};
 use keystile_protocol::scope::{OFFLINE_ACCESS, ScopeSet};
 
-use crate::client::{Client, ClientKind};
+pub use redirect::{NOT_REGISTERED, trusted_redirect};
 
-/// The longest `state` that is carried.
-const LONGEST_STATE: usize = 4096;
+/// The longest `state` that is given back. One beside a long client and redirect has less room: see
+/// [`TooLong`](crate::transaction::TooLong).
+const LONGEST_STATE: usize = 3072;
 
 /// A request that may go on to sign-in.
 #[derive(Debug, Clone)]
@@ -24,50 +26,6 @@ pub struct Authorizable {
     pub scopes: ScopeSet,
     /// What the verifier must hash to.
     pub challenge: CodeChallenge,
-}
-
-/// Finds the registered redirect URI that a request means. Until this succeeded, nothing may
-/// redirect (N-AS-19, A-001): every failure is a page of our own.
-///
-/// # Errors
-/// `invalid_request`, with what was registered.
-pub fn trusted_redirect(client: &Client, asked: Option<&str>) -> Result<RedirectUri, OAuthError> {
-    let asked = asked.ok_or_else(|| {
-        OAuthError::invalid_request("redirect_uri is missing: send one that the client registered.")
-    })?;
-    let came = RedirectUri::parse(asked)
-        .map_err(|error| OAuthError::invalid_request(format!("redirect_uri: {error}.")))?;
-    let registered = |text: &String| {
-        // An old row or document may hold what is no longer legal: judged again here (N-AS-17).
-        RedirectUri::parse(text).is_ok_and(|uri| uri.accepts(&came, client.any_loopback_port))
-    };
-    let trusting =
-        weakened("a_001") || (weakened("n_as_07") && client.kind == ClientKind::Document);
-    if client.redirect_uris.iter().any(registered) || trusting {
-        return Ok(came);
-    }
-    Err(OAuthError::invalid_request(format!(
-        "redirect_uri is not one that this client registered. It sent {asked}; registered: {}.{}",
-        client.redirect_uris.join(" "),
-        hint(asked, client),
-    )))
-}
-
-/// The small differences that people stare at for an hour.
-fn hint(asked: &str, client: &Client) -> &'static str {
-    let close = |text: &String| text.trim_end_matches('/') == asked.trim_end_matches('/');
-    if client.redirect_uris.iter().any(close) {
-        return " They differ in a trailing slash.";
-    }
-    let swapped = asked.replace("//localhost", "//127.0.0.1");
-    if client
-        .redirect_uris
-        .iter()
-        .any(|text| text.replace("//localhost", "//127.0.0.1") == swapped)
-    {
-        return " They differ in localhost and 127.0.0.1, which are two hosts here.";
-    }
-    ""
 }
 
 /// Judges the rest of the request; the redirect is trusted by now, so a refusal may be sent there.
@@ -140,7 +98,8 @@ pub fn carriable_state(params: &Params) -> Result<(), OAuthError> {
     match params.one("state") {
         Some(state) if state.len() > LONGEST_STATE => Err(OAuthError::invalid_request(format!(
             "state has over {LONGEST_STATE} bytes."
-        ))),
+        ))
+        .because("state_too_long")),
         _ => Ok(()),
     }
 }

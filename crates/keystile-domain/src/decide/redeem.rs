@@ -23,33 +23,37 @@ pub fn redeem(taken: Taken) -> Result<Redemption, OAuthError> {
         Taken::First(code) => Ok(Redemption::Issue(code)),
         Taken::Again(grant) => Ok(Redemption::RevokeAndRefuse(
             grant,
-            invalid_grant("The code was used before, so its connection was ended. Sign in again."),
+            invalid_grant("The code was used before, so its connection was ended. Sign in again.")
+                .because("code_reused"),
         )),
-        Taken::NoMatch(mismatch) => Err(match mismatch {
-            Mismatch::Unknown => invalid_grant("The code is unknown here. Sign in again."),
-            Mismatch::Expired => invalid_grant("The code is older than 60 seconds. Sign in again."),
-            Mismatch::Client => invalid_grant("The code was issued to another client_id."),
-            Mismatch::RedirectUri => invalid_grant(
-                "redirect_uri is not the one of the authorization request, byte for byte.",
-            ),
-            Mismatch::Challenge => invalid_grant(
-                "PKCE: the SHA-256 of code_verifier is not the code_challenge of the authorization request.",
-            ),
-            Mismatch::Resource => OAuthError::new(
-                ErrorCode::InvalidTarget,
-                "resource is not the one of the authorization request.",
-            ),
-            Mismatch::Revoked => {
-                invalid_grant("The connection was ended meanwhile. Sign in again.")
-            }
-        }),
+        Taken::NoMatch(mismatch) => Err(refuse_code(mismatch)),
     }
+}
+
+fn refuse_code(mismatch: Mismatch) -> OAuthError {
+    let refusal = match mismatch {
+        Mismatch::Unknown => invalid_grant("The code is unknown here. Sign in again."),
+        Mismatch::Expired => invalid_grant("The code is older than 60 seconds. Sign in again."),
+        Mismatch::Client => invalid_grant("The code was issued to another client_id."),
+        Mismatch::RedirectUri => invalid_grant(
+            "redirect_uri is not the one of the authorization request, byte for byte.",
+        ),
+        Mismatch::Challenge => invalid_grant(
+            "PKCE: the SHA-256 of code_verifier is not the code_challenge of the authorization request.",
+        ),
+        Mismatch::Resource => OAuthError::new(
+            ErrorCode::InvalidTarget,
+            "resource is not the one of the authorization request.",
+        ),
+        Mismatch::Revoked => invalid_grant("The connection was ended meanwhile. Sign in again."),
+    };
+    refusal.because(mismatch.as_str())
 }
 
 /// The refusal of a refresh token; nothing was changed.
 #[must_use]
 pub fn refuse_refresh(mismatch: RefreshMismatch) -> OAuthError {
-    match mismatch {
+    let refusal = match mismatch {
         RefreshMismatch::Unknown => {
             invalid_grant("The refresh token is unknown here. Sign in again.")
         }
@@ -64,7 +68,8 @@ pub fn refuse_refresh(mismatch: RefreshMismatch) -> OAuthError {
             invalid_grant("The connection was not used for too long and has ended. Sign in again.")
         }
         RefreshMismatch::Revoked => invalid_grant("The connection was ended. Sign in again."),
-    }
+    };
+    refusal.because(mismatch.as_str())
 }
 
 /// The refusal of a replay beyond the rule; the family is dead.
@@ -73,6 +78,7 @@ pub fn refuse_reuse() -> OAuthError {
     invalid_grant(
         "This refresh token was replaced and used again too late, so the connection was ended. Sign in again.",
     )
+    .because("refresh_token_reused")
 }
 
 fn invalid_grant(description: &'static str) -> OAuthError {

@@ -9,6 +9,8 @@ use keystile_protocol::redirect::{RedirectKind, RedirectUri};
 use keystile_protocol::resource::ResourceTable;
 use keystile_protocol::scope::{OFFLINE_ACCESS, ScopeSet};
 
+use crate::shown;
+
 /// What the registration endpoint allows (DESIGN §5).
 #[derive(Debug, Clone)]
 pub struct RegistrationPolicy {
@@ -101,9 +103,8 @@ pub fn register(
     redirect_uris.dedup();
     let metadata = ClientMetadata {
         redirect_uris,
-        client_name: asked
-            .client_name
-            .map(|name| name.chars().take(64).collect()),
+        // What is echoed is what people will be shown (RFC 7591 §3.2.1 lets us replace it).
+        client_name: asked.client_name.as_deref().and_then(shown::name),
         client_uri: None,
         token_endpoint_auth_method: Some(auth_method),
         token_endpoint_auth_methods_supported: Vec::new(),

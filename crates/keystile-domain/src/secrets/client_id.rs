@@ -17,6 +17,7 @@ use subtle::ConstantTimeEq as _;
 use crate::client::{Client, ClientKind, may_vary_port};
 use crate::ports::Rng;
 use crate::secrets::Secrets;
+use crate::shown;
 
 /// What every self-registered client id begins with.
 pub const PREFIX: &str = "ksd_";
@@ -95,7 +96,8 @@ impl Secrets {
         Some(Client {
             client_id: client_id.to_owned(),
             kind: ClientKind::Registered,
-            name: sealed.name,
+            // Ids of earlier releases hold the name as it came.
+            name: sealed.name.as_deref().and_then(shown::name),
             any_loopback_port: may_vary_port(sealed.application_type, sealed.auth_method),
             redirect_uris: sealed.redirect_uris,
             auth_method: sealed.auth_method,

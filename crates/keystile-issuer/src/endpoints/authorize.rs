@@ -1,11 +1,18 @@
 //! `GET /oauth/authorize`: no session and no side effect; it seals the request and sends the browser
 //! on to the pages (DESIGN §2).
 
-use axum::extract::{RawQuery, State};
+use std::time::Duration;
+
+use axum::extract::State;
 use axum::response::Response;
-use keystile_domain::decide::authorize::{authorize, carriable_state, trusted_redirect};
+use http::request::Parts;
+use keystile_domain::client::{Client, ClientKind};
+use keystile_domain::decide::authorize::{
+    NOT_REGISTERED, authorize, carriable_state, trusted_redirect,
+};
 use keystile_domain::ids::TransactionId;
 use keystile_domain::secrets::reference::Reference;
+use keystile_domain::time::Timestamp;
 use keystile_domain::transaction::Transaction;
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::form::Params;
@@ -13,73 +20,150 @@ use keystile_protocol::mutation::weakened;
 use keystile_protocol::redirect::RedirectUri;
 
 use crate::app::{App, SharedApp};
-use crate::clients;
-use crate::refusal::{self, see_other};
+use crate::pages::shown;
+use crate::refusal::{self, Advice, see_other};
+use crate::{clients, peer};
 
 /// Client and redirect first, on a page of our own if they fail; the rest goes back to the client.
-pub(crate) async fn get(State(app): State<SharedApp>, RawQuery(query): RawQuery) -> Response {
+pub(crate) async fn get(State(app): State<SharedApp>, request: Parts) -> Response {
     let reference = Reference::new(&*app.rng);
-    let query = query.unwrap_or_default();
-    match begin(&app, &query, &reference).await {
+    match begin(&app, &request, &reference).await {
         Ok(response) => response,
-        Err(error) => untrusted(&app, &query, &error, &reference),
+        Err(untrusted) => untrusted.render(&app, &request, &reference),
     }
 }
 
 /// Client or redirect are not known, so nothing redirects, whatever the error is (N-AS-19).
-fn untrusted(app: &App, query: &str, error: &OAuthError, reference: &Reference) -> Response {
-    if weakened("n_as_19") {
-        let params = Params::parse(query.as_bytes()).unwrap_or_default();
-        if let Some(Ok(uri)) = params.one("redirect_uri").map(RedirectUri::parse) {
-            return refusal::redirect(error, &uri, None, &app.settings.issuer, reference);
-        }
-    }
-    refusal::page(error, reference)
+struct Untrusted {
+    error: OAuthError,
+    advice: Advice,
 }
 
-async fn begin(app: &App, query: &str, reference: &Reference) -> Result<Response, OAuthError> {
+impl From<OAuthError> for Untrusted {
+    fn from(error: OAuthError) -> Self {
+        let to_do = (error.reason() == clients::UNKNOWN).then(|| {
+            "Remove the connection in the app and add it again, so that the app registers anew. If \
+             its client_id was typed in, whoever runs this server finds the right one with: \
+             keystile client list"
+                .to_owned()
+        });
+        let advice = Advice { to_do, wait: None };
+        Self { error, advice }
+    }
+}
+
+impl Untrusted {
+    fn render(&self, app: &App, request: &Parts, reference: &Reference) -> Response {
+        if weakened("n_as_19") {
+            let params = Params::parse(query(request)).unwrap_or_default();
+            if let Some(Ok(uri)) = params.one("redirect_uri").map(RedirectUri::parse) {
+                return refusal::redirect(&self.error, &uri, None, &app.settings.issuer, reference);
+            }
+        }
+        refusal::page(&self.error, &self.advice, reference)
+    }
+
+    /// A redirect that was refused: who can mend it depends on who registered it.
+    fn redirect(error: OAuthError, client: &Client, asked: Option<&str>) -> Self {
+        let to_do = (error.reason() == NOT_REGISTERED).then(|| match client.kind {
+            ClientKind::Registered => {
+                "The app registered another address than the one it uses now. Remove the connection \
+                 in the app and add it again, so that the app registers anew."
+                    .to_owned()
+            }
+            ClientKind::Document => {
+                "Only the app's maker can mend this: the address has to stand in the app's own \
+                 document, which is its client_id. Tell them, and update the app if you can."
+                    .to_owned()
+            }
+            ClientKind::PreRegistered => format!(
+                "Set the app to an address that is registered for it, or ask whoever runs this server \
+                 to register this one: keystile client add --name NAME --redirect-uri {}",
+                asked.map(shown::uri).unwrap_or_default()
+            ),
+        });
+        let advice = Advice { to_do, wait: None };
+        Self { error, advice }
+    }
+
+    /// Too many documents were to be fetched for one network.
+    fn later(wait: Duration) -> Self {
+        let time = shown::wait(wait);
+        let why = format!(
+            "This app's document has to be fetched, and too many were for your network. Try again in {time}."
+        );
+        let error = OAuthError::new(ErrorCode::TemporarilyUnavailable, why);
+        let advice = Advice {
+            to_do: Some(format!("Wait {time}, then start connecting again.")),
+            wait: Some(wait),
+        };
+        Self {
+            error: error.because("document_fetch_limit"),
+            advice,
+        }
+    }
+}
+
+fn query(request: &Parts) -> &[u8] {
+    request.uri.query().unwrap_or_default().as_bytes()
+}
+
+async fn begin(app: &App, request: &Parts, reference: &Reference) -> Result<Response, Untrusted> {
     let now = app.clock.now();
-    let params = Params::parse(query.as_bytes())
+    let params = Params::parse(query(request))
         .map_err(|error| OAuthError::invalid_request(format!("{error}.")))?;
-    let client_id = params.one("client_id").ok_or_else(|| {
-        OAuthError::new(
-            ErrorCode::InvalidRequest,
-            "client_id is missing. This address is for apps: connect from the app.",
-        )
-    })?;
-    let client = clients::resolve(app, client_id, now).await?;
-    let redirect = trusted_redirect(&client, params.one("redirect_uri"))?;
+    let client = client(app, request, &params, now).await?;
+    let asked = params.one("redirect_uri");
+    let redirect = trusted_redirect(&client, asked)
+        .map_err(|error| Untrusted::redirect(error, &client, asked))?;
     carriable_state(&params)?;
-    let request = match authorize(&params, &app.settings.resources) {
-        Ok(request) => request,
+    let granted = match authorize(&params, &app.settings.resources) {
+        Ok(granted) => granted,
         Err(error) => {
-            let issuer = &app.settings.issuer;
+            let (state, issuer) = (params.one("state"), &app.settings.issuer);
             return Ok(refusal::redirect(
-                &error,
-                &redirect,
-                params.one("state"),
-                issuer,
-                reference,
+                &error, &redirect, state, issuer, reference,
             ));
         }
     };
     let transaction = Transaction {
         id: TransactionId::new(now, &*app.rng),
         reference: reference.clone(),
-        client,
+        client: client.snapshot(),
         redirect_uri: redirect.as_str().to_owned(),
-        state: request.state,
-        server: request.resource.name,
-        resource: request.resource.resource.to_string(),
-        scopes: request.scopes,
-        challenge: request.challenge,
+        state: granted.state,
+        server: granted.resource.name,
+        resource: granted.resource.resource.to_string(),
+        scopes: granted.scopes,
+        challenge: granted.challenge,
         created_at: now,
     };
+    let handle = app
+        .secrets
+        .seal_transaction(&transaction, &*app.rng)
+        .map_err(|error| {
+            OAuthError::invalid_request(format!("{error}.")).because("state_too_long")
+        })?;
     tracing::info!(
-        flow.reference = reference.as_str(),
+        reference = reference.as_str(),
         oauth.client_name = transaction.client.name,
         "a sign-in begins"
     );
-    let handle = app.secrets.seal_transaction(&transaction, &*app.rng);
     Ok(see_other(&format!("/ks/consent?tx={handle}")))
+}
+
+async fn client(
+    app: &App,
+    request: &Parts,
+    params: &Params,
+    now: Timestamp,
+) -> Result<Client, Untrusted> {
+    let client_id = params.one("client_id").ok_or_else(|| {
+        OAuthError::invalid_request(
+            "client_id is missing. This address is for apps: connect from the app.",
+        )
+    })?;
+    let peer = peer::of(&request.extensions);
+    clients::pay_for_fetch(app, client_id, peer, now).map_err(Untrusted::later)?;
+    Ok(clients::resolve(app, client_id, now).await?)
 }

@@ -21,8 +21,9 @@ impl<S: Send + Sync> FromRequest<S> for Form {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
         let body = read(request, state, "application/x-www-form-urlencoded").await?;
-        let params = Params::parse(&body)
-            .map_err(|error| OAuthError::invalid_request(format!("{error}.")))?;
+        let params = Params::parse(&body).map_err(|error| {
+            OAuthError::invalid_request(format!("{error}.")).because("form_unreadable")
+        })?;
         Ok(Self(params))
     }
 }
@@ -42,18 +43,22 @@ async fn read<S: Send + Sync>(
 ) -> Result<Bytes, Refusal> {
     if !essence(request.headers()).eq_ignore_ascii_case(expected) {
         let refusal = OAuthError::invalid_request(format!("Content-Type must be {expected}."));
-        return Err(refusal.into());
+        return Err(refusal.because("content_type").into());
     }
     Bytes::from_request(request, state)
         .await
         .map_err(|error| match error.status() {
             StatusCode::PAYLOAD_TOO_LARGE => {
                 let why = format!("The body has over {LARGEST_BODY} bytes.");
-                Refusal::from(OAuthError::invalid_request(why)).status(error.status())
+                Refusal::from(OAuthError::invalid_request(why).because("body_too_large"))
+                    .status(error.status())
             }
             status => {
                 let why = OAuthError::invalid_request("The body could not be read to its end.");
-                Refusal::from(why.with_detail(error.body_text())).status(status)
+                let why = why
+                    .because("body_unreadable")
+                    .with_detail(error.body_text());
+                Refusal::from(why).status(status)
             }
         })
 }

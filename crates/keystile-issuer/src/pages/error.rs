@@ -30,6 +30,19 @@ impl ErrorPage<'_> {
     }
 }
 
+/// The page is there, and not for this method.
+pub(crate) async fn other_method() -> Response {
+    let view = ErrorPage {
+        headline: "This page is not opened like that",
+        expected: "The request has a method that this address does not take.",
+        to_do: "Go back to the app and start connecting again, or see your connected apps at \
+                /ks/account.",
+        code: "method_not_allowed",
+        reference: None,
+    };
+    view.page(StatusCode::METHOD_NOT_ALLOWED).into_response()
+}
+
 /// Nothing lives at this address.
 pub(crate) fn nowhere() -> Response {
     let view = ErrorPage {

@@ -6,7 +6,7 @@ use askama::Template;
 use http::StatusCode;
 
 use super::form_action::FormAction;
-use super::{Page, Problem};
+use super::{Page, Problem, shown};
 
 /// Which app waits for the person behind a sign-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,21 +95,11 @@ impl Problem {
     pub(crate) fn too_many(wait: Duration) -> Self {
         let to_do = format!(
             "Wait {} and try again. The limit protects your account.",
-            words(wait)
+            shown::wait(wait)
         );
         Self {
             what: "Too many wrong tries.",
             to_do: to_do.into(),
         }
-    }
-}
-
-/// A while, rounded up to what a person waits for.
-fn words(wait: Duration) -> String {
-    let seconds = wait.as_millis().div_ceil(1000).max(1);
-    match seconds {
-        1 => "a second".to_owned(),
-        2..=90 => format!("{seconds} seconds"),
-        _ => format!("{} minutes", seconds.div_ceil(60)),
     }
 }

@@ -84,7 +84,7 @@ fn page(app: &App, session: &SignedIn, open: &Open) -> crate::pages::Page {
     let name = client.name.as_deref().and_then(shown::name);
     let by_operator = client.kind == ClientKind::PreRegistered;
     let mut warnings = Vec::new();
-    if client.is_loopback_only() && !weakened("n_as_12") {
+    if client.is_loopback_only && !weakened("n_as_12") {
         warnings.push(Warning::AnyProgram);
     }
     let who = requester(transaction);

@@ -9,13 +9,13 @@ use keystile_domain::records::{NewPerson, PersonCreated};
 use keystile_domain::secrets::code::setup_code_digest;
 use keystile_protocol::form::Params;
 
-use super::limits::Guess;
 use super::own_form::{OwnForm, read};
 use super::password::Passwords;
 use super::refusal::{PageRefusal, Why, answer};
 use super::session::{self, Visitor};
 use super::transaction::{Open, after_sign_in};
 use crate::app::{App, SharedApp};
+use crate::limits::Guess;
 use crate::pages::sign_in::FirstAccount;
 use crate::pages::{Problem, shown};
 

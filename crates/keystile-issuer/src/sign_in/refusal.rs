@@ -9,7 +9,6 @@ use keystile_domain::transaction::TransactionError;
 use super::password::PasswordError;
 use crate::app::App;
 use crate::pages::error::ErrorPage;
-use crate::refusal::Detail;
 
 /// A refusal that only a person sees: nothing here redirects to a client.
 #[derive(Debug)]
@@ -88,17 +87,17 @@ impl PageRefusal {
         let detail = self.why.detail();
         if status.is_server_error() {
             tracing::error!(
-                page.refusal = code,
-                flow.reference = reference.as_str(),
+                reference = reference.as_str(),
+                reason = code,
                 detail,
-                "{headline}"
+                "refused: {headline}"
             );
         } else {
             tracing::info!(
-                page.refusal = code,
-                flow.reference = reference.as_str(),
+                reference = reference.as_str(),
+                reason = code,
                 detail,
-                "{headline}"
+                "refused: {headline}"
             );
         }
         let view = ErrorPage {
@@ -108,9 +107,7 @@ impl PageRefusal {
             code,
             reference: Some(reference.as_str()),
         };
-        let mut response = view.page(status).into_response();
-        response.extensions_mut().insert(Detail(detail));
-        response
+        view.page(status).into_response()
     }
 }
 

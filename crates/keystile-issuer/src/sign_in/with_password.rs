@@ -8,13 +8,13 @@ use keystile_protocol::form::Params;
 use keystile_protocol::mutation::weakened;
 
 use super::first_account;
-use super::limits::Guess;
 use super::own_form::{OwnForm, read};
 use super::password::LONGEST;
 use super::refusal::{PageRefusal, answer};
 use super::session::{self, Visitor};
 use super::transaction::{Open, after_sign_in};
 use crate::app::{App, SharedApp};
+use crate::limits::Guess;
 use crate::pages::sign_in::SignIn;
 
 pub(super) async fn get(

@@ -1,13 +1,17 @@
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::body::Body;
+use http::Request;
 use keystile_domain::ports::{Clients, StoreError};
 use keystile_domain::records::PreRegisteredClient;
 use keystile_fetch::{ClientDocuments, FetchOptions, Fetcher};
+use keystile_issuer::peer::Peer;
 use keystile_testkit::issuer::{CHALLENGE, TestApp};
 
 use crate::{
     CLAUDE, CLAUDE_CALLBACK, LOOPBACK, OTHER_RESOURCE, RESOURCE, authorize_url, get, own_page,
-    sent_back, two_servers,
+    send, sent_back, two_servers,
 };
 
 const CLAUDE_CODE: &str = "https://claude.ai/oauth/claude-code-client-metadata";
@@ -230,12 +234,83 @@ async fn a_028_a_resource_that_is_not_served_here_ends_before_sign_in() {
     );
 }
 
-#[tokio::test]
-async fn a_document_that_cannot_be_had_tells_nothing_about_the_network() {
-    let test = TestApp::new().with(|app| {
+/// Documents are fetched.
+fn fetching() -> TestApp {
+    TestApp::new().with(|app| {
         let fetcher = Fetcher::new(FetchOptions::default()).expect("a fetcher");
         app.documents = ClientDocuments::fetching(fetcher);
-    });
+    })
+}
+
+#[tokio::test]
+async fn a_060_one_network_makes_this_server_fetch_a_bounded_number_of_documents() {
+    let test = fetching();
+    // Inside, so no packet is sent; each would be one fetch.
+    let ask = async |from: [u8; 4], number: usize| {
+        let client = format!("https://10.0.0.1/{number}.json");
+        let mut request = Request::get(authorize_url(&client, &[]))
+            .body(Body::empty())
+            .expect("a legal request");
+        request.extensions_mut().insert(Peer(from.into()));
+        send(&test, request).await
+    };
+    for number in 0..20 {
+        assert_eq!(ask([192, 0, 2, 7], number).await.status, 400, "{number}");
+    }
+    let refused = ask([192, 0, 2, 7], 20).await;
+    own_page(&refused, "one too many");
+    assert_eq!(
+        (refused.status.as_u16(), refused.header("retry-after")),
+        (429, "6")
+    );
+    let text = refused.text();
+    assert!(
+        text.contains("Wait 6 seconds, then start connecting again."),
+        "{text}"
+    );
+    assert_eq!(
+        ask([192, 0, 2, 7], 3).await.status,
+        400,
+        "an answer that is known costs nothing"
+    );
+    assert_eq!(ask([192, 0, 2, 8], 20).await.status, 400, "a neighbour");
+    test.clock.advance(Duration::from_secs(6));
+    assert_eq!(ask([192, 0, 2, 7], 21).await.status, 400, "it comes back");
+}
+
+#[tokio::test]
+async fn the_longest_request_makes_an_address_below_six_kibibytes() {
+    let test = TestApp::new();
+    let redirect = format!("http://127.0.0.1:6274/{}", "r".repeat(2000 - 22));
+    test.add_client(&"c".repeat(1024), &"\u{1f980}".repeat(64), &[&redirect])
+        .await;
+    let begin = async |state: usize| {
+        let state = "\u{1}".repeat(state);
+        let changes = [
+            ("redirect_uri", Some(redirect.as_str())),
+            ("state", Some(&state)),
+        ];
+        get(&test, &authorize_url(&"c".repeat(1024), &changes)).await
+    };
+    let refused = begin(3072).await;
+    own_page(&refused, "too long");
+    let text = refused.text();
+    let fits = text
+        .split_once("at most ")
+        .and_then(|(_, rest)| rest.split_once(' '));
+    let fits: usize = fits.expect(&text).0.parse().expect(&text);
+    let location = begin(fits)
+        .await
+        .location()
+        .expect("it is carried")
+        .to_owned();
+    assert!(location.len() < 6 * 1024, "{}", location.len());
+    own_page(&begin(fits + 1).await, "one byte more");
+}
+
+#[tokio::test]
+async fn a_document_that_cannot_be_had_tells_nothing_about_the_network() {
+    let test = fetching();
     for inside in ["https://10.0.0.1/c.json", "https://127.0.0.1:1/c.json"] {
         let reply = get(&test, &authorize_url(inside, &[])).await;
         own_page(&reply, inside);
@@ -283,11 +358,11 @@ async fn the_page_says_what_was_registered_and_how_it_differs() {
     for (came, hint) in [
         (
             "http://127.0.0.1:6274/callback/",
-            "They differ in a trailing slash.",
+            "They differ only in a trailing slash.",
         ),
         (
             "http://localhost:6274/callback",
-            "They differ in localhost and 127.0.0.1",
+            "They differ only in localhost and 127.0.0.1",
         ),
     ] {
         let reply = get(
@@ -298,11 +373,38 @@ async fn the_page_says_what_was_registered_and_how_it_differs() {
         own_page(&reply, came);
         let text = reply.text();
         assert!(
-            text.contains("registered: http://127.0.0.1:6274/callback"),
+            text.contains("Registered: 'http://127.0.0.1:6274/callback'."),
             "{text}"
         );
         assert!(text.contains(hint), "{text}");
+        let to_do = format!("keystile client add --name NAME --redirect-uri {came}");
+        assert!(text.contains(&to_do), "{text}");
     }
+    let registered = test
+        .register("Notes", &["http://127.0.0.1:6274/callback"])
+        .await;
+    for (client, to_do) in [
+        (
+            registered.as_str(),
+            "Remove the connection in the app and add it again",
+        ),
+        (CLAUDE, "the address has to stand in the app's own document"),
+    ] {
+        let other = [("redirect_uri", Some("https://claude.ai/other"))];
+        let text = get(&test, &authorize_url(client, &other)).await.text();
+        assert!(
+            text.contains("The app's return address is not registered"),
+            "{text}"
+        );
+        assert!(text.contains(to_do), "{text}");
+    }
+    let forgotten = get(&test, &authorize_url("ksd_forgotten", &[]))
+        .await
+        .text();
+    assert!(
+        forgotten.contains("so that the app registers anew"),
+        "{forgotten}"
+    );
     let reply = get(&test, "/oauth/authorize").await;
     own_page(&reply, "no parameters");
     assert!(

@@ -7,6 +7,7 @@ mod metadata;
 mod pkce;
 mod recorded_clients;
 mod redirect;
+mod refusals;
 mod register;
 mod revoke;
 mod token;
@@ -14,6 +15,7 @@ mod token;
 use axum::body::{Body, to_bytes};
 use http::Request;
 use http::header::CONTENT_TYPE;
+use keystile_domain::secrets::reference::Reference;
 use keystile_testkit::browser::Reply;
 use keystile_testkit::issuer::{CHALLENGE, TestApp};
 use serde_json::Value;
@@ -126,6 +128,7 @@ fn refused(reply: &Reply) -> (u16, String) {
     assert_eq!(reply.header("cache-control"), "no-store");
     let body = json(reply);
     assert!(body["error_description"].is_string(), "{body}");
+    let _ = reference_of(reply);
     (
         reply.status.as_u16(),
         body["error"].as_str().expect("an error").to_owned(),
@@ -146,7 +149,23 @@ fn wire(reply: &Reply) -> String {
         .into_iter()
         .chain(headers)
         .collect();
-    format!("{}\n\n{}", head.join("\n"), reply.body)
+    format!("{}\n\n{}", head.join("\n"), without_reference(&reply.body))
+}
+
+/// With every reference replaced by `KS-…`, which is another each time.
+fn without_reference(text: &str) -> String {
+    let mut parts = text.split("KS-");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        text + "KS-\u{2026}" + part.get(8..).unwrap_or_default()
+    })
+}
+
+/// The reference in the body of a refusal.
+#[track_caller]
+fn reference_of(reply: &Reply) -> Reference {
+    let at = reply.body.find("KS-").expect("a reference");
+    reply.body[at..at + 11].parse().expect("a reference")
 }
 
 /// The answer is a page of our own with a reference, and sends the browser nowhere.

@@ -148,7 +148,7 @@ async fn the_state_comes_back_as_it_was_and_is_never_shown() {
     assert_eq!(params[2], ("state".to_owned(), state.to_owned()));
     let only: HeaderMap = reply.headers.clone();
     assert_eq!(only.get_all("location").iter().count(), 1);
-    let longest = "s".repeat(4096);
+    let longest = "s".repeat(3072);
     let reply = connecting.begin(&[("state", Some(&longest))]).await;
     assert!(
         reply
@@ -158,5 +158,5 @@ async fn the_state_comes_back_as_it_was_and_is_never_shown() {
     let reply = connecting
         .begin(&[("state", Some(&format!("{longest}s")))])
         .await;
-    own_page(&reply, "a state of 4097 bytes");
+    own_page(&reply, "a state of 3073 bytes");
 }

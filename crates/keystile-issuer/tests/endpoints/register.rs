@@ -74,6 +74,47 @@ async fn a_public_client_gets_the_same_id_each_time() {
 }
 
 #[tokio::test]
+async fn a_068_a_registration_echoes_no_disguise() {
+    let test = TestApp::new();
+    let disguised = |name: &str| {
+        json!({
+            "client_name": name,
+            "client_uri": "https://client.example/\u{202e}\u{1b}[31m",
+            "logo_uri": "\u{202e}",
+            "scope": "\u{202e}",
+            "redirect_uris": ["http://127.0.0.1:1/cb"],
+            "token_endpoint_auth_method": "none",
+        })
+    };
+    for (given, echoed) in [
+        (
+            "Cla\u{202e}ude\r\n\u{1b}[31m \u{200b}Code \u{2713}",
+            json!("Claude [31m Code"),
+        ),
+        ("\u{202e}\u{0}", Value::Null),
+        (
+            &"\u{1f980}".repeat(500),
+            json!("\u{1f980}".repeat(64) + "\u{2026}"),
+        ),
+    ] {
+        let answer = register(&test, &disguised(given)).await;
+        assert_eq!(answer["client_name"], echoed, "{given:?}");
+        assert_eq!(answer.get("client_uri"), None);
+        let text = answer.to_string();
+        assert!(
+            !text.contains(['\u{202e}', '\u{1b}']) && !text.contains("u001b"),
+            "{text}"
+        );
+    }
+    let one = register(&test, &disguised("Claude")).await;
+    let same = register(&test, &disguised("Claude\u{200b}")).await;
+    assert_eq!(
+        one["client_id"], same["client_id"],
+        "what looks the same is the same"
+    );
+}
+
+#[tokio::test]
 async fn a_confidential_client_has_an_id_and_a_secret_of_its_own() {
     let test = TestApp::new();
     // RFC 7591 §2: who says nothing means client_secret_basic.
@@ -113,7 +154,7 @@ async fn n_as_15_a_web_client_has_no_loopback_redirect() {
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_redirect_uri","error_description":"http://localhost:1/cb: a client of application_type web has https redirects; register as native (OpenID Registration section 2)."}
+    {"error":"invalid_redirect_uri","error_description":"http://localhost:1/cb: a client of application_type web has https redirects; register as native (OpenID Registration section 2). (KS-…)"}
     "#);
     let native = register(&test, &body("native")).await;
     assert_eq!(native["application_type"], "native");
@@ -128,80 +169,80 @@ async fn each_refusal_says_what_was_expected() {
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_client_metadata","error_description":"the metadata is not strict JSON: not well-formed JSON (byte 0)."}
+    {"error":"invalid_client_metadata","error_description":"the metadata is not strict JSON: not well-formed JSON (byte 0). (KS-…)"}
     "#);
     insta::assert_snapshot!(ask("[]").await, @r#"
     400 Bad Request
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_client_metadata","error_description":"the metadata is not a JSON object."}
+    {"error":"invalid_client_metadata","error_description":"the metadata is not a JSON object. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(r#"{"redirect_uris":["http://127.0.0.1/cb"],"redirect_uris":["https://evil.example/cb"]}"#).await, @r#"
     400 Bad Request
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_client_metadata","error_description":"the metadata is not strict JSON: two members of one object have the same name (byte 41)."}
+    {"error":"invalid_client_metadata","error_description":"the metadata is not strict JSON: two members of one object have the same name (byte 41). (KS-…)"}
     "#);
     insta::assert_snapshot!(ask("{}").await, @r#"
     400 Bad Request
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_redirect_uri","error_description":"redirect_uris is missing or empty."}
+    {"error":"invalid_redirect_uri","error_description":"redirect_uris is missing or empty. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(r#"{"redirect_uris":"http://127.0.0.1/cb"}"#).await, @r#"
     400 Bad Request
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_redirect_uri","error_description":"redirect_uris must be an array of strings."}
+    {"error":"invalid_redirect_uri","error_description":"redirect_uris must be an array of strings. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(r#"{"redirect_uris":["http://192.168.1.2/cb"]}"#).await, @r#"
     400 Bad Request
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_redirect_uri","error_description":"http://192.168.1.2/cb: http is only for localhost, 127.0.0.1 and [::1]; use https."}
+    {"error":"invalid_redirect_uri","error_description":"http://192.168.1.2/cb: http is only for localhost, 127.0.0.1 and [::1]; use https. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(r#"{"redirect_uris":["https://evil.example/cb"]}"#).await, @r#"
     400 Bad Request
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_redirect_uri","error_description":"https://evil.example/cb: evil.example is not among the clients known here. Use a loopback redirect, or ask the operator for: keystile client add."}
+    {"error":"invalid_redirect_uri","error_description":"https://evil.example/cb: evil.example is not among the clients known here. Use a loopback redirect, or ask the operator for: keystile client add. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(r#"{"redirect_uris":["evil://cb"]}"#).await, @r#"
     400 Bad Request
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_redirect_uri","error_description":"evil://cb: the scheme evil is not on this server's list (cursor, vscode, vscode-insiders, windsurf, claude). Use a loopback redirect, or ask the operator for: keystile client add."}
+    {"error":"invalid_redirect_uri","error_description":"evil://cb: the scheme evil is not on this server's list (cursor, vscode, vscode-insiders, windsurf, claude). Use a loopback redirect, or ask the operator for: keystile client add. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(r#"{"redirect_uris":["http://127.0.0.1/cb"],"token_endpoint_auth_method":"tls_client_auth"}"#).await, @r#"
     400 Bad Request
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_client_metadata","error_description":"token_endpoint_auth_method has a value that is not supported."}
+    {"error":"invalid_client_metadata","error_description":"token_endpoint_auth_method has a value that is not supported. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(r#"{"redirect_uris":["http://127.0.0.1/cb"],"token_endpoint_auth_method":"private_key_jwt"}"#).await, @r#"
     400 Bad Request
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_client_metadata","error_description":"token_endpoint_auth_method must be none, client_secret_basic or client_secret_post."}
+    {"error":"invalid_client_metadata","error_description":"token_endpoint_auth_method must be none, client_secret_basic or client_secret_post. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(r#"{"redirect_uris":["http://127.0.0.1/cb"],"grant_types":["implicit"]}"#).await, @r#"
     400 Bad Request
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_client_metadata","error_description":"grant_types must contain authorization_code."}
+    {"error":"invalid_client_metadata","error_description":"grant_types must contain authorization_code. (KS-…)"}
     "#);
     let long = format!(
-        r#"{{"redirect_uris":["http://127.0.0.1/{}"]}}"#,
+        r#"{{"redirect_uris":["http://127.0.0.1/{}"],"token_endpoint_auth_method":"none"}}"#,
         "x".repeat(1200)
     );
     insta::assert_snapshot!(ask(&long).await, @r#"
@@ -209,7 +250,7 @@ async fn each_refusal_says_what_was_expected() {
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_client_metadata","error_description":"the metadata has 1316 bytes; a registration here has at most 1024."}
+    {"error":"invalid_client_metadata","error_description":"the metadata has 1238 bytes; a registration here has at most 1024. (KS-…)"}
     "#);
 }
 

@@ -101,7 +101,7 @@ async fn each_refusal_has_its_status_and_says_what_was_expected() {
     cache-control: no-store
     www-authenticate: Basic realm="keystile"
 
-    {"error":"invalid_client","error_description":"client_id is missing."}
+    {"error":"invalid_client","error_description":"client_id is missing. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask("client_id=nobody&grant_type=refresh_token".to_owned()).await, @r#"
     401 Unauthorized
@@ -109,70 +109,70 @@ async fn each_refusal_has_its_status_and_says_what_was_expected() {
     cache-control: no-store
     www-authenticate: Basic realm="keystile"
 
-    {"error":"invalid_client","error_description":"This client_id is not known here. Register first."}
+    {"error":"invalid_client","error_description":"This client_id is not known here. Register first. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(format!("client_id={client}")).await, @r#"
     400 Bad Request
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_request","error_description":"grant_type is missing: send application/x-www-form-urlencoded with grant_type."}
+    {"error":"invalid_request","error_description":"grant_type is missing: send application/x-www-form-urlencoded with grant_type. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(format!("client_id={client}&grant_type=password&username=a&password=b")).await, @r#"
     400 Bad Request
     content-type: application/json
     cache-control: no-store
 
-    {"error":"unsupported_grant_type","error_description":"grant_type must be authorization_code or refresh_token."}
+    {"error":"unsupported_grant_type","error_description":"grant_type must be authorization_code or refresh_token. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(format!("client_id={client}&grant_type=authorization_code")).await, @r#"
     400 Bad Request
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_request","error_description":"code is missing."}
+    {"error":"invalid_request","error_description":"code is missing. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(format!("client_id={client}&grant_type=authorization_code&code=ksc_x&code_verifier={}", "v".repeat(43))).await, @r#"
     400 Bad Request
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_grant","error_description":"The code is unknown here. Sign in again."}
+    {"error":"invalid_grant","error_description":"The code is unknown here. Sign in again. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(format!("client_id={client}&grant_type=refresh_token&refresh_token=ksr_x")).await, @r#"
     400 Bad Request
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_grant","error_description":"The refresh token is unknown here. Sign in again."}
+    {"error":"invalid_grant","error_description":"The refresh token is unknown here. Sign in again. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(format!("client_id={client}&grant_type=refresh_token&refresh_token=ksr_x&resource=https://evil.example/")).await, @r#"
     400 Bad Request
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_target","error_description":"The resource https://evil.example/ is not served here; expected http://localhost:7717/knowledge-base/mcp."}
+    {"error":"invalid_target","error_description":"The resource https://evil.example/ is not served here; expected http://localhost:7717/knowledge-base/mcp. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(format!("client_id={client}&grant_type=refresh_token&refresh_token=ksr_x&scope=%22")).await, @r#"
     400 Bad Request
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_scope","error_description":"scope: a scope is printable ASCII without spaces, quotes and backslashes, at most 128 bytes, at most 64 of them."}
+    {"error":"invalid_scope","error_description":"scope: a scope is printable ASCII without spaces, quotes and backslashes, at most 128 bytes, at most 64 of them. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(format!("client_id={client}&client_id={client}")).await, @r#"
     400 Bad Request
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_request","error_description":"the parameter client_id is there more than once."}
+    {"error":"invalid_request","error_description":"the parameter client_id is there more than once. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(format!("client_id={client}&code=%zz")).await, @r#"
     400 Bad Request
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_request","error_description":"the parameters are not percent-encoded UTF-8."}
+    {"error":"invalid_request","error_description":"the parameters are not percent-encoded UTF-8. (KS-…)"}
     "#);
 }
 
@@ -220,7 +220,7 @@ async fn only_a_small_form_in_a_post_is_read() {
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_request","error_description":"The body has over 65536 bytes."}
+    {"error":"invalid_request","error_description":"The body has over 65536 bytes. (KS-…)"}
     "#);
 }
 

@@ -2,7 +2,7 @@ use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
 use keystile_protocol::issuer::Issuer;
 
 use super::*;
-use crate::client::ClientKind;
+use crate::client::{Client, ClientKind};
 
 const CHALLENGE: &str =
     "code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256";
@@ -53,15 +53,63 @@ fn an_illegal_uri_in_an_old_record_is_not_trusted() {
 
 #[test]
 fn the_small_differences_are_named() {
-    let client = client(&["http://127.0.0.1/callback"], true);
-    let told = |asked: &str| {
-        trusted_redirect(&client, Some(asked))
-            .unwrap_err()
-            .description
-            .into_owned()
+    let told = |registered: &[&str], native: bool, asked: &str| {
+        let refused = trusted_redirect(&client(registered, native), Some(asked)).unwrap_err();
+        assert_eq!(refused.reason(), NOT_REGISTERED);
+        refused.description.into_owned()
     };
-    assert!(told("http://127.0.0.1/callback/").contains("trailing slash"));
-    assert!(told("http://localhost/callback").contains("two hosts"));
+    let one = "http://127.0.0.1/callback";
+    for (asked, how) in [
+        (
+            "http://127.0.0.1:4711/callback/",
+            "They differ only in a trailing slash.",
+        ),
+        (
+            "http://127.0.0.1:4711/Callback",
+            "They differ only in upper and lower case, in the path.",
+        ),
+        (
+            "http://localhost:4711/callback",
+            "They differ only in localhost and 127.0.0.1, which are two hosts here.",
+        ),
+        (
+            "http://127.0.0.1:4711/callbak",
+            "They differ only in the path: /callbak instead of /callback.",
+        ),
+        (
+            "http://127.0.0.1/callback?x=1",
+            "They differ only in the query: x=1 instead of none.",
+        ),
+        (
+            "https://127.0.0.1/callback",
+            "They differ only in the scheme: https instead of http.",
+        ),
+        ("http://localhost/cb", "They differ in host and path."),
+        ("cursor://callback", "They differ in scheme, host and path."),
+    ] {
+        let told = told(&[one], true, asked);
+        let wanted = format!("Asked for: '{asked}'. Registered: '{one}'. {how}");
+        assert!(told.ends_with(&wanted), "{told}");
+    }
+    let told = told(
+        &[
+            "https://b.example/cb",
+            "https://c.example/cb",
+            "https://d.example/cb",
+            "http://127.0.0.1:1/callback",
+            "http://[::1]:1/callback",
+        ],
+        false,
+        "http://127.0.0.1:2/callback",
+    );
+    assert!(
+        told.ends_with(
+            "Registered: 'http://127.0.0.1:1/callback' 'http://[::1]:1/callback' 'https://b.example/cb' and 2 more. \
+             Nearest is 'http://127.0.0.1:1/callback'. They differ only in the port: 2 instead of 1. \
+             It may vary only for native clients on loopback."
+        ),
+        "{told}"
+    );
 }
 
 #[test]

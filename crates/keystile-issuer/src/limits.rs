@@ -1,4 +1,5 @@
-//! Limits on guessing: per name, per network, and for the set-up code.
+//! Limits on guessing: per name, per network, and for the set-up code; and on the fetches that one
+//! network makes this server do.
 //!
 //! Not governor: a right password must give its attempt back, and its keyed stores grow with the
 //! keys that an attacker invents. Here the memory is one fixed table.
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use keystile_domain::records::canonical_name;
 use keystile_domain::time::Timestamp;
+use keystile_protocol::mutation::weakened;
 
 /// How many attempts at once, and how long each one takes to come back.
 #[derive(Debug, Clone, Copy)]
@@ -32,11 +34,17 @@ const SETUP_CODE: Allowance = Allowance {
     millis_each: 30_000,
 };
 
+/// Documents that have to be fetched: an app is connected now and then, and most are known.
+const DOCUMENT_FETCHES: Allowance = Allowance {
+    burst: 20,
+    millis_each: 6_000,
+};
+
 /// 2¹⁶ counters of eight bytes. Keys that meet in one counter share it: never more guesses, at worst
 /// fewer. The hash is keyed afresh at each start, so nobody can choose whom to meet.
 const COUNTERS: usize = 1 << 16;
 
-/// Counts wrong guesses.
+/// Counts wrong guesses, and fetches for strangers.
 ///
 /// An attempt is paid before the password is looked at, so a hundred at once are no way round, and
 /// given back when it was right.
@@ -104,6 +112,18 @@ impl Limits {
         Ok(attempt)
     }
 
+    /// Pays for the fetch of one document on behalf of `peer` (CHECKLIST A-060).
+    ///
+    /// # Errors
+    /// How long to wait until there is one again.
+    pub fn fetch_document(&self, peer: IpAddr, now: Timestamp) -> Result<(), Duration> {
+        if weakened("a_060d") {
+            return Ok(());
+        }
+        let counter = self.counter(&("document fetches", network(peer)));
+        self.pay(counter, DOCUMENT_FETCHES, now)
+    }
+
     fn counter(&self, key: &impl std::hash::Hash) -> usize {
         usize::try_from(self.hasher.hash_one(key) % COUNTERS as u64).expect("below COUNTERS")
     }
@@ -116,7 +136,7 @@ impl Limits {
             Ordering::Relaxed,
             |full_again| {
                 let start = full_again.max(now.0);
-                (start - now.0 <= slack || keystile_protocol::mutation::weakened("a_160"))
+                (start - now.0 <= slack || weakened("a_160"))
                     .then_some(start + allowance.millis_each)
             },
         );
@@ -214,6 +234,19 @@ mod tests {
             start.plus(Duration::from_secs(29))
         ));
         assert!(tries(&limits, "alice", start.plus(wait)));
+    }
+
+    #[test]
+    fn a_060_one_network_makes_a_bounded_number_of_fetches() {
+        let limits = Limits::new();
+        let start = Timestamp(1_000_000);
+        let through = (0..10_000).filter(|_| limits.fetch_document(PEER, start).is_ok());
+        assert_eq!(through.count(), 20);
+        assert!(limits.fetch_document(peer(1), start).is_ok(), "a neighbour");
+        let wait = limits.fetch_document(PEER, start).expect_err("too many");
+        assert_eq!(wait, Duration::from_secs(6));
+        assert!(limits.fetch_document(PEER, start.plus(wait)).is_ok());
+        assert!(tries(&limits, "alice", start), "guesses are counted apart");
     }
 
     #[test]

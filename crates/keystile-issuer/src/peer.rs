@@ -13,7 +13,7 @@ use http::Extensions;
 pub struct Peer(pub IpAddr);
 
 /// The peer of a request. Requests of unknown origin count as one.
-pub(super) fn of(extensions: &Extensions) -> IpAddr {
+pub(crate) fn of(extensions: &Extensions) -> IpAddr {
     let declared = extensions.get::<Peer>().map(|Peer(address)| *address);
     let connected = || {
         extensions
