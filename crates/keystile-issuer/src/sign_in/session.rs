@@ -117,11 +117,16 @@ fn cookie(app: &App, value: &str, lifetime: Duration) -> HeaderValue {
         .expect("the value is base64url")
 }
 
-fn cookie_name(app: &App) -> &'static str {
-    if app.settings.issuer.is_https() {
-        "__Host-ks_session"
-    } else {
-        "ks_session"
+/// Two Keystiles on one host differ in the port only, which a browser does not look at: with it in the
+/// name, signing in at one is no end of the other's session (and its cookie no second one, which
+/// would be none).
+fn cookie_name(app: &App) -> String {
+    let issuer = &app.settings.issuer;
+    let prefix = if issuer.is_https() { "__Host-" } else { "" };
+    let port = issuer.authority().rsplit_once(':');
+    match port.filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())) {
+        Some((_, port)) => format!("{prefix}ks_session_{port}"),
+        None => format!("{prefix}ks_session"),
     }
 }
 

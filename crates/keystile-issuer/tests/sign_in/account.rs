@@ -115,7 +115,7 @@ async fn signing_out_ends_the_session_for_good() {
             .contains("You are signed out")
     );
     let mut kept = test.browser();
-    kept.plant("ks_session", &cookie, "/ks");
+    kept.plant("ks_session_7717", &cookie, "/ks");
     assert_eq!(
         kept.get("/ks/account").await.location(),
         Some("/ks/sign-in")

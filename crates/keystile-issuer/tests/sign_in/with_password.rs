@@ -104,7 +104,7 @@ async fn signing_in_rightly_is_never_limited() {
 async fn a_039_an_id_from_before_the_sign_in_is_worth_nothing_after_it() {
     let test = TestApp::new().with_person().await;
     let mut browser = test.browser();
-    browser.plant("ks_session", "kss_planted_by_somebody_else", "/ks");
+    browser.plant("ks_session_7717", "kss_planted_by_somebody_else", "/ks");
     assert_eq!(
         browser.get("/ks/account").await.location(),
         Some("/ks/sign-in")
@@ -117,7 +117,7 @@ async fn a_039_an_id_from_before_the_sign_in_is_worth_nothing_after_it() {
     assert_ne!(browser.jar()[0].value, first, "rotated at each sign-in");
     assert_eq!(test.store.session_count(), 1, "and the one before is gone");
     let mut old = test.browser();
-    old.plant("ks_session", &first, "/ks");
+    old.plant("ks_session_7717", &first, "/ks");
     assert_eq!(old.get("/ks/account").await.location(), Some("/ks/sign-in"));
 }
 
@@ -125,11 +125,28 @@ async fn a_039_an_id_from_before_the_sign_in_is_worth_nothing_after_it() {
 async fn two_session_cookies_are_none() {
     let test = TestApp::new().with_person().await;
     let mut browser = test.signed_in().await;
-    browser.plant("ks_session", "kss_another", "/");
+    browser.plant("ks_session_7717", "kss_another", "/");
     assert_eq!(
         browser.get("/ks/account").await.location(),
         Some("/ks/sign-in")
     );
+}
+
+#[tokio::test]
+async fn a_sign_in_at_another_port_of_the_host_leaves_the_session_alone() {
+    let test = TestApp::new().with_person().await;
+    let neighbour = TestApp::at("http://localhost:7719").with_person().await;
+    let mut browser = test.signed_in().await;
+    let theirs = sign_in(&mut neighbour.browser(), "").await.set_cookies();
+    // A browser keeps both and sends both: cookies ignore ports (RFC 6265 §8.5).
+    let (name, value) = theirs[0]
+        .split(';')
+        .next()
+        .and_then(|pair| pair.split_once('='))
+        .expect("a cookie is a pair");
+    browser.plant(name, value, "/ks");
+    assert_eq!(browser.jar().len(), 2);
+    assert_eq!(browser.get("/ks/account").await.status, 200);
 }
 
 #[tokio::test]
@@ -147,13 +164,20 @@ async fn a_session_lives_twelve_hours() {
 
 #[tokio::test]
 async fn n_as_37_the_session_cookie_is_hidden_from_scripts_and_other_sites() {
-    for (url, wanted) in [
+    for (url, name, wanted) in [
         (
             "http://localhost:7717",
+            "ks_session_7717=kss_",
             "; Path=/ks; HttpOnly; SameSite=Lax; Max-Age=43200",
         ),
         (
             "https://mcp.example.com",
+            "__Host-ks_session=kss_",
+            "; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=43200",
+        ),
+        (
+            "https://mcp.example.com:8443",
+            "__Host-ks_session_8443=kss_",
             "; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=43200",
         ),
     ] {
@@ -161,11 +185,6 @@ async fn n_as_37_the_session_cookie_is_hidden_from_scripts_and_other_sites() {
         let reply = sign_in(&mut test.browser(), "").await;
         let cookies = reply.set_cookies();
         let (pair, attributes) = cookies[0].split_at(cookies[0].find(';').unwrap());
-        let name = if url.starts_with("https") {
-            "__Host-ks_session=kss_"
-        } else {
-            "ks_session=kss_"
-        };
         assert!(pair.starts_with(name), "{pair}");
         assert_eq!(pair.len(), name.len() + 43, "256 bits");
         assert_eq!(attributes, wanted);
