@@ -81,7 +81,7 @@ pub enum TransactionError {
 /// The request does not fit into a handle.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "state has {state} bytes; beside this client_id and redirect_uri at most {fits} can be carried through sign-in"
+    "client_id, redirect_uri and state are too long together: state has {state} bytes, and at most {fits} can be carried through sign-in"
 )]
 pub struct TooLong {
     /// Bytes of the state.
@@ -121,7 +121,7 @@ impl Secrets {
         plain.push(BEFORE_STATE);
         let state = transaction.state.as_deref().unwrap_or_default();
         let fits = LONGEST_PLAIN.saturating_sub(plain.len());
-        if state.len() > fits {
+        if plain.len() + state.len() > LONGEST_PLAIN {
             let state = state.len();
             return Err(TooLong { state, fits });
         }

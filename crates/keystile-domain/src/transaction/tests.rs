@@ -69,6 +69,9 @@ fn the_longest_request_stays_below_six_kibibytes() {
     assert!(line.len() < 6 * 1024, "{}", line.len());
     assert!(handle.len() > LONGEST_HANDLE - 4, "{}", handle.len());
     assert!(sealed(&longest(fits + 1)).is_err());
+    let huge = transaction(&"c".repeat(5000), "", &redirect, "");
+    let refused = secrets.seal_transaction(&huge, &Sevens);
+    assert_eq!(refused, Err(TooLong { state: 0, fits: 0 }));
     let usual = transaction(
         "ksd_".repeat(100).as_str(),
         "Claude Code",
