@@ -62,8 +62,7 @@ impl PermittedBody {
     /// Looks before each frame: a busy upstream must not outrun a revocation.
     fn is_over(&mut self) -> bool {
         let epoch = self.ports.revocations.epoch();
-        // A feed that goes stale does not move its epoch; an event stream may go on for hours.
-        if epoch != self.epoch || self.lasts.keep_alive.is_some() {
+        if epoch != self.epoch {
             if self.permit.standing(&*self.ports.revocations) != Standing::Good {
                 return true;
             }

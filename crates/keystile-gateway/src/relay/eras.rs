@@ -68,17 +68,18 @@ impl Inner {
         if let Some(speaks) = eras.known().stateless {
             return Ok(speaks);
         }
-        let mut wire = self.connect.connect().await?;
+        let mut wire = self.connect.try_out().await?;
         let answer = timeout_at(deadline, discovered(&mut wire)).await;
         let speaks = match answer {
             Ok(Ok(text)) => Message::of(&text).result().is_some_and(offers_stateless),
             // What stands in front of the server refused: that says nothing about the server.
             Ok(Err(failure @ (Failure::Unreachable(_) | Failure::Closed))) => return Err(failure),
             Ok(Err(failure @ Failure::BadStatus(401 | 403 | 429 | 500..))) => return Err(failure),
-            // A legacy server may answer with an error, end, or print what it likes.
+            // A legacy server may end, print what it likes or say nothing. But it may also be broken or slow: a
+            // handshake will tell, or the next conversation asks again.
+            Ok(Err(Failure::ExitedAtOnce(_) | Failure::NotMcp)) | Err(_) => return Ok(false),
+            // Or answer with an error.
             Ok(Err(_)) => false,
-            // Or say nothing. But it may also be slow: then the next conversation asks again.
-            Err(_) => return Ok(false),
         };
         tracing::info!(
             stateless = speaks,
@@ -98,7 +99,7 @@ impl Inner {
         if self.eras.known().legacy.is_some() {
             return;
         }
-        let Ok(wire) = self.connect.connect().await else {
+        let Ok(wire) = self.connect.try_out().await else {
             return;
         };
         match Bridged::start(wire, &self.ports, Elicitation::default(), deadline).await {
@@ -122,8 +123,12 @@ async fn discovered(wire: &mut Wire) -> Result<String, Failure> {
             Some(Received::Message { text, .. }) => {
                 let id = Message::of(&text).root.member("id").and_then(Node::string);
                 let method = Message::of(&text).root.member("method");
-                if method.is_none() && id.as_deref() == Some(PROBE) {
-                    return Ok(text);
+                if id.as_deref() == Some(PROBE) {
+                    // Our own request come back is an echo (`cat`), and no server.
+                    return match method {
+                        None => Ok(text),
+                        Some(_) => Err(Failure::NotMcp),
+                    };
                 }
             }
             Some(Received::Failed { failure, .. } | Received::Ended(failure)) => {

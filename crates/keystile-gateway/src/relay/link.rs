@@ -58,6 +58,11 @@ pub(crate) struct Wire {
 pub(crate) trait Connect: Send + Sync {
     async fn connect(&self) -> Result<Wire, Failure>;
 
+    /// As [`connect`](Self::connect), to see how it goes: whoever asks reports a failure himself, once.
+    async fn try_out(&self) -> Result<Wire, Failure> {
+        self.connect().await
+    }
+
     /// Whether it is worth the trouble to have a conversation begun before anybody wants it.
     fn takes_time(&self) -> bool {
         false

@@ -87,7 +87,7 @@ impl Relay {
         if inner.is_stateless(now + limit / 2).await? {
             return Ok(());
         }
-        let wire = inner.connect.connect().await?;
+        let wire = inner.connect.try_out().await?;
         let elicitation = Elicitation::default();
         let bridge = Bridged::start(wire, &inner.ports, elicitation, now + limit).await?;
         inner.eras.learn_only_legacy();

@@ -43,6 +43,17 @@ impl Connect for Spawn {
     }
 
     async fn connect(&self) -> Result<Wire, Failure> {
+        self.start(false)
+    }
+
+    async fn try_out(&self) -> Result<Wire, Failure> {
+        self.start(true)
+    }
+}
+
+impl Spawn {
+    /// `tried_out`: somebody waits for the failure of this child, and reports it.
+    fn start(&self, tried_out: bool) -> Result<Wire, Failure> {
         let config = &self.config;
         let mut child = command(config)
             .spawn()
@@ -67,6 +78,7 @@ impl Connect for Spawn {
             words,
             hearing,
             talk: Arc::clone(&talk),
+            tried_out,
             stop: stop.clone(),
         };
         tokio::spawn(async move {
@@ -238,6 +250,8 @@ struct Supervisor {
     /// Reads standard error to its end.
     hearing: JoinHandle<()>,
     talk: Arc<Talk>,
+    /// The failure is reported by whoever waits for it.
+    tried_out: bool,
     stop: CancellationToken,
 }
 
@@ -253,7 +267,7 @@ impl Supervisor {
         };
         let answered = self.talk.answered.load(Ordering::Relaxed);
         let strange = self.talk.strange.load(Ordering::Relaxed);
-        let failure = match broken {
+        let mut failure = match broken {
             Some(failure) => {
                 self.end().await;
                 failure
@@ -277,12 +291,16 @@ impl Supervisor {
         if let Some(why) = why {
             // What it said last may still be in the pipe. All who could hold that open are dead.
             let _ = tokio::time::timeout(HEAR_OUT, &mut self.hearing).await;
-            tracing::error!(
-                server = %self.config.name,
-                code = why.code(),
-                last_words = %self.words.text(),
-                "{why}"
-            );
+            let (server, code, words) = (&self.config.name, why.code(), self.words.text());
+            match self.tried_out {
+                false => tracing::error!(%server, code, last_words = %words, "{why}"),
+                true => tracing::debug!(%server, code, last_words = %words, "{why}"),
+            }
+            if let Failure::ExitedAtOnce(status) = &mut failure
+                && !words.is_empty()
+            {
+                *status += &format!("; its last words: {words}");
+            }
         } else {
             tracing::info!(server = %self.config.name, "stdio server stopped");
         }
