@@ -296,6 +296,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
         #[test]
         fn n_as_23_no_two_paths_are_one_resource(
             host in "[a-zA-Z0-9.-]{1,12}", path in "[/?#:@a-zA-Z0-9%.]{0,12}", other in "[/?#:@a-zA-Z0-9%.]{0,12}",

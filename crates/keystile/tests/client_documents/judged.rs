@@ -196,7 +196,7 @@ async fn n_as_07_a_redirect_outside_of_the_fetched_document_goes_nowhere() {
     gate.stop();
 }
 
-/// The list of redirects travels with the transaction: in an address, with the client's `state`.
+/// What is needed of the document travels in an address, with the longest `state` that is taken.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_largest_document_and_state_still_fit() {
     let host = Hostile::start().await;
@@ -207,7 +207,7 @@ async fn the_largest_document_and_state_still_fit() {
     assert!((4500..=5120).contains(&length), "{length}");
     host.serve("/large.json", "", &document);
     let gate = open_gate(&host, &[]).with_account();
-    let (state, mut person) = ("s".repeat(4096), browser(&gate));
+    let (state, mut person) = ("s".repeat(3072), browser(&gate));
     let path = authorize(&id(&host, "/large.json"), &uri(31)).replace("st%26te", &state);
     let consent = reach_consent(&mut person, &path).await;
     let answer = allow(&mut person, &consent).await;
