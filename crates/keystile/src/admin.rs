@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use keystile_domain::audit::{Action, Event, Outcome};
 use keystile_domain::ids::{GrantId, PersonId};
-use keystile_domain::ports::{AuditSink, Clients, Clock, Grants, People, Rng, StoreError};
+use keystile_domain::ports::{
+    AuditFailed, AuditSink, Clients, Clock, Grants, People, Rng, StoreError,
+};
 use keystile_domain::records::{
     GrantFilter, NewPerson, PersonCreated, PreRegisteredClient, SetupCode, canonical_name,
 };
 use keystile_domain::secrets::code::FreshSecret;
 use keystile_issuer::sign_in::password::Passwords;
-use keystile_protocol::redirect::RedirectUri;
+use keystile_protocol::redirect::{RedirectKind, RedirectUri};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -34,7 +36,7 @@ pub(crate) enum Request {
         name: String,
         redirect_uris: Vec<String>,
         client_id: Option<String>,
-        native: bool,
+        exact_port: bool,
     },
     ClientList,
     GrantList {
@@ -101,9 +103,9 @@ impl Admin {
                 name,
                 redirect_uris,
                 client_id,
-                native,
+                exact_port,
             } => {
-                self.client_add(name, redirect_uris, client_id, native)
+                self.client_add(name, redirect_uris, client_id, exact_port)
                     .await
             }
             Request::ClientList => self.client_list().await,
@@ -128,6 +130,10 @@ impl Admin {
         Passwords::usable(&password).map_err(|error| {
             Failure::usage("password_unusable", error, "choose another password")
         })?;
+        let known = self.people.find_by_name(&canonical_name(&name)).await;
+        if known.map_err(|error| store(&error))?.is_some() {
+            return Err(user_exists(&name));
+        }
         let hash = self.passwords.hash(password).await;
         let hash = hash.map_err(|error| Failure::failed("password_hash", error, "try again"))?;
         let now = self.clock.now();
@@ -138,22 +144,16 @@ impl Admin {
             password_hash: hash,
             created_at: now,
         };
-        match self
-            .people
-            .create(person)
-            .await
-            .map_err(|error| store(&error))?
-        {
-            PersonCreated::Created => {}
-            PersonCreated::NameTaken | PersonCreated::WrongCode | PersonCreated::CodeSpent => {
-                return Err(Failure::failed(
-                    "user_exists",
-                    format!("there is a person called {name} already"),
-                    "choose another name",
-                ));
+        let made = async {
+            match self.people.create(person).await {
+                Ok(PersonCreated::Created) => Ok(()),
+                Ok(
+                    PersonCreated::NameTaken | PersonCreated::WrongCode | PersonCreated::CodeSpent,
+                ) => Err(user_exists(&name)),
+                Err(error) => Err(store(&error)),
             }
-        }
-        self.audited("user_add", &name).await?;
+        };
+        self.recorded("user_add", &name, made).await?;
         Ok(json!({ "id": id, "name": name }))
     }
 
@@ -183,11 +183,11 @@ impl Admin {
             created_at: now,
             expires_at: now.plus(lifetime),
         };
-        self.people
-            .put_setup_code(record)
-            .await
-            .map_err(|error| store(&error))?;
-        self.audited("setup_link", "").await?;
+        let made = async {
+            let put = self.people.put_setup_code(record).await;
+            put.map_err(|error| store(&error))
+        };
+        self.recorded("setup_link", "", made).await?;
         let url = self
             .issuer
             .as_ref()
@@ -200,7 +200,7 @@ impl Admin {
         name: String,
         redirect_uris: Vec<String>,
         client_id: Option<String>,
-        native: bool,
+        exact_port: bool,
     ) -> Result<Value, Failure> {
         if !is_legal_name(&name) {
             return Err(Failure::usage(
@@ -209,20 +209,26 @@ impl Admin {
                 "choose another --name",
             ));
         }
+        let mut native = false;
         for text in &redirect_uris {
-            RedirectUri::parse(text).map_err(|error| {
+            let uri = RedirectUri::parse(text).map_err(|error| {
                 Failure::usage(
                     "redirect_uri",
                     format!("{text}: {error}"),
                     "use https, http on loopback, or the app's own scheme",
                 )
             })?;
+            native |= !exact_port && !matches!(uri.kind(), RedirectKind::Https { .. });
         }
         let now = self.clock.now();
         let client_id = match client_id {
             Some(id) => legal_client_id(id)?,
             None => format!("kc_{}", GrantId::new(now, &*self.rng)),
         };
+        let known = self.clients.lookup(&client_id).await;
+        if known.map_err(|error| store(&error))?.is_some() {
+            return Err(client_exists(&client_id));
+        }
         let record = PreRegisteredClient {
             client_id: client_id.clone(),
             name,
@@ -230,19 +236,14 @@ impl Admin {
             native,
             created_at: now,
         };
-        if !self
-            .clients
-            .add(record.clone())
-            .await
-            .map_err(|error| store(&error))?
-        {
-            return Err(Failure::failed(
-                "client_exists",
-                format!("there is a client {client_id} already"),
-                "choose another --client-id",
-            ));
-        }
-        self.audited("client_add", &client_id).await?;
+        let made = async {
+            match self.clients.add(record.clone()).await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(client_exists(&client_id)),
+                Err(error) => Err(store(&error)),
+            }
+        };
+        self.recorded("client_add", &client_id, made).await?;
         Ok(json!(record))
     }
 
@@ -316,24 +317,77 @@ impl Admin {
             .revoke(grant, "by_operator", self.clock.now())
             .await
             .map_err(|error| store(&error))?;
-        self.audited("grant_revoke", id).await?;
+        // The one change that is made first: a full disk is no reason to leave somebody in.
+        self.record("grant_revoke", id, None)
+            .await
+            .map_err(|error| {
+                Failure::failed(
+                    "audit_unwritable",
+                    format!("the grant is revoked, but the audit trail has no word of it: {error}"),
+                    "make room on the disk of the data directory",
+                )
+            })?;
         Ok(json!({ "id": id, "was_alive": was_alive }))
     }
 
-    async fn audited(&self, verb: &str, object: &str) -> Result<(), Failure> {
+    /// Makes a change that is on record before it is made: a full disk denies it (DESIGN §4). One
+    /// that comes to nothing is on record as that, too.
+    pub(crate) async fn recorded<T>(
+        &self,
+        verb: &str,
+        object: &str,
+        change: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        self.record(verb, object, None).await.map_err(|error| {
+            Failure::failed(
+                "audit_unwritable",
+                format!("nothing was changed, because it can't be put on record: {error}"),
+                "make room on the disk of the data directory and try again",
+            )
+        })?;
+        let made = change.await;
+        if let Err(failure) = &made
+            && let Err(error) = self.record(verb, object, Some(&failure.code)).await
+        {
+            tracing::error!(%error, "the audit trail says {verb} {object}, which came to nothing");
+        }
+        made
+    }
+
+    async fn record(
+        &self,
+        verb: &str,
+        object: &str,
+        failed: Option<&str>,
+    ) -> Result<(), AuditFailed> {
+        let outcome = match failed {
+            None => Outcome::Allow,
+            Some(_) => Outcome::Deny,
+        };
         let event = Event {
             method: Some(verb),
             name: (!object.is_empty()).then_some(object),
-            ..Event::new(self.clock.now(), Action::Administration, Outcome::Allow)
+            reason: failed,
+            ..Event::new(self.clock.now(), Action::Administration, outcome)
         };
-        self.audit.record(&event).await.map_err(|error| {
-            Failure::failed(
-                "audit_unwritable",
-                format!("it was done, but the audit trail has no word of it: {error}"),
-                "make room on the disk of the data directory, and see what there is with the list command",
-            )
-        })
+        self.audit.record(&event).await
     }
+}
+
+fn user_exists(name: &str) -> Failure {
+    Failure::failed(
+        "user_exists",
+        format!("there is a person called {name} already"),
+        "choose another name",
+    )
+}
+
+fn client_exists(client_id: &str) -> Failure {
+    Failure::failed(
+        "client_exists",
+        format!("there is a client {client_id} already"),
+        "choose another --client-id",
+    )
 }
 
 const LEGAL_NAME: &str = "a name has 1 to 64 characters, without control characters";

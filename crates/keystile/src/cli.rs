@@ -34,13 +34,14 @@ const HEADING: &str = "Everywhere";
 /// Flags that every command has.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Global {
-    /// Where keys, database and audit trail live (default: the XDG data folder).
+    /// Where keys, database and audit trail live (default: `keystile` in `$XDG_DATA_HOME`, else in
+    /// ~/.local/share).
     #[arg(long, env = "KEYSTILE_DATA_DIR", global = true, value_name = "DIR", help_heading = HEADING)]
     pub(crate) data_dir: Option<PathBuf>,
     /// How the log is written.
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, help_heading = HEADING)]
     pub(crate) log_format: LogFormat,
-    /// More in the log; twice for still more.
+    /// Log more; twice, still more.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = HEADING)]
     pub(crate) verbose: u8,
     /// Answer in JSON, one line.
@@ -84,7 +85,7 @@ pub(crate) enum Command {
 pub(crate) fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return unparsed::answer(&error),
+        Err(error) => return unparsed::answer(error),
     };
     let json = cli.global.json;
     match dispatch(cli) {
@@ -110,23 +111,14 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
 }
 
 impl Global {
-    /// The data directory of this run, made if there is none.
+    /// The data directory of this run; one that is not there is made when it is locked.
     pub(crate) fn data_dir(&self) -> Result<DataDir, Failure> {
         DataDir::open(&self.data_dir_path()?)
     }
 
-    /// The data directory of this run, in which there must be an installation: a mistyped one is
-    /// said, and not made.
+    /// The data directory of this run, in which there must be an installation.
     pub(crate) fn existing_data_dir(&self) -> Result<DataDir, Failure> {
-        let path = self.data_dir_path()?;
-        if path.join("keystile.db").exists() {
-            return DataDir::open(&path);
-        }
-        Err(Failure::configuration(
-            "no_installation",
-            format!("there is no installation in {}", path.display()),
-            "name the right directory with --data-dir or KEYSTILE_DATA_DIR, or make one: keystile protect, keystile user add",
-        ))
+        DataDir::open_existing(&self.data_dir_path()?)
     }
 
     fn data_dir_path(&self) -> Result<PathBuf, Failure> {

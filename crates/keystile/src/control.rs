@@ -4,7 +4,7 @@
 
 pub(crate) mod server;
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -26,30 +26,49 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Has a request answered, by whoever may.
 pub(crate) fn ask(global: &Global, request: Request) -> Result<Value, Failure> {
-    let dir = if request.makes_an_installation() {
-        global.data_dir()?
-    } else {
-        global.existing_data_dir()?
-    };
-    let socket = dir.control_socket();
     let mut looks = 0;
     loop {
-        if let Lock::Ours(owned) = dir.lock()? {
-            return runtime()?.block_on(async {
+        // Looked at each time: a first start that fails takes it away again.
+        let dir = if request.makes_an_installation() {
+            global.data_dir()?
+        } else {
+            global.existing_data_dir()?
+        };
+        if let Lock::Ours(mut owned) = dir.lock()? {
+            let answered: Result<Value, Failure> = runtime()?.block_on(async {
                 let wired = wire::administration(&owned).await?;
                 let answer = wired.admin.answer(request).await;
                 wired.close().await;
                 answer.into()
             });
+            if answered.is_ok() {
+                owned.keep();
+            }
+            return answered;
         }
+        let socket = dir.control_socket();
         match UnixStream::connect(&socket) {
             Ok(stream) => return by_socket(stream, &socket, &request),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                return Err(denied(&socket, &error));
+            }
             Err(error) if looks == LOOKS => return Err(broken(&socket, &error)),
             // It is starting or ending, or a command like this one that is done in a moment.
             Err(_) => std::thread::sleep(PAUSE),
         }
         looks += 1;
     }
+}
+
+fn denied(path: &Path, error: &dyn std::fmt::Display) -> Failure {
+    Failure::configuration(
+        "control_socket_denied",
+        format!(
+            "keystile runs, but {} can't be opened: {error}",
+            path.display()
+        ),
+        "run this as the user that runs keystile, who needs leave to read and write the socket",
+    )
 }
 
 fn broken(path: &Path, error: &dyn std::fmt::Display) -> Failure {

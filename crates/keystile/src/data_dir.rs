@@ -1,7 +1,9 @@
 //! The data directory: found, made private, owned by one process, with its master key.
 
+mod fresh;
+
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
@@ -11,14 +13,19 @@ use keystile_domain::secrets::master::MasterKey;
 
 use crate::ambient::SystemRng;
 use crate::failure::Failure;
+use fresh::Fresh;
 
-/// A data directory that exists, is ours and private.
+/// A data directory that is ours and private, or not there yet.
 #[derive(Debug, Clone)]
 pub(crate) struct DataDir(PathBuf);
 
-/// The proof that this process owns the data directory; released when dropped.
+/// The proof that this process owns the data directory; released when dropped. What was made in a
+/// directory that was empty goes with it, unless it was told to [keep](Self::keep) it: who failed to
+/// start leaves nothing.
 #[derive(Debug)]
 pub(crate) struct Owned {
+    // Goes before the lock does.
+    fresh: Option<Fresh>,
     dir: DataDir,
     _lock: File,
 }
@@ -32,51 +39,62 @@ pub(crate) enum Lock {
     Taken(Option<u32>),
 }
 
+/// The files of an installation.
+const DATABASE: &str = "keystile.db";
+const MASTER_KEY: &str = "master.key";
+const LOCK: &str = "lock";
+
 /// How often a lock that is held for a moment is looked at again, and the pause between.
 const LOOKS: u32 = 10;
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
 impl DataDir {
-    /// Opens or makes the directory, with mode 0700.
+    /// A directory that is there must be one, ours, and nobody else's to read; one that is not is made
+    /// when it is locked.
     ///
     /// # Errors
-    /// `data_dir_unwritable` or `data_dir_open_to_others`.
+    /// `data_dir_not_a_directory`, `data_dir_unreadable`, `data_dir_foreign` or
+    /// `data_dir_open_to_others`.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
-        if fs::metadata(path).is_ok_and(|found| !found.is_dir()) {
-            return Err(Failure::configuration(
-                "data_dir_not_a_directory",
-                format!("the data directory {} is a file", path.display()),
-                "name a directory with --data-dir or KEYSTILE_DATA_DIR",
-            ));
-        }
-        let mut builder = DirBuilder::new();
-        builder.recursive(true).mode(0o700);
-        builder
-            .create(path)
-            .map_err(|error| unwritable(path, &error))?;
-        let metadata = fs::metadata(path).map_err(|error| unwritable(path, &error))?;
-        let mode = metadata.permissions().mode() & 0o777;
-        if metadata.uid() != rustix::process::geteuid().as_raw() {
-            return Err(Failure::configuration(
-                "data_dir_foreign",
-                format!(
-                    "the data directory {} belongs to another user",
-                    path.display()
-                ),
-                "name a directory of your own with --data-dir",
-            ));
-        }
-        if mode & 0o077 != 0 {
-            return Err(Failure::configuration(
-                "data_dir_open_to_others",
-                format!(
-                    "the data directory {} can be read by others (mode {mode:03o}); it holds keys",
-                    path.display()
-                ),
-                format!("chmod 700 {}", path.display()),
-            ));
+        match fs::metadata(path) {
+            Ok(found) => private(path, &found)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(unreadable(path, &error)),
         }
         Ok(Self(path.to_owned()))
+    }
+
+    /// The directory of an installation, which must be there: a mistyped one is said, and not made.
+    ///
+    /// # Errors
+    /// `no_installation`, and as [`open`](Self::open).
+    pub(crate) fn open_existing(path: &Path) -> Result<Self, Failure> {
+        let opened = Self::open(path)?;
+        match fs::metadata(opened.at(DATABASE)) {
+            Ok(_) => Ok(opened),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(Failure::configuration(
+                "no_installation",
+                format!("there is no installation in {}", path.display()),
+                "name the right directory with --data-dir or KEYSTILE_DATA_DIR, or make one: keystile protect, keystile user add",
+            )),
+            Err(error) => Err(unreadable(path, &error)),
+        }
+    }
+
+    /// Makes the directory if it is not there, mode 0700; which folders that took, inmost first.
+    fn make(&self) -> Result<Vec<PathBuf>, Failure> {
+        let path = &self.0;
+        let missing = path.ancestors().take_while(|folder| !folder.exists());
+        let missing: Vec<PathBuf> = missing.map(Path::to_owned).collect();
+        if !missing.is_empty() {
+            let mut builder = DirBuilder::new();
+            builder.recursive(true).mode(0o700);
+            let made = builder.create(path);
+            made.map_err(|error| unwritable(path, &error))?;
+        }
+        let found = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+        private(path, &found)?;
+        Ok(missing)
     }
 
     /// A path inside.
@@ -102,7 +120,8 @@ impl DataDir {
     /// # Errors
     /// `data_dir_unwritable`.
     pub(crate) fn lock(&self) -> Result<Lock, Failure> {
-        let path = self.at("lock");
+        let made = self.make()?;
+        let path = self.at(LOCK);
         let mut options = OpenOptions::new();
         options
             .create(true)
@@ -114,11 +133,15 @@ impl DataDir {
             .open(&path)
             .map_err(|error| unwritable(&self.0, &error))?;
         match file.try_lock() {
+            // A start that failed took its lock away, and somebody may have made another since.
+            Ok(()) if !is_still(&file, &path) => Ok(Lock::Taken(None)),
             Ok(()) => {
+                let fresh = Fresh::look(&self.0, made);
                 let id = format!("{}\n", std::process::id());
                 let written = file.set_len(0).and_then(|()| file.write_all(id.as_bytes()));
                 written.map_err(|error| unwritable(&self.0, &error))?;
                 Ok(Lock::Ours(Owned {
+                    fresh,
                     dir: self.clone(),
                     _lock: file,
                 }))
@@ -166,6 +189,13 @@ impl DataDir {
 }
 
 impl Owned {
+    /// From here on it is an installation: nothing is taken away any more.
+    pub(crate) fn keep(&mut self) {
+        if let Some(fresh) = self.fresh.take() {
+            fresh.keep();
+        }
+    }
+
     /// The directory.
     #[must_use]
     pub(crate) const fn dir(&self) -> &DataDir {
@@ -177,7 +207,7 @@ impl Owned {
     /// # Errors
     /// `master_key_unreadable`, `master_key_bad`, `master_key_open_to_others`.
     pub(crate) fn master_key(&self) -> Result<MasterKey, Failure> {
-        let path = self.dir.at("master.key");
+        let path = self.dir.at(MASTER_KEY);
         match fs::read(&path) {
             Ok(bytes) => {
                 let mode = fs::metadata(&path).map(|found| found.permissions().mode() & 0o777);
@@ -199,9 +229,7 @@ impl Owned {
                     )
                 })
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                self.first_master_key(&path)
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => self.first_master_key(&path),
             Err(error) => Err(Failure::configuration(
                 "master_key_unreadable",
                 format!("{}: {error}", path.display()),
@@ -212,7 +240,7 @@ impl Owned {
 
     /// Written beside and renamed, so that a crash leaves no half key.
     fn first_master_key(&self, path: &Path) -> Result<MasterKey, Failure> {
-        if self.dir.at("keystile.db").exists() {
+        if self.dir.at(DATABASE).exists() {
             return Err(Failure::configuration(
                 "master_key_missing",
                 format!(
@@ -236,6 +264,57 @@ impl Owned {
         write().map_err(|error| unwritable(self.dir.path(), &error))?;
         Ok(key)
     }
+}
+
+/// Whether what was opened is what stands at the path now.
+fn is_still(file: &File, path: &Path) -> bool {
+    let id = |found: fs::Metadata| (found.dev(), found.ino());
+    let (opened, there) = (file.metadata().map(id), fs::metadata(path).map(id));
+    opened.is_ok_and(|opened| there.is_ok_and(|there| opened == there))
+}
+
+fn private(path: &Path, found: &fs::Metadata) -> Result<(), Failure> {
+    if !found.is_dir() {
+        return Err(Failure::configuration(
+            "data_dir_not_a_directory",
+            format!("the data directory {} is a file", path.display()),
+            "name a directory with --data-dir or KEYSTILE_DATA_DIR",
+        ));
+    }
+    if found.uid() != rustix::process::geteuid().as_raw() {
+        return Err(Failure::configuration(
+            "data_dir_foreign",
+            format!(
+                "the data directory {} belongs to another user",
+                path.display()
+            ),
+            "run this as that user, or name a directory of your own with --data-dir",
+        ));
+    }
+    let mode = found.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(Failure::configuration(
+            "data_dir_open_to_others",
+            format!(
+                "the data directory {} can be read by others (mode {mode:03o}); it holds keys",
+                path.display()
+            ),
+            format!("chmod 700 {}", path.display()),
+        ));
+    }
+    Ok(())
+}
+
+/// Nobody can tell what is there.
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::configuration(
+        "data_dir_unreadable",
+        format!(
+            "the data directory {} can't be looked into: {error}",
+            path.display()
+        ),
+        "run this as the user that it belongs to, or name another with --data-dir or KEYSTILE_DATA_DIR",
+    )
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
@@ -274,6 +353,32 @@ mod tests {
         assert!(refused.message.contains(&std::process::id().to_string()));
         drop(owned);
         dir.own().unwrap();
+    }
+
+    #[test]
+    fn an_owner_that_does_not_keep_a_new_directory_leaves_nothing() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(&temp.path().join("a/b")).unwrap();
+        let owned = dir.own().unwrap();
+        owned.master_key().unwrap();
+        fs::create_dir(dir.at("audit")).unwrap();
+        fs::write(dir.at("keystile.db-wal"), b"").unwrap();
+        drop(owned);
+        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0);
+
+        let mut owned = dir.own().unwrap();
+        owned.master_key().unwrap();
+        owned.keep();
+        drop(owned);
+        // Now it is an installation, and no owner takes it away.
+        drop(dir.own().unwrap());
+        assert!(dir.at("master.key").exists());
+
+        // Nor what somebody else put there.
+        fs::remove_file(dir.at("master.key")).unwrap();
+        fs::write(dir.at("keystile.db"), b"theirs").unwrap();
+        drop(dir.own().unwrap());
+        assert!(dir.at("keystile.db").exists());
     }
 
     #[test]

@@ -60,9 +60,13 @@ fn refused(address: SocketAddr, error: &io::Error, flag: &str) -> Failure {
         Some(holder) => format!("process {} ({})", holder.pid, holder.name),
         None => "a process of another user, or one that this user can't see".to_owned(),
     };
+    let what = match flag {
+        "--ops-listen" => format!("{address}, for health and readiness,"),
+        _ => address.to_string(),
+    };
     Failure::failed(
         "port_in_use",
-        format!("{address} is taken by {holder}"),
+        format!("{what} is taken by {holder}"),
         format!("end that process, or choose another port with {flag}"),
     )
 }

@@ -3,6 +3,7 @@
 mod chores;
 mod ending;
 mod installation;
+mod looking;
 mod serving;
 mod starting;
 mod upstream;

@@ -12,19 +12,19 @@ pub(crate) enum Client {
     /// Register a public client (PKCE, no secret).
     Add {
         /// What people see on the consent page.
-        #[arg(long)]
+        #[arg(long, value_name = "NAME")]
         name: String,
-        /// Where sign-in may end; exact. May be given several times.
+        /// Where a sign-in may lead back to, exactly. May be given several times.
         #[arg(long = "redirect-uri", required = true, value_name = "URI")]
         redirect_uris: Vec<String>,
         /// The `client_id`; by default one is made.
         #[arg(long, value_name = "ID")]
         client_id: Option<String>,
-        /// Its loopback redirects keep their exact port (by default any port will do, RFC 8252 §7.3).
+        /// Take the port of a loopback redirect exactly, too (without, any port will do: RFC 8252 §7.3).
         #[arg(long)]
         exact_port: bool,
     },
-    /// List the clients that were registered this way.
+    /// List the clients that you registered.
     List,
 }
 
@@ -41,7 +41,7 @@ impl Client {
                     name,
                     redirect_uris,
                     client_id,
-                    native: !exact_port,
+                    exact_port,
                 };
                 let answer = control::ask(global, request)?;
                 output::answer(global.json, &answer, || {

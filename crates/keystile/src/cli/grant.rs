@@ -13,13 +13,13 @@ use crate::failure::Failure;
 pub(crate) enum Grant {
     /// List grants, newest first.
     List {
-        /// Ended ones too.
+        /// Those that have ended, too.
         #[arg(long)]
         all: bool,
-        /// Only of this person.
+        /// Only those of this person.
         #[arg(long, value_name = "NAME")]
         user: Option<String>,
-        /// Only of this client.
+        /// Only those of this client.
         #[arg(long, value_name = "CLIENT_ID")]
         client: Option<String>,
     },

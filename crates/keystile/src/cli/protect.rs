@@ -27,14 +27,14 @@ pub(crate) struct Protect {
         required_unless_present = "command"
     )]
     url: Option<String>,
-    /// Give the stdio server this variable: NAME=VALUE, or NAME to pass on your own. It gets PATH,
-    /// HOME, LANG and TMPDIR, and nothing else unless named.
+    /// Give the stdio server this variable: NAME=VALUE, or NAME to pass on your own. Without, it gets
+    /// PATH, HOME, LANG and TMPDIR only. May be given several times.
     #[arg(long, value_name = "NAME[=VALUE]", conflicts_with = "url")]
     env: Vec<String>,
-    /// Give the stdio server the variables of this file (NAME=VALUE lines).
+    /// Give the stdio server the variables of this file, one NAME=VALUE a line.
     #[arg(long, value_name = "FILE", conflicts_with = "url")]
     env_file: Option<PathBuf>,
-    /// End the processes of a stdio server that nobody used for this long.
+    /// End a process of the stdio server that nobody has used for this long.
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration)]
     idle: Duration,
     /// The command of a stdio server, after `--`; it is started as it is, without a shell.
@@ -78,6 +78,20 @@ fn url_name(url: &Url) -> String {
 fn upstream_url(text: &str) -> Result<Url, Failure> {
     let help =
         "write the MCP endpoint, for example http://127.0.0.1:3000/mcp, or a command after --";
+    // `localhost:3000/mcp` would be a URL with the scheme `localhost`.
+    if !text.contains("://") {
+        let meant = format!("http://{text}");
+        let likely = Url::parse(&meant).is_ok_and(|url| url.port().is_some());
+        let help = match likely {
+            true => format!("did you mean {meant}?"),
+            false => help.to_owned(),
+        };
+        return Err(Failure::usage(
+            "upstream_url",
+            format!("{text} is not an http or https URL"),
+            help,
+        ));
+    }
     let url = Url::parse(text)
         .map_err(|error| Failure::usage("upstream_url", format!("{text}: {error}"), help))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
@@ -145,10 +159,6 @@ fn is_executable(path: &std::path::Path) -> bool {
 
 /// `npx -y @scope/server-everything` → `server-everything`; `python -m my_server` → `my-server`.
 fn command_name(argv: &[OsString]) -> String {
-    const RUNNERS: [&str; 12] = [
-        "npx", "uvx", "node", "deno", "bun", "bunx", "python", "python3", "uv", "pipx", "docker",
-        "run",
-    ];
     let words = argv.iter().map(|word| word.to_string_lossy().into_owned());
     let plain = words.filter(|word| !word.starts_with('-')).map(|word| {
         let last = word.rsplit('/').next().unwrap_or_default();
@@ -161,8 +171,16 @@ fn command_name(argv: &[OsString]) -> String {
     });
     let name = plain
         .into_iter()
-        .find(|word| !word.is_empty() && !RUNNERS.contains(&word.as_str()));
+        .find(|word| !word.is_empty() && !is_runner(word) && word != "run");
     name_from(&name.unwrap_or_default())
+}
+
+/// Whether a program is there to run others.
+pub(super) fn is_runner(word: &str) -> bool {
+    const RUNNERS: [&str; 11] = [
+        "npx", "uvx", "node", "deno", "bun", "bunx", "python", "python3", "uv", "pipx", "docker",
+    ];
+    RUNNERS.contains(&word)
 }
 
 fn environment(

@@ -14,45 +14,47 @@ use crate::wire::{self, Plan, Upstream};
 /// Flags of every command that serves.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Serving {
-    /// The name in the paths: `/NAME/mcp` (default: made from the command or host).
-    #[arg(long)]
+    /// The name in the path of its URL, `/NAME/mcp` (default: made from the command, host or port).
+    #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Port on loopback; 0 takes a free one.
+    /// The port on loopback; 0 takes a free one.
     #[arg(long, default_value_t = 7717, conflicts_with = "listen")]
     port: u16,
-    /// Listen on this address instead of loopback; needs --trusted-proxy unless it is loopback.
+    /// Listen on this address instead; beyond loopback it needs --trusted-proxy and --public-url.
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<SocketAddr>,
-    /// The origin at which clients and browsers reach this (default: <http://localhost:PORT>).
+    /// The origin at which clients and browsers reach this (default: `http://localhost:PORT`).
     #[arg(long, value_name = "ORIGIN")]
     public_url: Option<String>,
-    /// The network of the TLS proxy in front, the only peers that are served then.
+    /// The network of the TLS proxy in front; beside loopback, nobody else is served. May be given
+    /// several times.
     #[arg(long, value_name = "CIDR")]
     trusted_proxy: Vec<IpNet>,
-    /// Health and readiness, never on the public listener (default: 127.0.0.1, the port after the
-    /// public one, which is 7718).
+    /// Where health and readiness are asked for, never on the public listener (default: 127.0.0.1 and
+    /// the port after the public one).
     #[arg(long, value_name = "ADDR:PORT")]
     ops_listen: Option<SocketAddr>,
-    /// How long access tokens live: 10m by default, at most 60m.
+    /// How long an access token lives, at most 60m.
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
     access_token_lifetime: Duration,
-    /// Further browser origins that may call the endpoints (own and loopback ones may).
+    /// Let web pages of this origin call the endpoints, too (our own and those on loopback may). May
+    /// be given several times.
     #[arg(long = "origin", value_name = "ORIGIN")]
     origins: Vec<String>,
-    /// The name is for another upstream now: end every grant of the earlier one.
+    /// Give the name to this server, though it was another one's: every grant of that one ends.
     #[arg(long)]
     rebind: bool,
-    /// Fetch no client metadata documents, and do not advertise them; known clients still work.
+    /// Fetch no documents that describe clients; those of well-known clients are built in.
     #[arg(long)]
     air_gapped: bool,
-    /// Clients may not register themselves (RFC 7591 off).
+    /// Let no client register itself (RFC 7591); see `keystile client add`.
     #[arg(long)]
     no_registration: bool,
-    /// Let client documents be fetched from this host or network, though it is not on the public
-    /// internet.
+    /// Fetch client documents from this host or network, too, though it is not on the public internet.
+    /// May be given several times.
     #[arg(long, value_name = "HOST|CIDR")]
     danger_fetch_allow: Vec<String>,
-    /// Trust these certificate authorities (PEM) too when fetching client documents.
+    /// Trust these certificate authorities (PEM), too, when client documents are fetched.
     #[arg(long, value_name = "FILE")]
     extra_ca_file: Option<PathBuf>,
 }

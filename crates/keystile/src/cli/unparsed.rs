@@ -2,13 +2,14 @@
 
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::cli::output;
+use crate::cli::protect::is_runner;
 use crate::failure::Failure;
 
 /// Prints what clap has to say, help and version included, and gives the exit code (DESIGN §2).
-pub(super) fn answer(error: &clap::Error) -> ExitCode {
+pub(super) fn answer(mut error: clap::Error) -> ExitCode {
     let code = match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // A reader that is gone (a closed pipe) wants no answer.
@@ -27,6 +28,11 @@ pub(super) fn answer(error: &clap::Error) -> ExitCode {
         }
         _ => "usage",
     };
+    if let Some(meant) = command_without_dashes(std::env::args().skip(1)) {
+        let tip = format!("a command goes after --: {meant}");
+        let tip = ContextValue::StyledStrs(vec![tip.into()]);
+        error.insert(ContextKind::Suggested, tip);
+    }
     let said = error.render();
     let failure = failure(code, &said.to_string());
     if wants_json() {
@@ -36,6 +42,15 @@ pub(super) fn answer(error: &clap::Error) -> ExitCode {
         output::line_err(&format!("  code: {code}"));
     }
     ExitCode::from(failure.exit)
+}
+
+/// What `keystile protect npx -y some-server` was meant to be.
+fn command_without_dashes(words: impl Iterator<Item = String>) -> Option<String> {
+    let words: Vec<String> = words.skip_while(|word| word != "protect").collect();
+    let command = words.iter().position(|word| is_runner(word))?;
+    let (ours, theirs) = words.split_at(command);
+    let forgotten = !ours.iter().any(|word| word == "--");
+    forgotten.then(|| format!("keystile {} -- {}", ours.join(" "), theirs.join(" ")))
 }
 
 /// The first paragraph says what is wrong, the others what would be right.
@@ -59,6 +74,17 @@ fn wants_json() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_goes_after_two_dashes() {
+        let meant = |line: &str| command_without_dashes(line.split(' ').map(str::to_owned));
+        assert_eq!(
+            meant("--json protect --port 0 npx -y some-server").as_deref(),
+            Some("keystile protect --port 0 -- npx -y some-server")
+        );
+        assert_eq!(meant("protect --frob -- npx -y some-server"), None);
+        assert_eq!(meant("protect --frob http://127.0.0.1:3000/mcp"), None);
+    }
 
     #[test]
     fn what_clap_says_becomes_one_line_each() {

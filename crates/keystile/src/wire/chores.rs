@@ -5,25 +5,10 @@ use std::time::Duration;
 
 use keystile_domain::ports::Clock;
 use keystile_gateway::Gateway;
-use keystile_gateway::stdio::Pool;
 use keystile_store::Store;
 use tokio::sync::watch;
 
 use crate::front::serve::ended;
-
-/// Starts the stdio server once, so that one that can't work is said now and not at the first call.
-pub(super) async fn look(pool: Arc<Pool>, mut ending: watch::Receiver<bool>) {
-    tokio::select! {
-        seen = pool.probe() => if let Err(failure) = seen {
-            tracing::error!(
-                upstream.code = failure.code(),
-                "the stdio server does not work: {failure}. {}",
-                failure.hint()
-            );
-        },
-        () = ended(&mut ending) => {}
-    }
-}
 
 /// Asks an HTTP upstream which eras of MCP it speaks, so that clients of the other era can be bridged.
 pub(super) async fn learn_eras(gateway: Arc<Gateway>, mut ending: watch::Receiver<bool>) {

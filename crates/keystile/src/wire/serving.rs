@@ -13,18 +13,20 @@ use keystile_issuer::sign_in::limits::Limits;
 use keystile_protocol::issuer::Issuer;
 use keystile_protocol::resource::ResourceTable;
 use keystile_resource::Verifier;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::cli::output;
-use crate::control;
+use crate::control::{self, server::SocketFile};
+use crate::data_dir::Owned;
 use crate::failure::Failure;
 use crate::front::{Front, ops, serve as http};
 use crate::listen;
 use crate::ready::Ready;
 use crate::wire::ending::{Signals, finish};
 use crate::wire::installation::Installation;
+use crate::wire::looking::{Look, Seen};
 use crate::wire::starting::{bind_name, setup_code, signing_keys};
 use crate::wire::{Plan, chores};
 
@@ -34,95 +36,159 @@ const GRANT_IDLE: Duration = Duration::from_secs(90 * 24 * 3600);
 /// Serves a plan until SIGINT or SIGTERM.
 ///
 /// # Errors
-/// Whatever keeps it from starting; nothing is half done then.
+/// Whatever keeps it from starting; nothing is half done then, and nothing is left that was not there.
 pub(crate) async fn serve(plan: Plan, json: bool) -> Result<(), Failure> {
     let documents = documents(&plan)?;
-    let owned = plan.data_dir.own()?;
-    let listeners = match plan.listen {
-        Some(address) => vec![listen::bind(address, "--listen").await?],
-        None => listen::loopback(plan.port).await?,
-    };
-    let ops_listener = listen::bind(plan.ops_listen, "--ops-listen").await?;
-    let (control, socket_file) = control::server::bind(&owned.dir().control_socket())?;
-    let issuer = issuer(&plan, &listeners)?;
+    let mut owned = plan.data_dir.own()?;
+    let bound = Bound::bind(&plan, &owned).await?;
     let installation = Installation::open(&owned).await?;
-    let resources = ResourceTable::new(&issuer, std::slice::from_ref(&plan.name));
-    let keys = Arc::new(signing_keys(&installation).await?);
-    let app = app(
-        &plan,
-        &installation,
-        &issuer,
-        &resources,
-        &keys,
-        documents.clone(),
-    );
-    let (name, rebind) = (plan.name.clone(), plan.rebind);
-    let fingerprint = plan.upstream.fingerprint();
-    let proxies: Arc<[ipnet::IpNet]> = plan.trusted_proxies.clone().into();
-    let (gateway, pool) = gateway(plan, &installation, &issuer, &resources, &keys)?;
-    let routes = keystile_issuer::routes::routes(Arc::new(app));
-    let (end, ending) = watch::channel(false);
-    let front = Arc::new(Front::new(
-        Arc::clone(&gateway),
-        routes,
-        &resources,
-        Arc::clone(&proxies),
-        ending.clone(),
-    ));
-    let mut signals = Signals::catch()?;
-    // Last of what can fail, because it can't be taken back.
-    bind_name(&installation, &name, &fingerprint, rebind).await?;
-    let setup = setup_code(&installation, &issuer).await?;
-    let admin = Arc::new(installation.admin(Some(issuer.to_string())));
-
-    let ready = Ready {
-        mcp_url: issuer.at(&format!("/{name}/mcp")),
-        issuer: issuer.to_string(),
-        setup_url: setup
-            .as_ref()
-            .and_then(|value| Some(value["setup_url"].as_str()?.to_owned())),
-        setup_code: setup
-            .as_ref()
-            .and_then(|value| Some(value["code"].as_str()?.to_owned())),
-        name,
-        ops_url: ops_url(&ops_listener),
-        pid: std::process::id(),
+    let start = Start {
+        plan,
+        documents,
+        bound,
+        json,
     };
-    let mut tasks = JoinSet::new();
-    tasks.spawn(chores::learn_eras(gateway, ending.clone()));
-    for listener in listeners {
-        tasks.spawn(http::serve(
-            listener,
-            Arc::clone(&front),
+    let served = start.run(&installation, &mut owned).await;
+    // Before what was made is taken away again, if it is.
+    installation.close().await;
+    served
+}
+
+/// Everything that others could be in the way of.
+struct Bound {
+    listeners: Vec<TcpListener>,
+    ops: TcpListener,
+    control: UnixListener,
+    socket_file: SocketFile,
+}
+
+impl Bound {
+    async fn bind(plan: &Plan, owned: &Owned) -> Result<Self, Failure> {
+        let listeners = match plan.listen {
+            Some(address) => vec![listen::bind(address, "--listen").await?],
+            None => listen::loopback(plan.port).await?,
+        };
+        let ops = listen::bind(plan.ops_listen, "--ops-listen").await?;
+        let (control, socket_file) = control::server::bind(&owned.dir().control_socket())?;
+        Ok(Self {
+            listeners,
+            ops,
+            control,
+            socket_file,
+        })
+    }
+}
+
+/// What a start needs besides the installation.
+struct Start {
+    plan: Plan,
+    documents: ClientDocuments,
+    bound: Bound,
+    json: bool,
+}
+
+impl Start {
+    async fn run(self, installation: &Installation, owned: &mut Owned) -> Result<(), Failure> {
+        let Self {
+            plan,
+            documents,
+            bound,
+            json,
+        } = self;
+        let issuer = issuer(&plan, &bound.listeners)?;
+        let resources = ResourceTable::new(&issuer, std::slice::from_ref(&plan.name));
+        let keys = Arc::new(signing_keys(installation).await?);
+        let app = app(
+            &plan,
+            installation,
+            &issuer,
+            &resources,
+            &keys,
+            documents.clone(),
+        );
+        let (name, rebind) = (plan.name.clone(), plan.rebind);
+        let fingerprint = plan.upstream.fingerprint();
+        let proxies: Arc<[ipnet::IpNet]> = plan.trusted_proxies.clone().into();
+        let (gateway, pool) = gateway(plan, installation, &issuer, &resources, &keys)?;
+        let routes = keystile_issuer::routes::routes(Arc::new(app));
+        let (end, ending) = watch::channel(false);
+        let front = Arc::new(Front::new(
+            Arc::clone(&gateway),
+            routes,
+            &resources,
             Arc::clone(&proxies),
             ending.clone(),
         ));
-    }
-    let controlling = tokio::spawn(control::server::serve(control, admin));
-    let operating = tokio::spawn(serve_ops(
-        ops_listener,
-        ops::routes(installation.store.clone(), installation.audit.clone()),
-    ));
-    output::answer(json, &ready, || ready.text())?;
-    tasks.spawn(prepare(documents));
-    if let Some(pool) = &pool {
-        tasks.spawn(chores::look(Arc::clone(pool), ending.clone()));
-    }
-    tasks.spawn(chores::tidy(
-        installation.store.clone(),
-        installation.clock.clone(),
-        ending,
-    ));
+        let mut signals = Signals::catch()?;
+        let mut tasks = JoinSet::new();
+        if let Some(pool) = &pool {
+            let look = Look::begin(Arc::clone(pool));
+            match look.for_a_moment(&mut signals).await {
+                Ok(Seen::Works) => {}
+                Ok(Seen::Nothing(look)) => {
+                    tasks.spawn(look.to_its_end(ending.clone()));
+                }
+                Ok(Seen::Interrupted) => {
+                    tracing::info!("ended before it was ready");
+                    pool.shutdown().await;
+                    return Ok(());
+                }
+                Err(failure) => {
+                    pool.shutdown().await;
+                    return Err(failure);
+                }
+            }
+        }
+        // Last of what can fail, because it can't be taken back.
+        bind_name(installation, &name, &fingerprint, rebind).await?;
+        let setup = setup_code(installation, &issuer).await?;
+        owned.keep();
 
-    signals.next().await;
-    tracing::info!("ending; a second signal ends it at once");
-    let _ = end.send(true);
-    finish(tasks, pool, &mut signals).await;
-    controlling.abort();
-    operating.abort();
-    drop(socket_file);
-    installation.close().await;
-    Ok(())
+        let ready = Ready {
+            mcp_url: issuer.at(&format!("/{name}/mcp")),
+            issuer: issuer.to_string(),
+            setup_url: setup
+                .as_ref()
+                .and_then(|value| Some(value["setup_url"].as_str()?.to_owned())),
+            setup_code: setup
+                .as_ref()
+                .and_then(|value| Some(value["code"].as_str()?.to_owned())),
+            name,
+            ops_url: ops_url(&bound.ops),
+            pid: std::process::id(),
+        };
+        tasks.spawn(chores::learn_eras(gateway, ending.clone()));
+        for listener in bound.listeners {
+            tasks.spawn(http::serve(
+                listener,
+                Arc::clone(&front),
+                Arc::clone(&proxies),
+                ending.clone(),
+            ));
+        }
+        let admin = Arc::new(installation.admin(Some(issuer.to_string())));
+        let controlling = tokio::spawn(control::server::serve(bound.control, admin));
+        let operating = tokio::spawn(serve_ops(
+            bound.ops,
+            ops::routes(installation.store.clone(), installation.audit.clone()),
+        ));
+        output::answer(json, &ready, || ready.text())?;
+        tasks.spawn(prepare(documents));
+        tasks.spawn(chores::tidy(
+            installation.store.clone(),
+            installation.clock.clone(),
+            ending,
+        ));
+
+        signals.next().await;
+        tracing::info!("ending; a second signal ends it at once");
+        let _ = end.send(true);
+        finish(tasks, pool, &mut signals).await;
+        controlling.abort();
+        operating.abort();
+        drop(bound.socket_file);
+        Ok(())
+    }
 }
 
 /// The public URL: as configured, else localhost with the port that was bound.

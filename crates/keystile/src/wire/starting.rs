@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use keystile_domain::audit::{Action, Event, Outcome};
-use keystile_domain::ports::{AuditSink as _, Bindings as _, People as _, SigningKeys as _};
+use keystile_domain::ports::{Bindings as _, People as _, SigningKeys as _};
 use keystile_domain::records::{Bound, SealedSigningKey, SigningKeyState};
 use keystile_issuer::keys::KeyRing;
 use keystile_protocol::issuer::Issuer;
@@ -29,31 +28,26 @@ pub(super) async fn bind_name(
         Bound::New | Bound::Same => Ok(()),
         Bound::Other(_) if rebind => {
             let path = format!("/{name}/mcp");
-            let ended = store
-                .rebind(name, fingerprint, &path, now)
-                .await
-                .map_err(failed)?;
+            let rebound = async {
+                let ended = store.rebind(name, fingerprint, &path, now).await;
+                ended.map_err(failed)
+            };
+            let ended = installation
+                .admin(None)
+                .recorded("rebind", name, rebound)
+                .await?;
             tracing::warn!(
                 grants.ended = ended,
                 "the name {name} is for another server now; {ended} grants of the earlier one were ended"
             );
-            let event = Event {
-                method: Some("rebind"),
-                name: Some(name),
-                ..Event::new(now, Action::Administration, Outcome::Allow)
-            };
-            installation
-                .audit
-                .record(&event)
-                .await
-                .map_err(|error| Failure::failed("audit_unwritable", error, AUDIT_HELP))
+            Ok(())
         }
-        Bound::Other(earlier) => Err(Failure::configuration(
+        Bound::Other(_) => Err(Failure::configuration(
             "other_upstream",
             format!(
-                "the name {name} belongs to another upstream in this data directory ({earlier}, this one is {fingerprint}); its tokens must not open this one"
+                "in this data directory, {name} is the name of another server, whose tokens must not open this one"
             ),
-            "choose another --name, or say --rebind to end the earlier server's grants",
+            "choose another --name; or, if this one takes its place, say --rebind, which ends the earlier one's grants",
         )),
     }
 }
@@ -114,5 +108,3 @@ pub(super) async fn setup_code(
         .await
         .map(Some)
 }
-
-const AUDIT_HELP: &str = "make room on the disk of the data directory and start again";

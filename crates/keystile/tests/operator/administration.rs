@@ -227,6 +227,41 @@ fn a_client_that_the_operator_registered_can_sign_in() {
 }
 
 #[test]
+fn only_a_client_on_this_computer_may_come_back_on_another_port() {
+    let installation = Installation::new();
+    let native = |redirects: &[&str], more: &[&str]| {
+        let mut words = vec!["client", "add", "--name", "Desk"];
+        for redirect in redirects {
+            words.extend(["--redirect-uri", redirect]);
+        }
+        words.extend(more);
+        installation.answer(&words)["native"].clone()
+    };
+    let (web, loopback) = ("https://desk.example.com/cb", "http://127.0.0.1/cb");
+    assert_eq!(native(&[web], &[]), false);
+    assert_eq!(native(&[loopback], &[]), true);
+    assert_eq!(native(&["com.example.desk:/cb"], &[]), true);
+    assert_eq!(native(&[web, loopback], &[]), true);
+    assert_eq!(native(&[loopback], &["--exact-port"]), false);
+}
+
+#[test]
+fn a_name_that_is_taken_is_no_change_on_record() {
+    let installation = Installation::new();
+    for _ in 0..2 {
+        let words = ["user", "add", NAME, "--password-stdin"];
+        Program::start(&mut installation.command(&words), PASSWORD).wait();
+    }
+    let trail = installation.files().into_iter().find(|file| {
+        let folder = file.parent().and_then(std::path::Path::file_name);
+        folder.is_some_and(|folder| folder == "audit")
+    });
+    let trail = std::fs::read_to_string(trail.expect("there is one")).expect("it is text");
+    let added = trail.lines().filter(|line| line.contains("\"user_add\""));
+    assert_eq!(added.count(), 1, "{trail}");
+}
+
+#[test]
 fn a_socket_that_a_killed_process_left_is_in_nobodys_way() {
     let installation = Installation::new();
     let mut gate = installation.serve(&["protect", "--name", "notes", &dead()]);

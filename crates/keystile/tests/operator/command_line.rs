@@ -40,6 +40,19 @@ fn a_command_line_that_makes_no_sense_says_what_does() {
             "http://127.0.0.1:3000/mcp",
         ),
         (
+            &["protect", "localhost:3000/mcp"],
+            "upstream_url",
+            "not an http",
+            "did you mean http://localhost:3000/mcp?",
+        ),
+        (
+            &["protect", "npx", "-y", "some-server"],
+            "unknown_argument",
+            "-y",
+            "keystile protect -- npx -y some-server",
+        ),
+        (&["protect", "npx"], "upstream_url", "npx", "after --"),
+        (
             &["protect", "ftp://x/mcp"],
             "upstream_url",
             "not an http",

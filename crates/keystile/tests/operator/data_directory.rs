@@ -3,13 +3,14 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Command;
 
 use rustix::process::{Signal, geteuid};
 
 use super::fake_server::dead;
 use super::flow::{Client, connect, initialize};
 use super::http::Request;
-use super::installation::{Installation, bare, mode};
+use super::installation::{Failed, Installation, bare, mode};
 use super::program::Program;
 use super::{NAME, PASSWORD};
 
@@ -80,6 +81,51 @@ fn a_data_directory_of_somebody_else_is_refused() {
     };
     let failed = installation.failure(&protect(&foreign));
     failed.is(78, "data_dir_foreign").advises("--data-dir");
+}
+
+/// `keystile --json ARGUMENTS`, stopped by permissions even if root runs it (capabilities(7)).
+fn without_privileges(installation: &Installation, words: &[&str]) -> Failed {
+    let command = installation.command(&[&["--json"], words].concat());
+    let drop = "-dac_override,-dac_read_search";
+    let mut wrapped = match geteuid().is_root() {
+        true => Command::new("setpriv"),
+        false => Command::new("env"),
+    };
+    if geteuid().is_root() {
+        wrapped.args(["--bounding-set", drop, "--inh-caps", drop]);
+    }
+    wrapped.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            wrapped.env(name, value);
+        }
+    }
+    Failed::read(&Program::start(&mut wrapped, "").wait())
+}
+
+#[test]
+fn what_is_there_but_not_for_this_user_is_not_called_missing() {
+    let installation = Installation::new();
+    installation.add_user(NAME, PASSWORD);
+    let list = |code: &str| {
+        let failed = without_privileges(&installation, &["user", "list"]);
+        failed
+            .is(78, code)
+            .says("Permission denied")
+            .advises("run this as the user");
+    };
+    let data = installation.data();
+    let above = data.parent().expect("it is in a folder");
+    for folder in [data.as_path(), above] {
+        set_mode(folder, 0o000);
+        list("data_dir_unreadable");
+        set_mode(folder, 0o700);
+    }
+    let gate = installation.serve(&["protect", "--name", "notes", &dead()]);
+    set_mode(&data.join("control.sock"), 0o000);
+    list("control_socket_denied");
+    gate.stop();
+    assert_eq!(installation.answer(&["user", "list"])[0]["name"], NAME);
 }
 
 #[test]

@@ -37,6 +37,7 @@ fn a_first_start_without_room_says_so_and_can_be_tried_again() {
         assert_eq!(ended.status.code(), Some(78), "{}", ended.stderr);
         let error: serde_json::Value = serde_json::from_str(&ended.stderr).expect("it is JSON");
         assert_eq!(error["error"]["code"], "database", "{error}");
+        assert!(!installation.data().exists(), "nothing is left of it");
     }
     installation.add_user(NAME, PASSWORD);
     installation
@@ -109,6 +110,80 @@ fn when_the_audit_trail_is_full_calls_are_denied_until_there_is_room() {
     let reply = Request::mcp("/notes/mcp", &tokens.access, initialize()).send(gate.port);
     assert_eq!(reply.status, 200, "{reply:?}");
     assert_eq!(client.refresh(&tokens.refresh).status, 200);
+    gate.stop();
+}
+
+#[test]
+fn when_the_audit_trail_is_full_nothing_is_changed_but_what_ends_a_grant() {
+    let installation = Installation::new();
+    installation.add_user(NAME, PASSWORD);
+    let upstream = always(&ok(
+        "application/json",
+        r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
+    ));
+    let command = installation.serving(&["protect", "--name", "notes", &upstream]);
+    let gate = Gate::start(&mut limited(&command, 128));
+    let client = Client::register(gate.port, &gate.text("mcp_url"), "none");
+    let tokens = connect(&client, NAME, PASSWORD);
+    let call = || Request::mcp("/notes/mcp", &tokens.access, initialize()).send(gate.port);
+    let denied = (0..2000)
+        .map(|_| call().status)
+        .find(|status| *status != 200);
+    assert_eq!(denied, Some(503), "the limit is met");
+
+    // A short line may still fit where the line of a call did not.
+    let add = |id: &str| {
+        let words = ["--json", "client", "add", "--name", "x", "--client-id", id];
+        let mut command = installation.command(&words);
+        Program::start(command.args(["--redirect-uri", "http://[::1]/"]), "").wait()
+    };
+    let ids = (10..100).map(|number| number.to_string());
+    let (added, refused): (Vec<_>, Vec<_>) = ids
+        .map(|id| add(&id))
+        .scan(false, |full, ended| {
+            (!std::mem::replace(full, !ended.status.success())).then_some(ended)
+        })
+        .partition(|ended| ended.status.success());
+    let refused = refused.first().expect("the limit is met");
+    assert_eq!(refused.status.code(), Some(1), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("audit_unwritable"),
+        "{}",
+        refused.stderr
+    );
+    assert!(
+        refused.stderr.contains("nothing was changed"),
+        "{}",
+        refused.stderr
+    );
+    let clients = installation.answer(&["client", "list"]);
+    assert_eq!(clients.as_array().map(Vec::len), Some(added.len()));
+    let words = [
+        "--json",
+        "user",
+        "add",
+        "bob-with-a-longer-name",
+        "--password-stdin",
+    ];
+    let ended = Program::start(&mut installation.command(&words), PASSWORD).wait();
+    assert!(
+        ended.stderr.contains("audit_unwritable"),
+        "{}",
+        ended.stderr
+    );
+    let people = installation.answer(&["user", "list"]);
+    assert_eq!(people.as_array().map(Vec::len), Some(1), "{people}");
+
+    let id = installation.answer(&["grant", "list"])[0]["id"].clone();
+    let revoke = ["grant", "revoke", id.as_str().expect("a grant has an id")];
+    installation
+        .failure(&revoke)
+        .is(1, "audit_unwritable")
+        .says("is revoked");
+    assert_eq!(
+        installation.answer(&["grant", "list"]),
+        serde_json::json!([])
+    );
     gate.stop();
 }
 

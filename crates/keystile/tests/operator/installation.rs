@@ -137,7 +137,8 @@ pub(crate) fn bare<S: AsRef<OsStr>>(arguments: &[S]) -> Command {
 }
 
 impl Failed {
-    fn read(ended: &Ended) -> Self {
+    /// Its standard error is the error, in JSON.
+    pub(crate) fn read(ended: &Ended) -> Self {
         let error: Value = serde_json::from_str(&ended.stderr)
             .unwrap_or_else(|error| panic!("{error}: {}{}", ended.stdout, ended.stderr));
         let text = |name: &str| {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::DirBuilderExt as _;
 
 use serde_json::Value;
 
@@ -36,8 +37,18 @@ fn a_busy_port_names_the_process_that_holds_it() {
         .failure(&words)
         .is(1, "cannot_listen")
         .says("192.0.2.1:7717");
-    // Nothing of an installation was made, and it can start as soon as the port is free.
-    assert!(!installation.data().join("keystile.db").exists());
+    // Nothing was made, and it can start as soon as the port is free.
+    assert!(!installation.data().exists());
+    // A directory that was there stays, as empty as it was.
+    let mut private = fs::DirBuilder::new();
+    private.mode(0o700);
+    private
+        .create(installation.data())
+        .expect("the folder beside it exists");
+    let failed = installation.failure(&["protect", "--port", &port, &dead()]);
+    failed.is(1, "port_in_use");
+    let left = fs::read_dir(installation.data()).expect("it stays");
+    assert_eq!(left.count(), 0);
     drop(held);
     let mut command = installation.command(&["--json", "protect", "--port", &port]);
     let command = command.args(["--ops-listen", "127.0.0.1:0", &dead()]);

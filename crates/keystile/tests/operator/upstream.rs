@@ -3,11 +3,14 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use rustix::process::Signal;
+
 use super::fake_server::{always, dead, ok};
 use super::flow::{Client, connect, initialize};
 use super::http::{Reply, Request};
-use super::installation::{Gate, Installation};
+use super::installation::{Failed, Gate, Installation};
 use super::processes::{descendants, wait_for_the_end_of};
+use super::program::Program;
 use super::{NAME, PASSWORD};
 
 /// The first call of a person's client.
@@ -117,7 +120,7 @@ fn a_command_that_is_missing_or_not_executable_is_said_before_anything_is_made()
             .is(1, "stdio_command_missing")
             .says(command)
             .advises("PATH");
-        assert!(installation.files().is_empty());
+        assert!(!installation.data().exists());
     }
 }
 
@@ -126,7 +129,7 @@ fn a_command_that_goes_missing_later_is_said_at_the_call() {
     let installation = Installation::new();
     installation.add_user(NAME, PASSWORD);
     let file = installation.beside("server.sh");
-    fs::write(&file, "#!/bin/sh\nexec cat >/dev/null\n").expect("it can be written");
+    fs::write(&file, "#!/bin/sh\nwhile read -r line; do :; done\n").expect("it can be written");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("it is ours");
     let path = file.to_str().expect("a plain path").to_owned();
     let gate = installation.serve(&["protect", "--", &path]);
@@ -139,24 +142,87 @@ fn a_command_that_goes_missing_later_is_said_at_the_call() {
     gate.stop();
 }
 
+/// The words of a stdio server that is this script of a shell.
+fn script(script: &str) -> Vec<&str> {
+    vec!["protect", "--name", "notes", "--", "sh", "-c", script]
+}
+
+/// A start that must fail; the log, and the error after it. Nothing says that it is ready.
+fn failed_start(installation: &Installation, words: &[&str]) -> (String, Failed) {
+    let mut ended = Program::start(&mut installation.serving(words), "").wait();
+    assert_eq!(ended.stdout, "", "nothing is ready");
+    let (log, error) = match ended.stderr.rsplit_once('\n') {
+        Some((log, error)) => (log.to_owned(), error.to_owned()),
+        None => (String::new(), ended.stderr),
+    };
+    ended.stderr = error;
+    (log, Failed::read(&ended))
+}
+
 #[test]
-fn a_command_that_exits_at_once_is_said_with_its_last_words() {
+fn a_command_that_exits_at_once_ends_the_start_and_leaves_nothing() {
+    let installation = Installation::new();
+    let words = script("echo 'API_KEY is not set' >&2; exit 3");
+    let (log, failed) = failed_start(&installation, &words);
+    failed
+        .is(1, "stdio_exited_at_once")
+        .says("exit status: 3")
+        .says("API_KEY is not set")
+        .advises("--env");
+    assert!(!log.contains("ERROR"), "it is said once: {log}");
+    assert!(!log.contains("found out"), "nothing was: {log}");
+    assert!(!log.contains("second signal"), "nobody ended it: {log}");
+    assert!(!installation.data().exists());
+
+    // Nor does it leave anything in an installation that is there.
+    installation.add_user(NAME, PASSWORD);
+    failed_start(&installation, &words)
+        .1
+        .is(1, "stdio_exited_at_once");
+    assert_eq!(installation.answer(&["user", "list"])[0]["name"], NAME);
+    // Not even the name is taken.
+    installation
+        .serve(&["protect", "--name", "notes", &dead()])
+        .stop();
+}
+
+#[test]
+fn a_command_that_prints_garbage_ends_the_start_and_is_ended() {
+    let installation = Installation::new();
+    let words = script("while :; do echo 'Listening on port 3000!' || exit; done");
+    let (_, failed) = failed_start(&installation, &words);
+    failed
+        .is(1, "upstream_not_mcp")
+        .says("not MCP")
+        .advises("standard error");
+    assert!(!installation.data().exists());
+    let (_, failed) = failed_start(&installation, &["protect", "--", "cat"]);
+    failed.is(1, "upstream_not_mcp");
+}
+
+#[test]
+fn a_folder_that_can_not_be_read_is_said_before_anything_is_made() {
+    let installation = Installation::new();
+    let folder = installation.beside("missing");
+    let folder = folder.to_str().expect("a plain path");
+    let failed = installation.failure(&["demo", "--port", "0", "--folder", folder]);
+    failed.is(78, "folder").says(folder).advises("Markdown");
+    assert!(!installation.data().exists());
+}
+
+#[test]
+fn a_command_that_is_slow_is_waited_for_a_moment_and_one_that_exits_later_is_said_at_the_call() {
     let installation = Installation::new();
     installation.add_user(NAME, PASSWORD);
-    let script = "echo 'API_KEY is not set' >&2; exit 3";
-    let gate = installation.serve(&["protect", "--name", "notes", "--", "sh", "-c", script]);
-    let words = gate
-        .program
-        .stderr
-        .find("does not work")
-        .expect("it is said at the start");
-    assert!(words.contains("stdio_exited_at_once"), "{words}");
-    let last = gate
-        .program
-        .stderr
-        .find("last_words")
-        .expect("it is logged");
-    assert!(last.contains("API_KEY is not set"), "{last}");
+    let mark = installation.beside("broken");
+    let mute = format!(
+        "if [ -e {} ]; then echo 'API_KEY is not set' >&2; exit 3; fi; while read -r line; do :; done",
+        mark.display()
+    );
+    let gate = installation.serve(&script(&mute));
+    let note = gate.program.stderr.find("has not answered yet");
+    assert!(note.is_some_and(|note| note.contains("WARN")));
+    fs::write(&mark, "").expect("it can be written");
     let reply = call(&gate);
     refused(
         &reply,
@@ -164,6 +230,8 @@ fn a_command_that_exits_at_once_is_said_with_its_last_words() {
         "stdio_exited_at_once",
         "ended before it answered",
     );
+    let last = gate.program.stderr.find("API_KEY is not set");
+    last.expect("its last words are logged");
     // The client is not the operator: it learns what to do, and nothing of the host.
     assert!(!reply.body.contains("API_KEY"), "{}", reply.body);
     assert!(
@@ -175,22 +243,19 @@ fn a_command_that_exits_at_once_is_said_with_its_last_words() {
 }
 
 #[test]
-fn a_command_that_prints_garbage_is_said_and_ended() {
+fn a_start_that_is_interrupted_leaves_nothing() {
     let installation = Installation::new();
-    installation.add_user(NAME, PASSWORD);
-    let script = "while :; do echo 'Listening on port 3000!' || exit; done";
-    let gate = installation.serve(&["protect", "--name", "notes", "--", "sh", "-c", script]);
-    let words = gate
-        .program
+    let words = script("while read -r line; do :; done");
+    let mut program = Program::start(&mut installation.serving(&words), "");
+    program
         .stderr
-        .find("does not work")
-        .expect("it is said at the start");
-    assert!(
-        words.contains("upstream_not_mcp") && words.contains("standard error"),
-        "{words}"
-    );
-    refused(&call(&gate), 502, "upstream_not_mcp", "not MCP");
-    let children = descendants(gate.program.pid());
-    gate.stop();
+        .find("stdio server started")
+        .expect("it is looked at");
+    let children = descendants(program.pid());
+    program.signal(Signal::INT);
+    let ended = program.wait();
+    assert!(ended.status.success(), "{}: {}", ended.status, ended.stderr);
+    assert_eq!(ended.stdout, "");
     wait_for_the_end_of(&children);
+    assert!(!installation.data().exists());
 }
