@@ -75,8 +75,20 @@ pub(super) fn judge(asked: &Parts, answer: &Response<Incoming>) -> Result<Media,
             "The server behind this gateway failed; its own log says why.",
         ),
     };
-    let target = answer.headers().get(header::LOCATION);
-    Err(Refusal::new(code, sentence).with_detail(format!("{status} {media:?} {target:?}")))
+    let said = |name| {
+        format!(
+            "{:?}",
+            answer
+                .headers()
+                .get(name)
+                .map_or(b"".as_ref(), HeaderValue::as_bytes)
+                .escape_ascii()
+                .to_string()
+        )
+    };
+    let (kind, target) = (said(header::CONTENT_TYPE), said(header::LOCATION));
+    let detail = format!("the upstream said {status}, Content-Type {kind}, Location {target}");
+    Err(Refusal::new(code, sentence).with_detail(detail))
 }
 
 /// The answer with the headers that may pass; `body` makes ours of the upstream's.

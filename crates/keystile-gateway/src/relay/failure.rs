@@ -126,6 +126,13 @@ impl Failure {
             Self::Unreachable(_) => {
                 "Start the server, or correct its address in the gateway's configuration."
             }
+            Self::BadStatus(300..=399) => {
+                "It redirects, which is not followed: configure the address that it redirects to."
+            }
+            Self::BadStatus(401 | 403 | 407) => {
+                "It wants a sign-in of its own, which this gateway cannot give it."
+            }
+            Self::BadStatus(500..) => "Its own log says why.",
             Self::BadStatus(_) => "Check that the address is an MCP endpoint.",
         }
     }

@@ -6,6 +6,7 @@ use axum::body::Body;
 use http::{Response, StatusCode};
 use keystile_protocol::mcp::{Envelope, RpcError, method};
 use keystile_protocol::mutation::weakened;
+use parking_lot::Mutex;
 use tokio::{
     sync::OnceCell,
     time::{Instant, timeout_at},
@@ -38,35 +39,36 @@ pub(crate) struct ChildKey {
 }
 
 /// A conversation of a stateless client.
-pub(crate) enum Child {
+pub(crate) struct Child {
+    /// The caller as last seen; the conversation ends when its grant is revoked.
+    pub(crate) caller: Mutex<Caller>,
+    tongue: Tongue,
+    _slot: Slot,
+}
+
+enum Tongue {
     /// The server speaks 2026-07-28 itself.
-    Same {
-        peer: Peer,
-        _slot: Slot,
-    },
-    Bridged {
-        bridge: Arc<Bridged>,
-        _slot: Slot,
-    },
+    Same(Peer),
+    Bridged(Arc<Bridged>),
 }
 
 impl Child {
     pub(crate) fn peer(&self) -> &Peer {
-        match self {
-            Self::Same { peer, .. } => peer,
-            Self::Bridged { bridge, .. } => &bridge.peer,
+        match &self.tongue {
+            Tongue::Same(peer) => peer,
+            Tongue::Bridged(bridge) => &bridge.peer,
         }
     }
 
     pub(crate) fn is_idle(&self) -> bool {
-        match self {
-            Self::Same { peer, .. } => !peer.busy(),
-            Self::Bridged { bridge, .. } => !bridge.busy(),
+        match &self.tongue {
+            Tongue::Same(peer) => !peer.busy(),
+            Tongue::Bridged(bridge) => !bridge.busy(),
         }
     }
 
     pub(crate) fn sweep(&self, now: Instant) {
-        if let Self::Bridged { bridge, .. } = self {
+        if let Tongue::Bridged(bridge) = &self.tongue {
             bridge.sweep(now);
         }
     }
@@ -112,10 +114,10 @@ impl Inner {
             streams: accepts.events,
         };
         self.run(caller, id, accepts, |out| async move {
-            match &*child {
-                Child::Same { peer, .. } if &*call.method == LISTEN => call.listen(peer, out).await,
-                Child::Same { peer, .. } => call.forward(peer, out).await,
-                Child::Bridged { bridge, .. } => bridge.request(&call, out).await,
+            match &child.tongue {
+                Tongue::Same(peer) if &*call.method == LISTEN => call.listen(peer, out).await,
+                Tongue::Same(peer) => call.forward(peer, out).await,
+                Tongue::Bridged(bridge) => bridge.request(&call, out).await,
             }
         })
         .await
@@ -148,20 +150,26 @@ impl Inner {
             let made = cell.get_or_try_init(|| async {
                 let slot = self.slot(&key.owner)?;
                 let wire = self.wire().await?;
-                if same {
-                    let peer = Peer::start(wire, Arc::new(FromStateless), &*self.ports.rng);
-                    return Ok(Arc::new(Child::Same { peer, _slot: slot }));
-                }
-                let bridge = Bridged::start(wire, &self.ports, elicitation, deadline).await?;
-                self.eras.learn_only_legacy();
-                Ok(Arc::new(Child::Bridged {
-                    bridge: Arc::new(bridge),
+                let tongue = if same {
+                    let inbound = Arc::new(FromStateless);
+                    Tongue::Same(Peer::start(wire, inbound, &*self.ports.rng))
+                } else {
+                    let bridge = Bridged::start(wire, &self.ports, elicitation, deadline).await?;
+                    self.eras.learn_only_legacy();
+                    Tongue::Bridged(Arc::new(bridge))
+                };
+                Ok(Arc::new(Child {
+                    caller: Mutex::new(caller.clone()),
+                    tongue,
                     _slot: slot,
                 }))
             });
             // Somebody else may be making it.
             return match timeout_at(deadline, made).await {
-                Ok(Ok(child)) => Ok(Arc::clone(child)),
+                Ok(Ok(child)) => {
+                    *child.caller.lock() = caller.clone();
+                    Ok(Arc::clone(child))
+                }
                 Err(_) => Err(Failure::HandshakeTimeout),
                 Ok(Err(failure)) => {
                     self.forget(&key, &cell);

@@ -136,7 +136,10 @@ impl Inner {
         self.children.lock().retain(|_, cell| {
             let Some(child) = cell.get() else { return true };
             child.sweep(now);
-            child.peer().failure().is_none() && !(child.is_idle() && unused(child.peer().used()))
+            let dead = child.peer().failure().is_some();
+            let revoked = !self.ports.stands(&child.caller.lock());
+            let forgotten = child.is_idle() && unused(child.peer().used());
+            !(dead || revoked || forgotten)
         });
     }
 }

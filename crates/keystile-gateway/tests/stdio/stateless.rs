@@ -4,7 +4,7 @@ use http::StatusCode;
 use keystile_domain::time::Timestamp;
 use serde_json::json;
 
-use crate::support::{App, Events, NOW, body, messages, soon, told};
+use crate::support::{App, Events, NOW, body, gone, messages, soon, told};
 
 const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 
@@ -247,4 +247,18 @@ async fn another_revision_is_refused_with_those_that_are_served() {
         error["data"],
         json!({"supported": ["2026-07-28"], "requested": "2025-11-25"})
     );
+}
+
+#[tokio::test]
+async fn a_server_ends_with_the_grant_of_its_client_busy_or_not() {
+    for era in ["stateless", "legacy"] {
+        let app = App::of(&[era]);
+        let client = app.client("ada", "editor");
+        let pid = client.tool("pid").await.as_u64().unwrap();
+        let other = app.client("bob", "editor");
+        let of_other = other.tool("pid").await;
+        app.world.revoked.revoke(client.caller.grant);
+        soon(gone(pid)).await;
+        assert_eq!(other.tool("pid").await, of_other);
+    }
 }
