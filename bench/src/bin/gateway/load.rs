@@ -1,5 +1,6 @@
 //! One round of load by wrk.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
@@ -14,6 +15,7 @@ pub(crate) const CALL: &str = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","
 /// What a round showed.
 #[derive(Debug, Clone)]
 pub(crate) struct Round {
+    pub(crate) requests: u64,
     /// Requests per second.
     pub(crate) rate: f64,
     /// The peer's CPU time per request, in microseconds.
@@ -22,7 +24,8 @@ pub(crate) struct Round {
     pub(crate) p99: u64,
 }
 
-pub(crate) fn run(peer: &Peer, connections: u32, seconds: u32) -> Result<Round> {
+/// Loads a peer; the load shows the tokens of its file from the `first` on.
+pub(crate) fn run(peer: &Peer, connections: u32, seconds: u32, first: u64) -> Result<Round> {
     let before = peer.cpu()?;
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/call.lua");
     let output = Command::new("taskset")
@@ -31,7 +34,9 @@ pub(crate) fn run(peer: &Peer, connections: u32, seconds: u32) -> Result<Round> 
         .arg(format!("-d{seconds}s"))
         .args(["-s", script])
         .arg(format!("http://{}{}", peer.address, peer.path))
-        .env("TOKEN", peer.token.trim_matches('-'))
+        .env("TOKENS", peer.tokens.as_deref().unwrap_or(Path::new("")))
+        .env("HOST", &peer.host)
+        .env("FIRST", first.to_string())
         .env("CALL", CALL)
         .output()
         .context("wrk is needed")?;
@@ -55,10 +60,11 @@ pub(crate) fn run(peer: &Peer, connections: u32, seconds: u32) -> Result<Round> 
         );
     }
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-    let (requests, micros) = (requests as f64, micros as f64);
+    let (count, micros) = (requests as f64, micros as f64);
     Ok(Round {
-        rate: requests / micros * 1e6,
-        cpu: cpu / requests * 1e6,
+        requests,
+        rate: count / micros * 1e6,
+        cpu: cpu / count * 1e6,
         p50,
         p99,
     })

@@ -1,13 +1,15 @@
 //! A process under load.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::installation::Installation;
 use crate::load::{CALL, PEER_CORE};
 use crate::upstream::ANSWER;
 
@@ -15,8 +17,11 @@ use crate::upstream::ANSWER;
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
     pub(crate) address: SocketAddr,
+    /// `Host`: the name by which it knows itself.
+    pub(crate) host: String,
     pub(crate) path: &'static str,
-    pub(crate) token: String,
+    /// The file with the tokens that the load shows in turn, one a line.
+    pub(crate) tokens: Option<PathBuf>,
     child: Child,
 }
 
@@ -28,8 +33,13 @@ impl Drop for Peer {
 }
 
 impl Peer {
-    /// This program in one of its other roles; its first line is `ready ADDRESS TOKEN`.
-    pub(crate) fn ourselves(name: &'static str, role: &[&str], core: &str) -> Result<Self> {
+    /// This program in one of its other roles; its first line is `ready ADDRESS`.
+    pub(crate) fn ourselves(
+        name: &'static str,
+        role: &[&OsStr],
+        core: &str,
+        tokens: Option<PathBuf>,
+    ) -> Result<Self> {
         let program = std::env::current_exe()?;
         let mut command = Command::new("taskset");
         command
@@ -41,16 +51,44 @@ impl Peer {
         let mut line = String::new();
         let output = child.stdout.as_mut().context("it is piped")?;
         BufReader::new(output).read_line(&mut line)?;
-        let mut words = line.split_whitespace().skip(1);
-        let (Some(address), Some(token)) = (words.next(), words.next()) else {
-            bail!("{name} did not start")
+        let Some(address) = line
+            .trim()
+            .strip_prefix("ready ")
+            .and_then(|address| address.parse().ok())
+        else {
+            drop((child.kill(), child.wait()));
+            bail!("{name} did not start: {line}")
         };
-        let address = address.parse()?;
+        let path = "/bench/mcp";
         let peer = Self {
             name,
             address,
-            path: "/bench/mcp",
-            token: token.to_owned(),
+            host: address.to_string(),
+            path,
+            tokens,
+            child,
+        };
+        peer.look()?;
+        Ok(peer)
+    }
+
+    /// The released program, with a token that a person approved.
+    pub(crate) fn keystile(folder: &Path, upstream: SocketAddr) -> Result<Self> {
+        let Installation {
+            address,
+            host,
+            token,
+            child,
+        } = Installation::start(folder, upstream, PEER_CORE)?;
+        let file = folder.join("token");
+        fs::write(&file, token + "\n")?;
+        let path = "/bench/mcp";
+        let peer = Self {
+            name: "keystile",
+            address,
+            host,
+            path,
+            tokens: Some(file),
             child,
         };
         peer.look()?;
@@ -75,8 +113,9 @@ impl Peer {
         let peer = Self {
             name: "nginx",
             address,
+            host: address.to_string(),
             path: "/mcp",
-            token: String::new(),
+            tokens: None,
             child,
         };
         while TcpStream::connect(address).is_err() {
@@ -103,15 +142,19 @@ impl Peer {
     /// A round counts only if the wanted answer came.
     fn look(&self) -> Result<()> {
         let mut stream = TcpStream::connect(self.address)?;
-        let authorization = match self.token.as_str() {
-            "" | "-" => String::new(),
-            token => format!("Authorization: Bearer {token}\r\n"),
+        let authorization = match &self.tokens {
+            None => String::new(),
+            Some(file) => {
+                let tokens = fs::read_to_string(file)?;
+                let last = tokens.lines().next_back().context("there is a token")?;
+                format!("Authorization: Bearer {last}\r\n")
+            }
         };
         write!(
             stream,
             "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n{authorization}Content-Length: {}\r\nConnection: close\r\n\r\n{CALL}",
             self.path,
-            self.address,
+            self.host,
             CALL.len()
         )?;
         let mut answer = String::new();

@@ -23,7 +23,7 @@ pub(crate) fn run() -> Result<()> {
         .build()?
         .block_on(async {
             let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
-            println!("ready {} -", listener.local_addr()?);
+            println!("ready {}", listener.local_addr()?);
             loop {
                 let (stream, _) = listener.accept().await?;
                 stream.set_nodelay(true)?;

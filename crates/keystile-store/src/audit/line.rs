@@ -187,7 +187,8 @@ impl Formatter for Printable {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        if fragment.bytes().all(|byte| byte.is_ascii() && byte != 0x7f) {
+        // Without an early end, so that many bytes are looked at together: nearly all are plain.
+        if fragment.bytes().fold(true, |plain, byte| plain & (byte < 0x7f)) {
             return writer.write_all(fragment.as_bytes());
         }
         let mut plain = 0;

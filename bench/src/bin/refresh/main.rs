@@ -1,7 +1,5 @@
 //! Refreshes per second through the single writer, beside SQLite itself (DESIGN §9).
 //!
-//! `cargo run --release -p keystile-store --example refresh_bench [FAMILIES] [SECONDS] [FOLDER]`
-//!
 //! "Grouped" is one connection that runs 64 `UPDATE … RETURNING` and a COMMIT, over and over, with
 //! nothing else around it. Where `python3` is there, its `sqlite3` module runs that loop against
 //! the C library, which is the raw rate; sqlx's own loop stands beside it.
@@ -13,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use clap::Parser;
 use futures_util::future::join_all;
 use keystile_domain::ids::{GrantId, PersonId, TransactionId};
 use keystile_domain::ports::{Grants as _, People as _, Rng};
@@ -34,22 +33,32 @@ const ROUNDS: u32 = 6;
 
 #[tokio::main(worker_threads = 2)]
 async fn main() -> Outcome<()> {
-    let mut arguments = std::env::args().skip(1);
-    let families = arguments.next().map_or(Ok(1_000), |text| text.parse())?;
-    let seconds = Duration::from_secs(arguments.next().map_or(Ok(3), |text| text.parse())?);
-    let folder = arguments
-        .next()
-        .map_or_else(std::env::temp_dir, PathBuf::from);
-    let folder = folder.join(format!("keystile-refresh-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
-    let outcome = tokio::spawn(run(families, seconds, folder.clone())).await?;
-    std::fs::remove_dir_all(folder)?;
-    outcome
+    let Options {
+        families,
+        seconds,
+        folder,
+    } = Options::parse();
+    let folder = tempfile::tempdir_in(folder.unwrap_or_else(std::env::temp_dir))?;
+    let path = folder.path().join("keystile.db");
+    let seconds = Duration::from_secs(seconds);
+    tokio::spawn(async move { run(families, seconds, &path).await }).await?
 }
 
-async fn run(families: usize, seconds: Duration, folder: PathBuf) -> Outcome<()> {
-    let path = folder.join("keystile.db");
-    let store = Arc::new(Store::open(&path, NOW).await?);
+#[derive(Parser)]
+struct Options {
+    /// Families that are refreshed in turn
+    #[arg(long, default_value_t = 1_000)]
+    families: usize,
+    /// Seconds of each round
+    #[arg(long, default_value_t = 3)]
+    seconds: u64,
+    /// On the disk to be measured; a temporary folder unless given
+    #[arg(long)]
+    folder: Option<PathBuf>,
+}
+
+async fn run(families: usize, seconds: Duration, path: &Path) -> Outcome<()> {
+    let store = Arc::new(Store::open(path, NOW).await?);
     let grants = fill(&store, families).await?;
     let mut generations = vec![1_u32; families];
     say(
@@ -59,8 +68,8 @@ async fn run(families: usize, seconds: Duration, folder: PathBuf) -> Outcome<()>
     let mut totals = (0.0, 0.0);
     for round in 1..=ROUNDS {
         let measured = store_round(&store, &grants, &mut generations, seconds).await?;
-        let raw = raw_round(&path, &grants, &mut generations, seconds)?;
-        let sqlx = sqlx_round(&path, &grants, &mut generations, seconds).await?;
+        let raw = raw_round(path, &grants, &mut generations, seconds)?;
+        let sqlx = sqlx_round(path, &grants, &mut generations, seconds).await?;
         totals.0 += measured.rate;
         totals.1 += raw.unwrap_or(sqlx);
         let ratio = raw.map_or_else(
@@ -80,11 +89,14 @@ async fn run(families: usize, seconds: Duration, folder: PathBuf) -> Outcome<()>
     }
     let mean = |sum: f64| sum / f64::from(ROUNDS);
     let (store_rate, raw_rate) = (mean(totals.0), mean(totals.1));
+    let ratio = store_rate / raw_rate;
     say(&format!(
-        "mean: store {store_rate:.0}/s, raw {raw_rate:.0}/s, ratio {:.2}",
-        store_rate / raw_rate
+        "mean: store {store_rate:.0}/s, raw {raw_rate:.0}/s, ratio {ratio:.2} (gate ≥ 0.60)"
     ));
     store.close().await;
+    if ratio < 0.6 {
+        return Err("the gate is missed".into());
+    }
     Ok(())
 }
 
@@ -243,28 +255,7 @@ fn raw_round(
     Ok(Some(rate))
 }
 
-const PYTHON: &str = r#"
-import json, re, sqlite3, sys, time
-path, families, sql, client, now, until, seconds = sys.argv[1:]
-now, until, seconds = int(now), int(until), int(seconds)
-families = json.load(open(families))
-db = sqlite3.connect(path, isolation_level=None)
-for pragma in "journal_mode=WAL", "synchronous=FULL", "cache_size=-16384", "wal_autocheckpoint=4000":
-    db.execute("PRAGMA " + pragma)
-sql = re.sub(r"\$(\d)", r"?\1", sql)
-at, count, begin = 0, 0, time.perf_counter()
-while time.perf_counter() - begin < seconds:
-    db.execute("BEGIN IMMEDIATE")
-    for _ in range(64):
-        at = (at + 7919) % len(families)
-        family = families[at]
-        if len(db.execute(sql, (family[0], family[1], now, until, client)).fetchall()) != 1:
-            sys.exit("the raw loop was refused")
-        family[1] += 1
-        count += 1
-    db.execute("COMMIT")
-print(json.dumps([count / (time.perf_counter() - begin), [family[1] for family in families]]))
-"#;
+const PYTHON: &str = include_str!("raw.py");
 
 /// Families whose code was redeemed.
 async fn fill(store: &Store, families: usize) -> Outcome<Vec<GrantId>> {
