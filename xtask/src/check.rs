@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::steps::Steps;
 use crate::workspace::{Workspace, succeed};
-use crate::{coverage, deny, deps, filesize, generate};
+use crate::{coverage, deny, deps, filesize, generate, links};
 
 /// Runs all checks, also after one failed.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
@@ -20,6 +20,7 @@ pub(crate) fn add_to(steps: &mut Steps, workspace: &Workspace) {
     });
     steps.run("filesize", || filesize::run(workspace));
     steps.run("coverage", || coverage::run(workspace));
+    steps.run("links", || links::run(workspace));
     steps.run("deps", || deps::run(workspace));
     steps.run("deny", || deny::run(workspace));
     steps.run("clippy", || {

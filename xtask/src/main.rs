@@ -11,6 +11,7 @@ mod deny;
 mod deps;
 mod filesize;
 mod generate;
+mod links;
 mod mutants;
 mod release;
 mod steps;
@@ -36,7 +37,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Everything that needs no test run: format, lints, docs, licences, crate directions, file sizes, generated pages
+    /// Everything that needs no test run: format, lints, docs, licences, crate directions, file sizes, links, generated pages
     Check,
     /// Everything: tools, check, all tests, mutations, the release build's hygiene
     Test(test::Options),
@@ -48,6 +49,8 @@ enum Command {
     Deps,
     /// Is any Rust file too long?
     Filesize,
+    /// Does every link between the Markdown pages lead somewhere?
+    Links,
     /// Licences, bans, sources, and advisories where a local copy of the database exists
     Deny,
     /// Write the committed pages that come out of the program
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Command::Coverage => coverage::run(&workspace),
         Command::Deps => deps::run(&workspace),
         Command::Filesize => filesize::run(&workspace),
+        Command::Links => links::run(&workspace),
         Command::Deny => deny::run(&workspace),
         Command::Generate(options) => generate::run(&workspace, &options),
         Command::Bench(options) => bench::run(&workspace, &options),

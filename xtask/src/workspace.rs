@@ -71,8 +71,13 @@ impl Workspace {
 
     /// Each Rust source file of the clone, relative to the root, sorted.
     pub(crate) fn rust_files(&self) -> Result<Vec<PathBuf>> {
+        self.files("rs")
+    }
+
+    /// Each file of the clone with this extension, relative to the root, sorted.
+    pub(crate) fn files(&self, extension: &str) -> Result<Vec<PathBuf>> {
         let mut files = Vec::new();
-        walk(&self.root, &mut files)?;
+        walk(&self.root, extension, &mut files)?;
         let mut files: Vec<_> = files
             .into_iter()
             .map(|file| {
@@ -129,7 +134,7 @@ fn say(command: &Command) -> String {
         .join(" ")
 }
 
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+fn walk(folder: &Path, extension: &str, files: &mut Vec<PathBuf>) -> Result<()> {
     for entry in
         std::fs::read_dir(folder).with_context(|| format!("can't list {}", folder.display()))?
     {
@@ -141,9 +146,9 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
                 || name == "node_modules"
                 || name.to_string_lossy().starts_with('.');
             if !skipped {
-                walk(&entry.path(), files)?;
+                walk(&entry.path(), extension, files)?;
             }
-        } else if kind.is_file() && entry.path().extension() == Some(OsStr::new("rs")) {
+        } else if kind.is_file() && entry.path().extension() == Some(OsStr::new(extension)) {
             files.push(entry.path());
         }
     }
