@@ -42,6 +42,11 @@ impl Eras {
         self.known.lock().legacy = Some(speaks);
     }
 
+    /// What was taken for an answer of the server was none.
+    pub(crate) fn forget(&self) {
+        *self.known.lock() = Known::default();
+    }
+
     /// A handshake succeeded after `server/discover` had not.
     pub(crate) fn learn_only_legacy(&self) {
         *self.known.lock() = Known {

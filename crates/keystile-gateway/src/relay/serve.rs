@@ -89,7 +89,12 @@ impl Relay {
         }
         let wire = inner.connect.try_out().await?;
         let elicitation = Elicitation::default();
-        let bridge = Bridged::start(wire, &inner.ports, elicitation, now + limit).await?;
+        let shaken = Bridged::start(wire, &inner.ports, elicitation, now + limit).await;
+        if let Err(Failure::BadStatus(_)) = shaken {
+            // Neither a question nor a handshake: something else answers there, perhaps only for now.
+            inner.eras.forget();
+        }
+        let bridge = shaken?;
         inner.eras.learn_only_legacy();
         bridge.peer.close().await;
         Ok(())

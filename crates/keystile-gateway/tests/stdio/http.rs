@@ -223,3 +223,46 @@ async fn parameters_that_the_server_wants_in_headers_are_mirrored() {
     let answer = body(client.legacy(call).await).await;
     assert_eq!(told(&answer)["arguments"]["region"], "us-west1");
 }
+
+/// Something else at the address, such as a proxy before its server is deployed, says nothing about the server.
+#[tokio::test]
+async fn what_answers_in_place_of_a_server_does_not_tell_its_era() {
+    let (asked, mut asking) = tokio::sync::mpsc::unbounded_channel();
+    let app = App::of(&["stateless"]);
+    let caller = app.client("gateway", "gateway").caller;
+    let (pool, deployed) = (app.pool, Arc::new(AtomicUsize::new(0)));
+    let is_there = Arc::clone(&deployed);
+    let router = Router::new().fallback(move |request: Request<Body>| {
+        let (pool, caller, asked) = (Arc::clone(&pool), caller.clone(), asked.clone());
+        let is_there = is_there.load(Ordering::SeqCst) > 0;
+        async move {
+            let (parts, body) = request.into_parts();
+            if !is_there {
+                asked.send(()).unwrap();
+                let mut response = Response::new(Body::from("no such page"));
+                *response.status_mut() = StatusCode::NOT_FOUND;
+                return response;
+            }
+            let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+            pool.handle(&caller, &parts, body).await
+        }
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let (_, ports) = world();
+    let endpoint = Bridged {
+        upstream: HttpUpstream::new(&url, None).unwrap(),
+        ports,
+    };
+    let deploying = async {
+        // It is asked for its era, and then for a handshake.
+        asking.recv().await.unwrap();
+        asking.recv().await.unwrap();
+        deployed.store(1, Ordering::SeqCst);
+    };
+    tokio::join!(endpoint.upstream.bridge(&endpoint.ports).learn(), deploying);
+    let mut client = Client::of(Arc::new(endpoint), "ada", "editor");
+    client.initialize(json!({})).await;
+    assert!(client.tool("pid").await.is_u64());
+}
