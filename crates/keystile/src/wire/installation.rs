@@ -61,14 +61,18 @@ impl Installation {
         let secrets = Arc::new(Secrets::new(&owned.master_key()?));
         let path = owned.dir().at("keystile.db");
         let store = Store::open(&path, clock.now()).await.map_err(|error| {
-            Failure::configuration("database", format!("{}: {error}", path.display()), "look at the disk; a copy of the data directory made while nothing ran can be put back")
+            Failure::configuration(
+                "database",
+                error,
+                "if it is damaged, put back a copy of the data directory that was made while nothing ran",
+            )
         })?;
         let folder = owned.dir().at("audit");
         let audit = AuditLog::open(&folder, clock.now()).map_err(|error| {
             Failure::configuration(
                 "audit",
-                format!("{}: {error}", folder.display()),
-                "the audit trail must be writable: make room or mend the permissions",
+                error,
+                "without an audit trail nothing is done: make room or mend the permissions",
             )
         })?;
         let passwords = Passwords::new(Arc::clone(&rng), 2);

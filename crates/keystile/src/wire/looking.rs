@@ -46,7 +46,7 @@ impl Look {
                 Err(failure) => Err(Failure::failed(
                     failure.code(),
                     format!("the stdio server does not work: {failure}"),
-                    failure.hint(),
+                    help(&failure),
                 )),
             },
             () = tokio::time::sleep(MOMENT) => {
@@ -70,6 +70,19 @@ impl Look {
             },
             () = ended(&mut ending) => {}
         }
+    }
+}
+
+/// The gateway's hints are for clients, who do not see the command.
+const fn help(failure: &relay::Failure) -> &'static str {
+    match failure {
+        relay::Failure::ExitedAtOnce(_) => {
+            "run the command by hand; it may lack an argument or an environment variable (--env)"
+        }
+        relay::Failure::NotMcp => {
+            "run the command by hand and see what it prints: on standard output it may speak MCP only, its log belongs on standard error"
+        }
+        other => other.hint(),
     }
 }
 

@@ -163,3 +163,31 @@ fn a_token_request_for_another_resource_gets_no_token() {
     }
     gate.stop();
 }
+
+#[test]
+fn every_refusal_has_its_reference_in_the_same_field_of_the_log() {
+    let installation = Installation::new();
+    installation.add_user(NAME, PASSWORD);
+    let words = [
+        "protect",
+        "--log-format",
+        "json",
+        "--name",
+        "notes",
+        &dead(),
+    ];
+    let gate = installation.serve(&words);
+    let client = Client::register(gate.port, &gate.text("mcp_url"), "none");
+    let token = connect(&client, NAME, PASSWORD).access;
+    let message = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"});
+    let by_the_gateway = Request::mcp("/notes/mcp", &token, message).send(gate.port);
+    let by_the_issuer = Request::form("/oauth/token", &[("grant_type", "x")]).send(gate.port);
+    let by_a_page = Request::get("/ks/consent?tx=nonsense").send(gate.port);
+    for refused in [by_the_gateway, by_the_issuer, by_a_page] {
+        let (_, reference) = refused.body.split_once("KS-").expect("it has one");
+        let reference = format!("\"reference\":\"KS-{}\"", &reference[..8]);
+        let line = gate.program.stderr.find(&reference);
+        assert!(line.is_some(), "{reference}: {refused:?}");
+    }
+    gate.stop();
+}
