@@ -58,7 +58,7 @@ impl Look {
     }
 
     /// Says how it went, once that is known.
-    pub(super) async fn to_its_end(mut self, mut ending: watch::Receiver<bool>) {
+    pub(super) async fn wait_to_its_end(mut self, mut ending: watch::Receiver<bool>) {
         tokio::select! {
             seen = &mut self.0 => match outcome(seen) {
                 Ok(()) => tracing::info!("the stdio server answers now"),

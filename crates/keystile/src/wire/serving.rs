@@ -126,7 +126,7 @@ impl Start {
             match look.for_a_moment(&mut signals).await {
                 Ok(Seen::Works) => {}
                 Ok(Seen::Nothing(look)) => {
-                    tasks.spawn(look.to_its_end(ending.clone()));
+                    tasks.spawn(look.wait_to_its_end(ending.clone()));
                 }
                 Ok(Seen::Interrupted) => {
                     tracing::info!("ended before it was ready");
