@@ -4,16 +4,33 @@ pub mod client_id;
 pub mod code;
 pub mod digest;
 pub mod master;
+pub mod master_keys;
 pub mod reference;
 pub mod refresh;
 pub mod seal;
 pub mod synchroniser;
 
-use crate::secrets::master::{MasterKey, Subkey};
+use std::sync::Arc;
 
-/// Every key that this installation derives from its master key, each for one purpose.
+use arc_swap::ArcSwap;
+
+use crate::secrets::master::{MasterKey, Subkey};
+use crate::secrets::master_keys::MasterKeys;
+
+/// Every key that this installation derives from its master keys, each for one purpose.
+///
+/// One master key seals, derives and signs. Earlier ones only open what was made with them, so a
+/// rotation signs nobody out (docs/keys.md). The ring is exchanged as a whole while requests run.
 pub struct Secrets {
-    key_id: [u8; 2],
+    ring: ArcSwap<Ring>,
+}
+
+/// The sealing key first, then those that only open.
+struct Ring(Vec<Subkeys>);
+
+/// What one master key is expanded to (RFC 5869; the purpose is the `info`).
+struct Subkeys {
+    id: KeyId,
     refresh: Subkey<32>,
     client_id: Subkey<64>,
     client_secret: Subkey<32>,
@@ -22,12 +39,65 @@ pub struct Secrets {
     signing_keys: Subkey<32>,
 }
 
+/// Names a master key in what was made with it; says nothing about the key.
+pub type KeyId = [u8; 2];
+
 impl Secrets {
-    /// Derives the subkeys (RFC 5869; the purpose is the `info`).
+    /// Of one master key.
     #[must_use]
     pub fn new(master: &MasterKey) -> Self {
+        Self::with(Ring(vec![Subkeys::new(master)]))
+    }
+
+    /// Of a sealing master key and those that only open.
+    #[must_use]
+    pub fn of(keys: &MasterKeys) -> Self {
+        Self::with(Ring::new(keys))
+    }
+
+    /// From now on these master keys and no others. Whatever runs meanwhile uses either all of the
+    /// old ring or all of this one.
+    pub fn replace(&self, keys: &MasterKeys) {
+        self.ring.store(Arc::new(Ring::new(keys)));
+    }
+
+    fn with(ring: Ring) -> Self {
         Self {
-            key_id: master.subkey::<2>("key id").into_bytes(),
+            ring: ArcSwap::from_pointee(ring),
+        }
+    }
+
+    fn ring(&self) -> Arc<Ring> {
+        self.ring.load_full()
+    }
+}
+
+impl Ring {
+    fn new(keys: &MasterKeys) -> Self {
+        Self(keys.all().map(Subkeys::new).collect())
+    }
+
+    /// The one that makes new things.
+    fn sealing(&self) -> &Subkeys {
+        self.0.first().expect("a ring has a sealing key")
+    }
+
+    /// The one that has this id, whether it seals or only opens.
+    fn named(&self, id: &[u8]) -> Option<&Subkeys> {
+        let open = |keys: &&Subkeys| keys.id == id;
+        self.0.iter().find(open)
+    }
+
+    /// The first of which `open` makes something: for what does not name its key.
+    fn first_of<T>(&self, open: impl FnMut(&Subkeys) -> Option<T>) -> Option<T> {
+        self.0.iter().find_map(open)
+    }
+}
+
+impl Subkeys {
+    fn new(master: &MasterKey) -> Self {
+        Self {
+            id: master.id(),
             refresh: master.subkey("refresh token"),
             client_id: master.subkey("client id"),
             client_secret: master.subkey("client secret"),
@@ -40,8 +110,10 @@ impl Secrets {
 
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ring = self.ring();
+        let ids: Vec<KeyId> = ring.0.iter().map(|keys| keys.id).collect();
         f.debug_struct("Secrets")
-            .field("key_id", &self.key_id)
+            .field("key_ids", &ids)
             .finish_non_exhaustive()
     }
 }

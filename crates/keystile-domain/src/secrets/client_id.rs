@@ -16,7 +16,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::client::{Client, ClientKind, may_vary_port};
 use crate::ports::Rng;
-use crate::secrets::Secrets;
+use crate::secrets::{KeyId, Secrets, Subkeys};
 use crate::shown;
 
 /// What every self-registered client id begins with.
@@ -48,7 +48,8 @@ struct Sealed {
 pub struct TooLarge(pub usize);
 
 impl Secrets {
-    /// The id of a registration.
+    /// The id of a registration. After a rotation of the master key the same registration has
+    /// another id; the earlier one stays good.
     ///
     /// # Errors
     /// [`TooLarge`] for metadata over 1 KiB.
@@ -74,13 +75,12 @@ impl Secrets {
         if plain.len() > MOST {
             return Err(TooLarge(plain.len()));
         }
-        let secret = self
-            .siv()
-            .encrypt([self.key_id], &plain)
-            .expect("1 KiB fits");
+        let ring = self.ring();
+        let keys = ring.sealing();
+        let secret = keys.siv().encrypt([keys.id], &plain).expect("1 KiB fits");
         Ok(format!(
             "{PREFIX}{}",
-            URL_SAFE_NO_PAD.encode([&self.key_id[..], &secret].concat())
+            URL_SAFE_NO_PAD.encode([&keys.id[..], &secret].concat())
         ))
     }
 
@@ -91,7 +91,8 @@ impl Secrets {
             .decode(client_id.strip_prefix(PREFIX)?)
             .ok()?;
         let (key_id, secret) = bytes.split_at_checked(2)?;
-        let plain = self.siv().decrypt([key_id], secret).ok()?;
+        let ring = self.ring();
+        let plain = ring.named(key_id)?.siv().decrypt([key_id], secret).ok()?;
         let sealed: Sealed = serde_json::from_slice(&plain).ok()?;
         Some(Client {
             client_id: client_id.to_owned(),
@@ -104,11 +105,14 @@ impl Secrets {
         })
     }
 
-    /// The secret of a confidential self-registered client; derived, never stored.
+    /// The secret of a confidential self-registered client; derived, never stored. It comes from
+    /// the master key that made the id, so it outlives a rotation.
     #[must_use]
     pub fn client_secret(&self, client_id: &str) -> String {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(self.client_secret.bytes()).expect("HMAC takes any key");
+        let ring = self.ring();
+        let of_id = key_id(client_id).and_then(|id| ring.named(&id));
+        let key = &of_id.unwrap_or_else(|| ring.sealing()).client_secret;
+        let mut mac = Hmac::<Sha256>::new_from_slice(key.bytes()).expect("HMAC takes any key");
         mac.update(client_id.as_bytes());
         format!(
             "ksx_{}",
@@ -124,8 +128,16 @@ impl Secrets {
             .ct_eq(shown.as_bytes())
             .into()
     }
+}
 
+impl Subkeys {
     fn siv(&self) -> Aes256Siv {
         Aes256Siv::new(self.client_id.bytes().into())
     }
+}
+
+/// Which master key made an id.
+fn key_id(client_id: &str) -> Option<KeyId> {
+    let bytes = URL_SAFE_NO_PAD.decode(client_id.strip_prefix(PREFIX)?);
+    bytes.ok()?.first_chunk().copied()
 }

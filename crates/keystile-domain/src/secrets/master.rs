@@ -5,6 +5,7 @@ use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::ports::Rng;
+use crate::secrets::KeyId;
 
 /// The 32 bytes from which every key of the installation is derived (DESIGN §4).
 #[derive(Zeroize, ZeroizeOnDrop)]
@@ -19,6 +20,9 @@ pub enum MasterKeyError {
     /// All the same byte, or a text: a placeholder (CHECKLIST R14).
     #[error("this master key is a placeholder; use 32 random bytes")]
     Placeholder,
+    /// Two keys of one file have the same id.
+    #[error("the same master key stands in the file twice")]
+    Doubled,
 }
 
 impl MasterKey {
@@ -48,10 +52,21 @@ impl MasterKey {
         Ok(Self(key))
     }
 
+    /// The same key once more.
+    pub(crate) const fn copy(&self) -> Self {
+        Self(self.0)
+    }
+
     /// The bytes, to be written to the key file.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// What names the key in whatever was made with it.
+    #[must_use]
+    pub fn id(&self) -> KeyId {
+        self.subkey::<2>("key id").into_bytes()
     }
 
     /// The subkey of a purpose (HKDF-SHA-256, RFC 5869).

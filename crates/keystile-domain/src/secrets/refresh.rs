@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::ids::GrantId;
-use crate::secrets::Secrets;
+use crate::secrets::{Secrets, Subkeys};
 
 /// What every refresh token begins with, so that secret scanners know it.
 pub const PREFIX: &str = "ksr_";
@@ -19,19 +19,12 @@ const BODY: usize = 2 + 16 + 4 + 32;
 impl Secrets {
     /// The text of a generation: `ksr_`, base64url of key id, family, generation and MAC, and four
     /// characters of checksum.
+    ///
+    /// After a rotation of the master key the same generation has another text; the earlier one
+    /// still opens, and both are the same token.
     #[must_use]
     pub fn refresh_token(&self, family: GrantId, generation: u32) -> String {
-        let mut body = [0; BODY];
-        body[..2].copy_from_slice(&self.key_id);
-        body[2..18].copy_from_slice(family.as_bytes());
-        body[18..22].copy_from_slice(&generation.to_be_bytes());
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(self.refresh.bytes()).expect("HMAC takes any key");
-        mac.update(&body[..22]);
-        body[22..].copy_from_slice(&mac.finalize().into_bytes());
-        let text = URL_SAFE_NO_PAD.encode(body);
-        let check = checksum(&text);
-        format!("{PREFIX}{text}{check}")
+        self.ring().sealing().refresh_token(family, generation)
     }
 
     /// Family and generation of a token that this installation made, or `None`.
@@ -44,8 +37,25 @@ impl Secrets {
         let body: [u8; BODY] = URL_SAFE_NO_PAD.decode(encoded).ok()?.try_into().ok()?;
         let family = GrantId::from_bytes(body[2..18].try_into().expect("sixteen bytes"));
         let generation = u32::from_be_bytes(body[18..22].try_into().expect("four bytes"));
-        let derived = self.refresh_token(family, generation);
+        let ring = self.ring();
+        let derived = ring.named(&body[..2])?.refresh_token(family, generation);
         bool::from(derived.as_bytes().ct_eq(token.as_bytes())).then_some((family, generation))
+    }
+}
+
+impl Subkeys {
+    fn refresh_token(&self, family: GrantId, generation: u32) -> String {
+        let mut body = [0; BODY];
+        body[..2].copy_from_slice(&self.id);
+        body[2..18].copy_from_slice(family.as_bytes());
+        body[18..22].copy_from_slice(&generation.to_be_bytes());
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(self.refresh.bytes()).expect("HMAC takes any key");
+        mac.update(&body[..22]);
+        body[22..].copy_from_slice(&mac.finalize().into_bytes());
+        let text = URL_SAFE_NO_PAD.encode(body);
+        let check = checksum(&text);
+        format!("{PREFIX}{text}{check}")
     }
 }
 

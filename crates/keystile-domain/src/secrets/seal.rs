@@ -4,8 +4,8 @@ use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 
 use crate::ports::Rng;
-use crate::secrets::Secrets;
 use crate::secrets::master::Subkey;
+use crate::secrets::{Secrets, Subkeys};
 
 /// The sealed bytes were not made by this installation for this purpose, or were changed.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -16,7 +16,8 @@ impl Secrets {
     /// Seals the private part of a signing key for the store; `kid` is bound to it.
     #[must_use]
     pub fn seal_signing_key(&self, kid: &str, pkcs8: &[u8], rng: &dyn Rng) -> Vec<u8> {
-        seal(&self.signing_keys, kid.as_bytes(), pkcs8, rng)
+        let ring = self.ring();
+        seal(&ring.sealing().signing_keys, kid.as_bytes(), pkcs8, rng)
     }
 
     /// Opens the private part of a signing key.
@@ -24,15 +25,24 @@ impl Secrets {
     /// # Errors
     /// [`NotSealedHere`]: another master key, another `kid`, or changed bytes.
     pub fn open_signing_key(&self, kid: &str, sealed: &[u8]) -> Result<Vec<u8>, NotSealedHere> {
-        open(&self.signing_keys, kid.as_bytes(), sealed)
+        let open = |keys: &Subkeys| open(&keys.signing_keys, kid.as_bytes(), sealed).ok();
+        self.ring().first_of(open).ok_or(NotSealedHere)
+    }
+
+    /// Whether a signing key is sealed under the master key that seals now, and not an earlier one.
+    #[must_use]
+    pub fn seals_signing_key(&self, kid: &str, sealed: &[u8]) -> bool {
+        let ring = self.ring();
+        open(&ring.sealing().signing_keys, kid.as_bytes(), sealed).is_ok()
     }
 
     pub(crate) fn seal_transaction_bytes(&self, plain: &[u8], rng: &dyn Rng) -> Vec<u8> {
-        seal(&self.transaction, b"", plain, rng)
+        seal(&self.ring().sealing().transaction, b"", plain, rng)
     }
 
     pub(crate) fn open_transaction_bytes(&self, sealed: &[u8]) -> Result<Vec<u8>, NotSealedHere> {
-        open(&self.transaction, b"", sealed)
+        let open = |keys: &Subkeys| open(&keys.transaction, b"", sealed).ok();
+        self.ring().first_of(open).ok_or(NotSealedHere)
     }
 }
 
