@@ -49,10 +49,13 @@ impl Algorithm {
         }
     }
 
-    fn parse(name: &str) -> Option<Self> {
-        [Self::Es256, Self::EdDsa, Self::Rs256]
-            .into_iter()
-            .find(|alg| alg.as_str() == name)
+    /// All of them; the first is the default.
+    pub const ALL: [Self; 3] = [Self::Es256, Self::EdDsa, Self::Rs256];
+
+    /// The one with exactly this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|alg| alg.as_str() == name)
     }
 }
 

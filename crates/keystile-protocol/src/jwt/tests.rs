@@ -35,7 +35,7 @@ impl Bench {
         );
         format!(
             "{signed}.{}",
-            encode(&self.key.sign_bytes_for_tests(signed.as_bytes()))
+            encode(&self.key.sign_bytes(signed.as_bytes()).unwrap())
         )
     }
 
