@@ -104,7 +104,9 @@ impl Front {
             Ok(response) => response,
             Err(never) => match never {},
         };
-        if response.status() == StatusCode::NOT_FOUND && !path.starts_with("/ks/") && !register {
+        // The issuer says itself what is not there.
+        let issuers = register || ["/ks/", "/oauth/"].iter().any(|own| path.starts_with(own));
+        if response.status() == StatusCode::NOT_FOUND && !issuers {
             response = self.elsewhere(&method, &path);
         }
         if readable && !register {

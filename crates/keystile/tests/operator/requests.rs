@@ -129,6 +129,8 @@ fn without_the_right_token_the_way_to_one_is_told() {
         let reply = Request::json(path, &ping).send(gate.port);
         refused(&reply, 404, "not_found", &gate.text("mcp_url"));
     }
+    let reply = Request::get("/oauth/tokens").send(gate.port);
+    refused(&reply, 404, "invalid_request", "oauth-authorization-server");
     gate.stop();
 }
 
