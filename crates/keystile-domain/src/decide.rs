@@ -4,3 +4,4 @@ pub mod authorize;
 pub mod redeem;
 pub mod refresh;
 pub mod register;
+pub mod signing_keys;

@@ -133,14 +133,16 @@ pub trait Bindings: Send + Sync {
 /// The issuer's signing keys, sealed before they come here: the store cannot open them.
 #[async_trait]
 pub trait SigningKeys: Send + Sync {
-    /// Keeps the key as the current one if there is none; returns the current one, which is the
-    /// earlier of two that were made at once.
-    async fn put_first_signing_key(
-        &self,
-        key: SealedSigningKey,
-    ) -> Result<SealedSigningKey, StoreError>;
     /// All of them, oldest first: next, current and retired.
     async fn signing_keys(&self) -> Result<Vec<SealedSigningKey>, StoreError>;
+    /// Puts `wanted` in the place of all keys if those are still exactly `seen` (by kid, state and
+    /// sealed bytes, in any order); `false` changes nothing. So of two who rotate, make the first
+    /// keys or seal anew at once, one wins and the other looks again.
+    async fn replace_signing_keys(
+        &self,
+        seen: Vec<SealedSigningKey>,
+        wanted: Vec<SealedSigningKey>,
+    ) -> Result<bool, StoreError>;
 }
 
 /// The audit trail could not take the event: the caller must deny.

@@ -1,5 +1,7 @@
 //! What the store keeps, and what its verbs take and give.
 
+mod keys;
+
 use keystile_protocol::pkce::CodeChallenge;
 use keystile_protocol::scope::ScopeSet;
 use serde::{Deserialize, Serialize};
@@ -7,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{GrantId, PersonId, TransactionId};
 use crate::secrets::digest::Digest;
 use crate::time::Timestamp;
+
+pub use keys::{SealedSigningKey, SigningKeyState};
 
 /// A person with a local account.
 #[derive(Debug, Clone, Serialize)]
@@ -321,28 +325,4 @@ pub enum Bound {
     Same,
     /// It is bound to another upstream.
     Other(String),
-}
-
-/// A signing key as the store keeps it: a name and bytes it cannot read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SealedSigningKey {
-    /// `kid` in JWKS and token headers (RFC 7517 §4.5).
-    pub kid: String,
-    /// The private key, sealed under the master key.
-    pub sealed: Vec<u8>,
-    /// Its place in the rotation.
-    pub state: SigningKeyState,
-    /// When it was made.
-    pub created_at: Timestamp,
-}
-
-/// Where a signing key stands in the rotation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SigningKeyState {
-    /// Published, signs nothing yet.
-    Next,
-    /// Signs.
-    Current,
-    /// Published for what it signed.
-    Retired,
 }

@@ -54,11 +54,11 @@ pub(crate) fn client(row: ClientRow) -> Result<PreRegisteredClient, Failure> {
     })
 }
 
-/// `kid, sealed, state, created_at`.
-pub(crate) type SigningKeyRow = (String, Vec<u8>, String, i64);
+/// `kid, sealed, state, created_at, since`.
+pub(crate) type SigningKeyRow = (String, Vec<u8>, String, i64, i64);
 
 pub(crate) fn signing_key(row: SigningKeyRow) -> Result<SealedSigningKey, Failure> {
-    let (kid, sealed, state, created_at) = row;
+    let (kid, sealed, state, created_at, since) = row;
     let state = match state.as_str() {
         "next" => SigningKeyState::Next,
         "current" => SigningKeyState::Current,
@@ -74,6 +74,7 @@ pub(crate) fn signing_key(row: SigningKeyRow) -> Result<SealedSigningKey, Failur
         sealed,
         state,
         created_at: Timestamp(created_at),
+        since: Timestamp(since),
     })
 }
 

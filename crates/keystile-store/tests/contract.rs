@@ -7,6 +7,7 @@
 mod contract {
     pub(crate) mod codes;
     pub(crate) mod keeping;
+    pub(crate) mod keys;
     pub(crate) mod people;
     pub(crate) mod refresh;
     pub(crate) mod revocation;

@@ -1,5 +1,6 @@
 //! What administrators can ask for; the one place that answers, whoever asks.
 
+mod keys;
 mod on_record;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
+use crate::keys::Keys;
 
 /// How long a set-up link works.
 const SETUP_LINK: Duration = Duration::from_secs(15 * 60);
@@ -46,6 +48,15 @@ pub(crate) enum Request {
     GrantRevoke {
         id: String,
     },
+    KeyList,
+    KeyRotate {
+        /// As in a token's header; `None` keeps the one there is.
+        algorithm: Option<String>,
+        forget_old: bool,
+    },
+    KeyRotateMaster {
+        forget_old: bool,
+    },
 }
 
 impl Request {
@@ -56,7 +67,10 @@ impl Request {
             Self::UserList
             | Self::ClientList
             | Self::GrantList { .. }
-            | Self::GrantRevoke { .. } => false,
+            | Self::GrantRevoke { .. }
+            | Self::KeyList
+            | Self::KeyRotate { .. }
+            | Self::KeyRotateMaster { .. } => false,
         }
     }
 }
@@ -87,6 +101,7 @@ pub(crate) struct Admin {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rng: Arc<dyn Rng>,
     pub(crate) passwords: Passwords,
+    pub(crate) keys: Arc<Keys>,
     /// The issuer while it is served; links need it.
     pub(crate) issuer: Option<String>,
 }
@@ -110,6 +125,12 @@ impl Admin {
             Request::ClientList => self.client_list().await,
             Request::GrantList { all, user, client } => self.grant_list(all, user, client).await,
             Request::GrantRevoke { id } => self.grant_revoke(&id).await,
+            Request::KeyList => self.keys.list().await,
+            Request::KeyRotate {
+                algorithm,
+                forget_old,
+            } => self.key_rotate(algorithm.as_deref(), forget_old).await,
+            Request::KeyRotateMaster { forget_old } => self.key_rotate_master(forget_old).await,
         };
         match answered {
             Ok(value) => Answer::Done(value),

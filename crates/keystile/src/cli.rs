@@ -4,6 +4,7 @@ pub(crate) mod client;
 pub(crate) mod demo;
 pub(crate) mod generate;
 pub(crate) mod grant;
+pub(crate) mod key;
 pub(crate) mod output;
 pub(crate) mod protect;
 pub(crate) mod serving;
@@ -73,6 +74,9 @@ pub(crate) enum Command {
     /// Which client may do what for whom.
     #[command(subcommand)]
     Grant(grant::Grant),
+    /// Keys that sign access tokens, and the master key that seals everything else.
+    #[command(subcommand)]
+    Key(key::Key),
     /// Print generated reference pages.
     #[command(hide = true, subcommand)]
     Generate(generate::Generate),
@@ -105,6 +109,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::User(user) => user.run(global),
         Command::Client(client) => client.run(global),
         Command::Grant(grant) => grant.run(global),
+        Command::Key(key) => key.run(global),
         Command::Generate(generate) => generate.run(),
         Command::KnowledgeBase(server) => server.run(),
     }

@@ -1,6 +1,7 @@
 //! The data directory: found, made private, owned by one process, with its master key.
 
 mod fresh;
+mod master_key;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -9,11 +10,10 @@ use std::os::unix::fs::{
 };
 use std::path::{Path, PathBuf};
 
-use keystile_domain::secrets::master::MasterKey;
-
-use crate::ambient::SystemRng;
 use crate::failure::Failure;
 use fresh::Fresh;
+
+pub(crate) use master_key::MasterKeyFile;
 
 /// A data directory that is ours and private, or not there yet.
 #[derive(Debug, Clone)]
@@ -200,69 +200,6 @@ impl Owned {
     #[must_use]
     pub(crate) const fn dir(&self) -> &DataDir {
         &self.dir
-    }
-
-    /// The master key: read, or made at the first start (0600, durable before it is used).
-    ///
-    /// # Errors
-    /// `master_key_unreadable`, `master_key_bad`, `master_key_open_to_others`.
-    pub(crate) fn master_key(&self) -> Result<MasterKey, Failure> {
-        let path = self.dir.at(MASTER_KEY);
-        match fs::read(&path) {
-            Ok(bytes) => {
-                let mode = fs::metadata(&path).map(|found| found.permissions().mode() & 0o777);
-                if mode.is_ok_and(|mode| mode & 0o077 != 0) {
-                    return Err(Failure::configuration(
-                        "master_key_open_to_others",
-                        format!("{} can be read by others", path.display()),
-                        format!(
-                            "chmod 600 {}, and think about who may have read it",
-                            path.display()
-                        ),
-                    ));
-                }
-                MasterKey::from_bytes(&bytes).map_err(|error| {
-                    Failure::configuration(
-                        "master_key_bad",
-                        format!("{}: {error}", path.display()),
-                        "put back the right file from your own copy; without it the stored signing keys can't be opened",
-                    )
-                })
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => self.first_master_key(&path),
-            Err(error) => Err(Failure::configuration(
-                "master_key_unreadable",
-                format!("{}: {error}", path.display()),
-                "make it readable for the user that runs keystile",
-            )),
-        }
-    }
-
-    /// Written beside and renamed, so that a crash leaves no half key.
-    fn first_master_key(&self, path: &Path) -> Result<MasterKey, Failure> {
-        if self.dir.at(DATABASE).exists() {
-            return Err(Failure::configuration(
-                "master_key_missing",
-                format!(
-                    "{} is missing, but there is a database made with it",
-                    path.display()
-                ),
-                "put the file back from your own copy, or begin anew in another --data-dir",
-            ));
-        }
-        let key = MasterKey::generate(&SystemRng);
-        let new = self.dir.at("master.key.new");
-        let write = || -> std::io::Result<()> {
-            let mut options = OpenOptions::new();
-            options.create(true).truncate(true).write(true).mode(0o600);
-            let mut file = options.open(&new)?;
-            file.write_all(key.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&new, path)?;
-            File::open(self.dir.path())?.sync_all()
-        };
-        write().map_err(|error| unwritable(self.dir.path(), &error))?;
-        Ok(key)
     }
 }
 

@@ -8,6 +8,7 @@ mod control;
 mod data_dir;
 mod failure;
 mod front;
+mod keys;
 mod listen;
 mod port_holder;
 mod ready;

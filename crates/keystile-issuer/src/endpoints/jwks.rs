@@ -3,14 +3,15 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use keystile_protocol::jwt::sign::JWKS_MAX_AGE;
 
 use crate::app::SharedApp;
 
 /// The public keys.
 pub(crate) async fn get(State(app): State<SharedApp>) -> Response {
     let headers = [
-        (CONTENT_TYPE, "application/jwk-set+json"),
-        (CACHE_CONTROL, "public, max-age=300"),
+        (CONTENT_TYPE, "application/jwk-set+json".to_owned()),
+        (CACHE_CONTROL, format!("public, max-age={JWKS_MAX_AGE}")),
     ];
-    (headers, app.keys.jwks().to_owned()).into_response()
+    (headers, app.keys.jwks().to_string()).into_response()
 }

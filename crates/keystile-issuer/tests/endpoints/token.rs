@@ -44,7 +44,7 @@ async fn the_access_token_says_who_for_what_and_by_whom() {
     let mut connecting = Connecting::new().await;
     let tokens = connecting.tokens().await;
     let app = &connecting.test.app;
-    let keys = app.keys.verification_keys().expect("keys");
+    let keys = app.keys.verification_keys();
     let claims = claims(&tokens);
     let expected = Expectations {
         issuer: "http://localhost:7717",

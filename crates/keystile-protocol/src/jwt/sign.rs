@@ -289,6 +289,9 @@ impl Numbers {
     }
 }
 
+/// How long others may keep the published set, in seconds.
+pub const JWKS_MAX_AGE: u64 = 300;
+
 /// How long a new RSA key is (RFC 7518 §3.3 wants no less).
 pub const RSA_BITS: usize = 2048;
 const RSA_SIZE: KeySize = KeySize::Rsa2048;

@@ -1,8 +1,6 @@
 use keystile_domain::ids::PersonId;
-use keystile_domain::ports::{Clients, People, Sessions, SigningKeys};
-use keystile_domain::records::{
-    PersonCreated, PreRegisteredClient, SealedSigningKey, SessionRecord, SetupCode, SigningKeyState,
-};
+use keystile_domain::ports::{Clients, People, Sessions};
+use keystile_domain::records::{PersonCreated, PreRegisteredClient, SessionRecord, SetupCode};
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
 
@@ -155,22 +153,4 @@ async fn a_client_id_is_registered_once() {
     );
     assert_eq!(Clients::lookup(&world.store, "Editor").await.unwrap(), None);
     assert_eq!(Clients::list(&world.store).await.unwrap(), [client]);
-}
-
-#[tokio::test]
-async fn of_two_first_signing_keys_one_wins() {
-    let world = world().await;
-    let key = |kid: &str| SealedSigningKey {
-        kid: kid.to_owned(),
-        sealed: kid.as_bytes().to_vec(),
-        state: SigningKeyState::Current,
-        created_at: NOW,
-    };
-    let (one, two) = tokio::join!(
-        world.store.put_first_signing_key(key("one")),
-        world.store.put_first_signing_key(key("two"))
-    );
-    assert_eq!(one.unwrap(), key("one"));
-    assert_eq!(two.unwrap(), key("one"));
-    assert_eq!(world.store.signing_keys().await.unwrap(), [key("one")]);
 }

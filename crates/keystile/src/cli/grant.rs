@@ -78,7 +78,7 @@ impl Grant {
 }
 
 /// Milliseconds since the epoch as a date that people read (RFC 9110 §5.6.7); nothing for nothing.
-fn moment(millis: &str) -> String {
+pub(super) fn moment(millis: &str) -> String {
     let millis: Option<u64> = millis.parse().ok();
     millis.map_or_else(String::new, |millis| {
         httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(millis))

@@ -58,6 +58,6 @@ const FILES: [&str; 6] = [
     "keystile.db-wal",
     "keystile.db-shm",
     MASTER_KEY,
-    "master.key.new",
+    super::master_key::NEW,
 ];
 const FOLDERS: [&str; 2] = ["audit", "knowledge-base"];

@@ -28,14 +28,14 @@ fn an_owner_that_does_not_keep_a_new_directory_leaves_nothing() {
     let temp = tempfile::tempdir().unwrap();
     let dir = DataDir::open(&temp.path().join("a/b")).unwrap();
     let owned = dir.own().unwrap();
-    owned.master_key().unwrap();
+    owned.master_key_file().read_or_make().unwrap();
     fs::create_dir(dir.at("audit")).unwrap();
     fs::write(dir.at("keystile.db-wal"), b"").unwrap();
     drop(owned);
     assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0);
 
     let mut owned = dir.own().unwrap();
-    owned.master_key().unwrap();
+    owned.master_key_file().read_or_make().unwrap();
     owned.keep();
     drop(owned);
     // Now it is an installation, and no owner takes it away.
@@ -56,8 +56,9 @@ fn a_163_the_key_is_made_once_private_and_a_lost_one_is_never_replaced() {
         .unwrap()
         .own()
         .unwrap();
-    let first = *owned.master_key().unwrap().as_bytes();
-    assert_eq!(owned.master_key().unwrap().as_bytes(), &first);
+    let key = || owned.master_key_file().read_or_make();
+    let first = key().unwrap().to_bytes();
+    assert_eq!(key().unwrap().to_bytes(), first);
     let path = owned.dir().at("master.key");
     assert_eq!(
         fs::metadata(&path).unwrap().permissions().mode() & 0o777,
@@ -65,8 +66,14 @@ fn a_163_the_key_is_made_once_private_and_a_lost_one_is_never_replaced() {
     );
     fs::write(owned.dir().at("keystile.db"), b"").unwrap();
     fs::remove_file(&path).unwrap();
-    assert_eq!(owned.master_key().err().unwrap().code, "master_key_missing");
+    assert_eq!(
+        owned.master_key_file().read_or_make().err().unwrap().code,
+        "master_key_missing"
+    );
     fs::write(&path, [b'k'; 32]).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    assert_eq!(owned.master_key().err().unwrap().code, "master_key_bad");
+    assert_eq!(
+        owned.master_key_file().read_or_make().err().unwrap().code,
+        "master_key_bad"
+    );
 }

@@ -8,7 +8,9 @@ use keystile_gateway::Gateway;
 use keystile_store::Store;
 use tokio::sync::watch;
 
+use crate::admin::Admin;
 use crate::front::serve::ended;
+use crate::keys::LOOK_EVERY;
 
 /// Asks an HTTP upstream which eras of MCP it speaks, so that clients of the other era can be bridged.
 pub(super) async fn learn_eras(gateway: Arc<Gateway>, mut ending: watch::Receiver<bool>) {
@@ -35,6 +37,19 @@ pub(super) async fn tidy(
         };
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
+            () = ended(&mut ending) => return,
+        }
+    }
+}
+
+/// Rotates the signing keys when their time has come, and forgets those whose tokens are all over.
+pub(super) async fn keep_keys(admin: Arc<Admin>, mut ending: watch::Receiver<bool>) {
+    loop {
+        if let Err(failure) = admin.keep_keys().await {
+            tracing::error!(error = %failure.message, "the signing keys can't be kept up to date");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
             () = ended(&mut ending) => return,
         }
     }

@@ -12,6 +12,7 @@ use crate::admin::Admin;
 use crate::ambient::{SystemClock, SystemRng};
 use crate::data_dir::Owned;
 use crate::failure::Failure;
+use crate::keys::Keys;
 
 /// What this process opened because it owns the data directory.
 pub(crate) struct Installation {
@@ -21,6 +22,7 @@ pub(crate) struct Installation {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rng: Arc<dyn Rng>,
     pub(crate) passwords: Passwords,
+    pub(crate) keys: Arc<Keys>,
 }
 
 /// An installation that only answers administrators, for a moment.
@@ -58,7 +60,8 @@ impl Installation {
     pub(crate) async fn open(owned: &Owned) -> Result<Self, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let rng: Arc<dyn Rng> = Arc::new(SystemRng);
-        let secrets = Arc::new(Secrets::new(&owned.master_key()?));
+        let master = owned.master_key_file();
+        let secrets = Arc::new(Secrets::of(&master.read_or_make()?));
         let path = owned.dir().at("keystile.db");
         let store = Store::open(&path, clock.now()).await.map_err(|error| {
             Failure::configuration(
@@ -76,13 +79,22 @@ impl Installation {
             )
         })?;
         let passwords = Passwords::new(Arc::clone(&rng), 2);
+        let store = Arc::new(store);
+        let keys = Keys::new(
+            store.clone(),
+            Arc::clone(&secrets),
+            Arc::clone(&clock),
+            Arc::clone(&rng),
+            master,
+        );
         Ok(Self {
-            store: Arc::new(store),
+            store,
             audit: Arc::new(audit),
             secrets,
             clock,
             rng,
             passwords,
+            keys: Arc::new(keys),
         })
     }
 
@@ -97,6 +109,7 @@ impl Installation {
             clock: self.clock.clone(),
             rng: self.rng.clone(),
             passwords: self.passwords.clone(),
+            keys: Arc::clone(&self.keys),
             issuer,
         }
     }

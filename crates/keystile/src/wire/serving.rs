@@ -27,7 +27,7 @@ use crate::ready::Ready;
 use crate::wire::ending::{Signals, finish};
 use crate::wire::installation::Installation;
 use crate::wire::looking::{Look, Seen};
-use crate::wire::starting::{bind_name, setup_code, signing_keys};
+use crate::wire::starting::{bind_name, setup_code};
 use crate::wire::{Plan, chores};
 
 /// A grant that nobody uses for this long ends.
@@ -97,7 +97,12 @@ impl Start {
         } = self;
         let issuer = issuer(&plan, &bound.listeners)?;
         let resources = ResourceTable::new(&issuer, std::slice::from_ref(&plan.name));
-        let keys = Arc::new(signing_keys(installation).await?);
+        let opened = installation.keys.open().await?;
+        let verifier = Arc::new(Verifier::new(issuer.as_str(), opened.key_set()));
+        let keys = Arc::new(KeyRing::of(opened));
+        installation
+            .keys
+            .serve(Arc::clone(&keys), Arc::clone(&verifier));
         let app = app(
             &plan,
             installation,
@@ -109,7 +114,7 @@ impl Start {
         let (name, rebind) = (plan.name.clone(), plan.rebind);
         let fingerprint = plan.upstream.fingerprint();
         let proxies: Arc<[ipnet::IpNet]> = plan.trusted_proxies.clone().into();
-        let (gateway, pool) = gateway(plan, installation, &issuer, &resources, &keys)?;
+        let (gateway, pool) = gateway(plan, installation, &issuer, &resources, verifier)?;
         let routes = keystile_issuer::routes::routes(Arc::new(app));
         let (end, ending) = watch::channel(false);
         let front = Arc::new(Front::new(
@@ -167,6 +172,7 @@ impl Start {
             ));
         }
         let admin = Arc::new(installation.admin(Some(issuer.to_string())));
+        tasks.spawn(chores::keep_keys(Arc::clone(&admin), ending.clone()));
         let controlling = tokio::spawn(control::server::serve(bound.control, admin));
         let operating = tokio::spawn(serve_ops(
             bound.ops,
@@ -279,11 +285,8 @@ fn gateway(
     installation: &Installation,
     issuer: &Issuer,
     resources: &ResourceTable,
-    keys: &KeyRing,
+    verifier: Arc<Verifier>,
 ) -> Result<(Arc<Gateway>, Option<Arc<Pool>>), Failure> {
-    let verification = keys.verification_keys().map_err(|error| {
-        Failure::configuration("signing_key", error, "this is a defect: please report it")
-    })?;
     let ports = relay::Ports {
         clock: installation.clock.clone(),
         rng: installation.rng.clone(),
@@ -301,7 +304,6 @@ fn gateway(
         origins: plan.origins,
         served: vec![(served, upstream)],
     };
-    let verifier = Arc::new(Verifier::new(issuer.as_str(), verification));
     let gateway = Gateway::new(settings, verifier, installation.audit.clone(), ports);
     Ok((Arc::new(gateway), pool))
 }

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use keystile_domain::ports::{Bindings as _, People as _, SigningKeys as _};
-use keystile_domain::records::{Bound, SealedSigningKey, SigningKeyState};
-use keystile_issuer::keys::KeyRing;
+use keystile_domain::ports::{Bindings as _, People as _};
+use keystile_domain::records::Bound;
 use keystile_protocol::issuer::Issuer;
-use keystile_protocol::jwt::SigningKey;
 
 use crate::failure::Failure;
 use crate::wire::installation::Installation;
@@ -50,47 +48,6 @@ pub(super) async fn bind_name(
             "choose another --name; or, if this one takes its place, say --rebind, which ends the earlier one's grants",
         )),
     }
-}
-
-/// The signing key of this installation, made at the first start.
-pub(super) async fn signing_keys(installation: &Installation) -> Result<KeyRing, Failure> {
-    let secrets = &installation.secrets;
-    let failed = |error: &dyn std::fmt::Display| {
-        Failure::configuration(
-            "signing_key",
-            format!("the signing key can't be had: {error}"),
-            "is master.key the one that this database was made with?",
-        )
-    };
-    let stored = installation
-        .store
-        .signing_keys()
-        .await
-        .map_err(|error| failed(&error))?;
-    let current = stored
-        .into_iter()
-        .find(|key| key.state == SigningKeyState::Current);
-    let stored = match current {
-        Some(stored) => stored,
-        None => {
-            let fresh = SigningKey::generate_es256().map_err(|error| failed(&error))?;
-            let private = fresh.to_pkcs8().map_err(|error| failed(&error))?;
-            let first = SealedSigningKey {
-                kid: fresh.kid().to_owned(),
-                sealed: secrets.seal_signing_key(fresh.kid(), &private, &*installation.rng),
-                state: SigningKeyState::Current,
-                created_at: installation.clock.now(),
-            };
-            let kept = installation.store.put_first_signing_key(first).await;
-            kept.map_err(|error| failed(&error))?
-        }
-    };
-    let private = secrets
-        .open_signing_key(&stored.kid, &stored.sealed)
-        .map_err(|error| failed(&error))?;
-    Ok(KeyRing::new(
-        SigningKey::from_pkcs8(&private).map_err(|error| failed(&error))?,
-    ))
 }
 
 /// The code for the first account, while nobody has one.
