@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod client;
 pub mod decide;
+pub mod flow;
 pub mod ids;
 pub mod ports;
 pub mod records;

@@ -9,6 +9,7 @@ pub mod reference;
 pub mod refresh;
 pub mod seal;
 pub mod synchroniser;
+pub mod whose_id;
 
 use std::sync::Arc;
 

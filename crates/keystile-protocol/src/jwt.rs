@@ -6,6 +6,7 @@
 
 pub mod claims;
 pub mod jwk;
+pub mod refused;
 pub mod sign;
 
 use std::borrow::Cow;
@@ -16,6 +17,7 @@ use serde::Deserialize;
 
 pub use claims::{AccessTokenClaims, Expectations, VerifiedClaims};
 pub use jwk::{KeySet, KeySetError, VerificationKey};
+pub use refused::ClaimedOfRefused;
 pub use sign::{SigningKey, SigningKeyError};
 
 use crate::mutation::weakened;

@@ -1,0 +1,88 @@
+//! What a failure looks like to whoever has to mend it: a name, what was expected, what was found and
+//! what to do. Pure; for log and `keystile doctor`, and for the client only where that tells a
+//! stranger nothing (CHECKLIST A-078).
+
+pub mod advice;
+pub mod client;
+pub mod difference;
+pub mod pkce;
+pub mod proxy;
+pub mod token;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use keystile_protocol::error::{ErrorCode, OAuthError};
+use serde::{Deserialize, Serialize};
+
+/// A named failure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnosis {
+    /// The stable name.
+    pub reason: Cow<'static, str>,
+    /// What would have been right.
+    pub expected: String,
+    /// What came instead, without any secret.
+    pub found: String,
+    /// What to do, for whom.
+    pub fix: String,
+}
+
+impl Diagnosis {
+    /// By its name, with what is generally expected and to be done then.
+    #[must_use]
+    pub fn named(reason: impl Into<Cow<'static, str>>, found: impl Into<String>) -> Self {
+        let reason = reason.into();
+        let advice = advice::of(&reason);
+        Self {
+            expected: advice.expected.to_owned(),
+            found: found.into(),
+            fix: advice.fix.to_owned(),
+            reason,
+        }
+    }
+
+    /// Of a refusal: the diagnosis that it carries, or what its reason generally means.
+    #[must_use]
+    pub fn of(error: &OAuthError) -> Self {
+        let carried = error.detail.as_deref().and_then(|it| it.downcast_ref());
+        carried
+            .cloned()
+            .unwrap_or_else(|| Self::described(error.reason(), &error.description))
+    }
+
+    /// By its name; where nothing general is known, the public sentence says what was expected.
+    #[must_use]
+    pub fn described(reason: &str, sentence: &str) -> Self {
+        let known = advice::find(reason);
+        let expected = known.map_or(sentence, |advice| advice.expected);
+        let fix = known.map_or(advice::ANY_FIX, |advice| advice.fix);
+        let found = if known.is_some() { sentence } else { "" };
+        Self {
+            reason: Cow::Owned(reason.to_owned()),
+            expected: expected.to_owned(),
+            found: found.to_owned(),
+            fix: fix.to_owned(),
+        }
+    }
+
+    /// As a refusal whose public sentence says all of it. Only for what the one who asks knows anyway.
+    #[must_use]
+    pub fn refuse(self, code: ErrorCode, reason: &'static str) -> OAuthError {
+        let sentence = format!("{} {} {}", self.expected, self.found, self.fix);
+        OAuthError::new(code, sentence.trim().to_owned())
+            .because(reason)
+            .with_detail(self)
+    }
+}
+
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} {}", self.reason, self.found, self.fix)
+    }
+}
+
+impl std::error::Error for Diagnosis {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! How two addresses differ, when they should be the same byte for byte: the small differences that
+//! people stare at for an hour.
+
+use std::borrow::Cow;
+
+use super::Diagnosis;
+use crate::flow::without_query;
+
+/// The one thing in which two URIs differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Difference {
+    /// `http` and `https`, or another scheme.
+    Scheme,
+    /// The host.
+    Host,
+    /// `localhost`, `127.0.0.1` and `[::1]` are three names.
+    LoopbackName,
+    /// The port.
+    Port,
+    /// The path.
+    Path,
+    /// A slash at the end.
+    Slash,
+    /// Upper and lower case.
+    Case,
+    /// What stands behind `?`.
+    Query,
+}
+
+impl Difference {
+    /// The last word of the reason.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheme => "scheme",
+            Self::Host => "host",
+            Self::LoopbackName => "loopback_name",
+            Self::Port => "port",
+            Self::Path => "path",
+            Self::Slash => "slash",
+            Self::Case => "case",
+            Self::Query => "query",
+        }
+    }
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Scheme => "in the scheme",
+            Self::Host => "in the host",
+            Self::LoopbackName => {
+                "in the name of this computer: localhost, 127.0.0.1 and [::1] are three hosts"
+            }
+            Self::Port => "in the port",
+            Self::Path => "in the path",
+            Self::Slash => "in slashes at the end",
+            Self::Case => "in upper and lower case",
+            Self::Query => "behind the question mark",
+        }
+    }
+
+    /// The one difference of two URIs; `None` when they are the same or differ in several things.
+    #[must_use]
+    pub fn between(asked: &str, expected: &str) -> Option<Self> {
+        let pairs = parts(asked).into_iter().zip(parts(expected));
+        let mut differing = pairs.enumerate().filter(|(_, (one, other))| one != other);
+        let (part, (one, other)) = differing.next()?;
+        if differing.next().is_some() {
+            return None;
+        }
+        let is_loopback = |host: &str| ["localhost", "127.0.0.1", "[::1]"].contains(&host);
+        Some(match part {
+            _ if one.eq_ignore_ascii_case(other) => Self::Case,
+            0 => Self::Scheme,
+            1 if is_loopback(one) && is_loopback(other) => Self::LoopbackName,
+            1 => Self::Host,
+            2 => Self::Port,
+            3 if one.trim_end_matches('/') == other.trim_end_matches('/') => Self::Slash,
+            3 => Self::Path,
+            _ => Self::Query,
+        })
+    }
+}
+
+/// Names how an address differs from the nearest of those that would have done: `WHAT_differs_in_PART`,
+/// or `otherwise` when it differs from each in several things.
+#[must_use]
+pub fn diagnose<'a>(
+    what: &'static str,
+    otherwise: &'static str,
+    asked: &str,
+    expected: impl Iterator<Item = &'a str>,
+) -> Diagnosis {
+    let mut expected: Vec<&str> = expected.collect();
+    expected.sort_by_key(|other| Difference::between(asked, other).is_none());
+    let nearest = expected.first().copied();
+    let difference = nearest.and_then(|nearest| Difference::between(asked, nearest));
+    let shown: Vec<String> = expected.iter().take(3).map(|uri| quoted(uri)).collect();
+    let (reason, found) = match difference {
+        Some(difference) => (
+            Cow::Owned(format!("{what}_differs_in_{}", difference.as_str())),
+            format!(
+                "{} came; it differs only {}.",
+                quoted(asked),
+                difference.words()
+            ),
+        ),
+        None => (Cow::Borrowed(otherwise), format!("{} came.", quoted(asked))),
+    };
+    let mut diagnosis = Diagnosis::named(reason, found);
+    if !shown.is_empty() {
+        diagnosis.expected = format!("{} Expected {}.", diagnosis.expected, shown.join(" or "));
+    }
+    diagnosis
+}
+
+/// So that the full stop behind it is not read as a part of it.
+fn quoted(uri: &str) -> String {
+    format!("'{}'", without_query(uri))
+}
+
+/// Scheme, host, port, path and query.
+pub(crate) fn parts(text: &str) -> [&str; 5] {
+    let (scheme, rest) = text.split_once(':').unwrap_or(("", text));
+    let (authority, path) = match rest.strip_prefix("//") {
+        Some(rest) => rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len())),
+        None => ("", rest),
+    };
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let after_host = authority.rfind(']').unwrap_or(0);
+    let port = authority[after_host..].find(':').map(|at| after_host + at);
+    let (host, port) = authority.split_at(port.unwrap_or(authority.len()));
+    [scheme, host, port.trim_start_matches(':'), path, query]
+}

@@ -1,0 +1,66 @@
+//! A proxy in front whose idea of our public URL is another one: clients compare it byte for byte.
+
+use keystile_protocol::issuer::Issuer;
+
+use super::Diagnosis;
+
+/// What a request says about the address that it was sent to. Only ever compared, never believed
+/// (CHECKLIST R15).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Addressed<'a> {
+    /// `Host`, or the authority of the request line.
+    pub host: Option<&'a str>,
+    /// `X-Forwarded-Host`, or `host` of `Forwarded` (RFC 7239 §5.3).
+    pub forwarded_host: Option<&'a str>,
+    /// `X-Forwarded-Proto`, or `proto` of `Forwarded` (RFC 7239 §5.4).
+    pub forwarded_proto: Option<&'a str>,
+}
+
+/// How the address that people use differs from the public URL; `None` when nothing says so.
+#[must_use]
+pub fn diagnose(public: &Issuer, addressed: &Addressed<'_>) -> Option<Diagnosis> {
+    let scheme = if public.is_https() { "https" } else { "http" };
+    let host = addressed.forwarded_host.or(addressed.host);
+    let proto = addressed.forwarded_proto.unwrap_or(scheme);
+    let whole = |authority: &str, scheme: &str| {
+        let default = if scheme == "https" { ":443" } else { ":80" };
+        let lower = authority.to_ascii_lowercase();
+        lower.strip_suffix(default).unwrap_or(&lower).to_owned()
+    };
+    let ours = whole(public.authority(), scheme);
+    let theirs = host.map_or_else(|| ours.clone(), |host| whole(host, proto));
+    let name = |authority: &str| {
+        let port = authority
+            .rfind(':')
+            .filter(|at| !authority[*at..].contains(']'));
+        authority[..port.unwrap_or(authority.len())].to_owned()
+    };
+    let reason = if name(&theirs) != name(&ours) {
+        "public_url_differs_in_host"
+    } else if proto != scheme {
+        "public_url_differs_in_scheme"
+    } else if theirs != ours {
+        "public_url_differs_in_port"
+    } else {
+        return None;
+    };
+    let shown: String = theirs
+        .chars()
+        .filter(char::is_ascii_graphic)
+        .take(200)
+        .collect();
+    let by = match (addressed.forwarded_host, addressed.forwarded_proto) {
+        (None, None) => "Host says",
+        _ => "a proxy in front says",
+    };
+    let proto = if proto == "https" { "https" } else { "http" };
+    let mut diagnosis = Diagnosis::named(
+        reason,
+        format!("The public URL is {public}, and {by} {proto}://{shown}."),
+    );
+    diagnosis.fix = format!(
+        "{} If that address is the right one: --public-url {proto}://{shown}",
+        diagnosis.fix
+    );
+    Some(diagnosis)
+}

@@ -1,0 +1,337 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use keystile_protocol::issuer::Issuer;
+use keystile_protocol::jwt::{ClaimedOfRefused, Rejected};
+use keystile_protocol::pkce::CodeChallenge;
+use sha2::{Digest as _, Sha256};
+
+use super::*;
+use crate::flow::Mark;
+use proxy::Addressed;
+
+/// RFC 7636 appendix B.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn a_challenge_that_is_no_hash_is_named_by_its_mistake() {
+    let hash = Sha256::digest(VERIFIER);
+    // A hash with both characters in it, whichever it is.
+    let special = [0xfb, 0xff]
+        .into_iter()
+        .chain(hash)
+        .take(32)
+        .collect::<Vec<u8>>();
+    for (shown, method, reason) in [
+        (None, Some("S256"), "pkce_missing"),
+        (Some("x".to_owned()), None, "pkce_method_not_s256"),
+        (Some("x".to_owned()), Some("plain"), "pkce_method_not_s256"),
+        (
+            Some(URL_SAFE.encode(hash)),
+            Some("S256"),
+            "pkce_challenge_padded",
+        ),
+        (
+            Some(STANDARD.encode(&special)),
+            Some("S256"),
+            "pkce_challenge_standard_base64",
+        ),
+        (
+            Some(STANDARD_NO_PAD.encode(&special)),
+            Some("S256"),
+            "pkce_challenge_standard_base64",
+        ),
+        (
+            Some(STANDARD.encode(&special).replace('+', " ")),
+            Some("S256"),
+            "pkce_challenge_standard_base64",
+        ),
+        (Some(hex(&hash)), Some("S256"), "pkce_challenge_hex"),
+        (
+            Some(URL_SAFE_NO_PAD.encode(hex(&hash))),
+            Some("S256"),
+            "pkce_challenge_base64_of_hex",
+        ),
+        (
+            Some(STANDARD.encode(hex(&hash))),
+            Some("S256"),
+            "pkce_challenge_base64_of_hex",
+        ),
+        (
+            Some(format!("{VERIFIER}{VERIFIER}")),
+            Some("S256"),
+            "pkce_plain_sent_as_s256",
+        ),
+        (
+            Some("short".to_owned()),
+            Some("S256"),
+            "pkce_challenge_malformed",
+        ),
+    ] {
+        let error = CodeChallenge::parse(shown.as_deref(), method).unwrap_err();
+        let diagnosis = pkce::challenge(&error, shown.as_deref(), method);
+        assert_eq!(diagnosis.reason, reason, "{shown:?}");
+        assert!(!diagnosis.expected.is_empty() && !diagnosis.fix.is_empty());
+        let secret = shown.unwrap_or_default();
+        assert!(secret.len() < 10 || !diagnosis.to_string().contains(&secret));
+    }
+}
+
+#[test]
+fn a_verifier_that_does_not_match_is_named_by_its_mistake() {
+    let hash = Sha256::digest(VERIFIER);
+    let raw = URL_SAFE_NO_PAD.decode(VERIFIER).unwrap();
+    let standard = VERIFIER.replace('-', "+").replace('_', "/");
+    let of = |text: &str| Sha256::digest(text).to_vec();
+    for (challenge, verifier, reason) in [
+        (raw.clone(), VERIFIER.to_owned(), "pkce_plain_sent_as_s256"),
+        (
+            of(&format!("{VERIFIER}=")),
+            VERIFIER.to_owned(),
+            "pkce_verifier_padded",
+        ),
+        (of(VERIFIER), format!("{VERIFIER}="), "pkce_verifier_padded"),
+        (
+            of(&standard),
+            VERIFIER.to_owned(),
+            "pkce_verifier_standard_base64",
+        ),
+        (
+            of(&format!("{standard}=")),
+            VERIFIER.to_owned(),
+            "pkce_verifier_standard_base64",
+        ),
+        (
+            of(VERIFIER),
+            standard.clone(),
+            "pkce_verifier_standard_base64",
+        ),
+        (
+            hex(&hash).into_bytes(),
+            VERIFIER.to_owned(),
+            "pkce_challenge_base64_of_hex",
+        ),
+        (of(&hex(&hash)), VERIFIER.to_owned(), "pkce_hash_of_hex"),
+        (of(&hex(&raw)), VERIFIER.to_owned(), "pkce_hash_of_hex"),
+        (
+            Sha256::digest(&raw).to_vec(),
+            VERIFIER.to_owned(),
+            "pkce_hash_of_bytes",
+        ),
+        (
+            Sha256::digest(hash).to_vec(),
+            VERIFIER.to_owned(),
+            "pkce_hashed_twice",
+        ),
+        (
+            of(&format!("{VERIFIER}\n")),
+            VERIFIER.to_owned(),
+            "pkce_hash_of_newline",
+        ),
+        (of("another"), "short".to_owned(), "pkce_verifier_malformed"),
+        (of("another"), VERIFIER.to_owned(), "code_challenge_not_met"),
+    ] {
+        let diagnosis = pkce::mismatch(&verifier, Mark::of(&challenge), None);
+        assert_eq!(diagnosis.reason, reason);
+        assert!(
+            !diagnosis.expected.is_empty() && !diagnosis.fix.is_empty(),
+            "{reason}"
+        );
+        assert!(!diagnosis.to_string().contains(&verifier), "{diagnosis}");
+    }
+    let other = "KS-00000001".parse().unwrap();
+    let reused = pkce::mismatch(VERIFIER, Mark::of(&of("another")), Some(&other));
+    assert_eq!(reused.reason, "pkce_verifier_of_another_attempt");
+    assert!(reused.found.contains("KS-00000001"));
+    let nothing_known = pkce::mismatch(VERIFIER, None, None);
+    assert_eq!(nothing_known.reason, "code_challenge_not_met");
+}
+
+#[test]
+fn one_difference_of_two_addresses_is_named() {
+    let registered = "https://app.example:8443/oauth/Callback";
+    for (asked, reason) in [
+        (
+            "http://app.example:8443/oauth/Callback",
+            "x_differs_in_scheme",
+        ),
+        (
+            "https://app.exampel:8443/oauth/Callback",
+            "x_differs_in_host",
+        ),
+        (
+            "https://app.example:8444/oauth/Callback",
+            "x_differs_in_port",
+        ),
+        ("https://app.example/oauth/Callback", "x_differs_in_port"),
+        (
+            "https://app.example:8443/oauth/Callbacks",
+            "x_differs_in_path",
+        ),
+        (
+            "https://app.example:8443/oauth/Callback/",
+            "x_differs_in_slash",
+        ),
+        (
+            "https://app.example:8443/oauth/callback",
+            "x_differs_in_case",
+        ),
+        (
+            "https://App.example:8443/oauth/Callback",
+            "x_differs_in_case",
+        ),
+        (
+            "https://app.example:8443/oauth/Callback?a=secret",
+            "x_differs_in_query",
+        ),
+        ("http://other.example/", "x_otherwise"),
+    ] {
+        let all = ["https://quite.another/thing", registered];
+        let diagnosis = difference::diagnose("x", "x_otherwise", asked, all.into_iter());
+        assert_eq!(diagnosis.reason, reason, "{asked}");
+        assert!(!diagnosis.found.contains("secret"), "{diagnosis}");
+    }
+    let names = ["http://127.0.0.1:7/cb"];
+    let diagnosis = difference::diagnose("x", "y", "http://localhost:7/cb", names.into_iter());
+    assert_eq!(diagnosis.reason, "x_differs_in_loopback_name");
+}
+
+#[test]
+fn clocks_that_disagree_are_named_with_by_how_much() {
+    let claimed = |iat, exp, nbf| ClaimedOfRefused {
+        iss: "https://a.example".to_owned(),
+        aud: "https://a.example/kb/mcp".to_owned(),
+        iat,
+        exp,
+        nbf,
+    };
+    for (claimed, reason, found) in [
+        (
+            claimed(1_030, 1_630, None),
+            "token_from_the_future",
+            "30 s from now",
+        ),
+        (
+            claimed(1_000, 1_600, Some(1_007)),
+            "token_from_the_future",
+            "7 s from now",
+        ),
+        (claimed(390, 990, None), "token_expired", "10 s ago"),
+        (
+            claimed(400, 1_000, None),
+            "token_expired",
+            "0 s ago; its lifetime was 600 s",
+        ),
+        (
+            claimed(900, 90_000, None),
+            "token_lives_too_long",
+            "89100 s",
+        ),
+    ] {
+        let diagnosis = token::rejected(Rejected::Time, Some(&claimed), "", "", 1_000);
+        assert_eq!(diagnosis.reason, reason);
+        assert!(diagnosis.found.contains(found), "{diagnosis}");
+    }
+    let good = claimed(900, 1_100, None);
+    let of = |why, issuer: &str, resource: &str| {
+        token::rejected(why, Some(&good), issuer, resource, 1_000).reason
+    };
+    assert_eq!(
+        of(Rejected::Issuer, "http://a.example", ""),
+        "token_issuer_differs_in_scheme"
+    );
+    assert_eq!(of(Rejected::Issuer, "http://b.example", ""), "wrong_issuer");
+    let slash = "https://a.example/kb/mcp/";
+    assert_eq!(
+        of(Rejected::Audience, "", slash),
+        "token_audience_differs_in_slash"
+    );
+    assert_eq!(of(Rejected::UnknownKey, "", ""), "unknown_key");
+}
+
+#[test]
+fn a_proxy_that_names_another_address_is_seen() {
+    let of = |public: &str, host, forwarded_host, forwarded_proto| {
+        let public = Issuer::parse(public).unwrap();
+        let addressed = Addressed {
+            host,
+            forwarded_host,
+            forwarded_proto,
+        };
+        proxy::diagnose(&public, &addressed).map(|it| it.reason)
+    };
+    let secure = "https://mcp.example.com";
+    let local = "http://localhost:7717";
+    for (public, host, forwarded_host, proto, reason) in [
+        (secure, Some("mcp.example.com"), None, None, None),
+        (
+            secure,
+            Some("MCP.example.com:443"),
+            None,
+            Some("https"),
+            None,
+        ),
+        (
+            secure,
+            Some("10.0.0.1:7717"),
+            Some("mcp.example.com"),
+            Some("https"),
+            None,
+        ),
+        (secure, Some("10.0.0.1:7717"), None, None, Some("host")),
+        (
+            secure,
+            Some("mcp.example.com"),
+            None,
+            Some("http"),
+            Some("scheme"),
+        ),
+        (
+            secure,
+            Some("mcp.example.com:8443"),
+            None,
+            None,
+            Some("port"),
+        ),
+        (
+            local,
+            Some("localhost:7717"),
+            Some("mcp.example.com"),
+            Some("https"),
+            Some("host"),
+        ),
+        (local, Some("localhost:8080"), None, None, Some("port")),
+        (local, Some("[::1]:7717"), None, None, Some("host")),
+        ("http://[::1]:7717", Some("[::1]:7717"), None, None, None),
+    ] {
+        let expected = reason.map(|part| format!("public_url_differs_in_{part}"));
+        let found = of(public, host, forwarded_host, proto);
+        assert_eq!(found.as_deref(), expected.as_deref(), "{public} {host:?}");
+    }
+}
+
+#[test]
+fn every_name_has_one_line_of_advice() {
+    let mut seen: Vec<&str> = Vec::new();
+    for line in advice::TABLE {
+        assert!(
+            !line.expected.is_empty() && !line.fix.is_empty(),
+            "{}",
+            line.reason
+        );
+        assert_eq!(
+            advice::find(line.reason),
+            Some(line),
+            "{} is behind another",
+            line.reason
+        );
+        seen.push(line.reason);
+    }
+    let count = seen.len();
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), count);
+}
