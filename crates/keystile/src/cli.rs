@@ -157,14 +157,14 @@ fn default_data_dir() -> Result<PathBuf, Failure> {
 
 /// The runtime of a command that does one thing.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
+    let made = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build()
-        .map_err(|error| {
-            Failure::failed(
-                "no_threads",
-                format!("can't start: {error}"),
-                "free memory or threads and try again",
-            )
-        })
+        .build();
+    made.map_err(|error| no_threads(&error))
+}
+
+/// The system gives no thread, or no memory for one.
+pub(crate) fn no_threads(error: &std::io::Error) -> Failure {
+    let why = format!("can't start: {error}");
+    Failure::failed("no_threads", why, "free memory or threads and try again")
 }

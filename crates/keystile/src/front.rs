@@ -3,6 +3,7 @@
 
 pub(crate) mod ops;
 pub(crate) mod serve;
+pub(crate) mod workers;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

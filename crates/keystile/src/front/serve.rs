@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::front::Front;
+use crate::front::workers::Workers;
 
 /// Connections at a time, for everybody: the next ones wait in the kernel's queue.
 const MOST_CONNECTIONS: usize = 16_384;
@@ -33,6 +34,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     front: Arc<Front>,
     proxies: Arc<[IpNet]>,
+    workers: Arc<Workers>,
     mut ending: watch::Receiver<bool>,
 ) {
     let mut http = Builder::new(TokioExecutor::new());
@@ -72,14 +74,21 @@ pub(crate) async fn serve(
             tracing::warn!(%peer, "refused a peer that is not the trusted proxy");
             continue;
         }
-        let _ = stream.set_nodelay(true);
+        // It is told to its worker's reactor, and forgotten by ours.
+        let Ok(stream) = stream.set_nodelay(true).and_then(|()| stream.into_std()) else {
+            continue;
+        };
         let connection = Arc::clone(&http);
         let front = Arc::clone(&front);
         let watcher = open.watcher();
-        connections.spawn(async move {
-            one(&connection, stream, peer, front, watcher).await;
+        let served = async move {
+            match TcpStream::from_std(stream) {
+                Ok(stream) => one(&connection, stream, peer, front, watcher).await,
+                Err(error) => tracing::warn!(%peer, %error, "can't take a connection"),
+            }
             drop(place);
-        });
+        };
+        connections.spawn_on(served, workers.next());
     }
     drop(listener);
     let _ = tokio::time::timeout(Duration::from_secs(10), open.shutdown()).await;

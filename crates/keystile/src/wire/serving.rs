@@ -17,10 +17,11 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::cli::output;
+use crate::cli::{no_threads, output};
 use crate::control::{self, server::SocketFile};
 use crate::data_dir::Owned;
 use crate::failure::Failure;
+use crate::front::workers::Workers;
 use crate::front::{Front, ops, serve as http};
 use crate::listen;
 use crate::ready::Ready;
@@ -124,6 +125,7 @@ impl Start {
             Arc::clone(&proxies),
             ending.clone(),
         ));
+        let workers = Arc::new(Workers::start().map_err(|error| no_threads(&error))?);
         let mut signals = Signals::catch()?;
         let mut tasks = JoinSet::new();
         if let Some(pool) = &pool {
@@ -168,6 +170,7 @@ impl Start {
                 listener,
                 Arc::clone(&front),
                 Arc::clone(&proxies),
+                Arc::clone(&workers),
                 ending.clone(),
             ));
         }
@@ -193,6 +196,7 @@ impl Start {
         controlling.abort();
         operating.abort();
         drop(bound.socket_file);
+        drop(workers);
         Ok(())
     }
 }
