@@ -166,11 +166,11 @@ impl Attempt {
         }
     }
 
-    /// The last refusal, if anything of it was refused.
+    /// Why it ended, if it did: what was refused earlier and went well then is no failure.
     #[must_use]
     pub fn failure(&self) -> Option<(&Step, &Diagnosis)> {
-        let mut steps = self.steps.iter().rev();
-        steps.find_map(|step| Some((step, step.refused.as_ref()?)))
+        let last = self.steps.last()?;
+        Some((last, last.refused.as_ref()?))
     }
 
     /// When something happened last.
@@ -228,8 +228,10 @@ impl From<Digest> for Mark {
 pub struct Noted {
     /// What the answer says.
     pub reference: Reference,
-    /// What to keep.
-    pub step: Step,
+    /// Where it was refused.
+    pub stage: Stage,
+    /// Why.
+    pub diagnosis: Diagnosis,
 }
 
 /// A URI as it may be kept and shown: without user, query and fragment, where secrets stand.

