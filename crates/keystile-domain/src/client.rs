@@ -7,7 +7,7 @@ use keystile_protocol::redirect::{RedirectKind, RedirectUri};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::records::PreRegisteredClient;
+use crate::records::{GrantTypes, PreRegisteredClient};
 use crate::shown;
 
 /// How a client came to be known; people see it on the consent page.
@@ -38,6 +38,8 @@ pub struct Client {
     pub any_loopback_port: bool,
     /// How it authenticates at the token endpoint.
     pub auth_method: TokenEndpointAuthMethod,
+    /// What it may ask for.
+    pub grant_types: GrantTypes,
 }
 
 impl Client {
@@ -56,6 +58,7 @@ impl Client {
             redirect_uris: metadata.redirect_uris.clone(),
             any_loopback_port: may_vary_port(metadata.application_type, auth_method),
             auth_method,
+            grant_types: GrantTypes::default(),
         }
     }
 
@@ -123,7 +126,8 @@ impl From<PreRegisteredClient> for Client {
             name: shown::name(&record.name),
             redirect_uris: record.redirect_uris,
             any_loopback_port: record.native,
-            auth_method: TokenEndpointAuthMethod::None,
+            auth_method: record.auth_method,
+            grant_types: record.grant_types,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Decisions: facts and a request in, what to do out. Pure.
 
 pub mod authorize;
+pub mod client_credentials;
 pub mod diagnose;
 pub mod redeem;
 pub mod refresh;

@@ -11,9 +11,9 @@ use thiserror::Error;
 use crate::audit::Event;
 use crate::ids::{GrantId, PersonId};
 use crate::records::{
-    Approval, Approved, Bound, CodeProof, GrantFilter, GrantRecord, NewPerson, PersonCreated,
-    PersonRecord, PreRegisteredClient, Presented, Rotated, SealedSigningKey, SessionRecord,
-    SetupCode, Taken,
+    Approval, Approved, AssertionUse, Bound, ClientSecrets, CodeProof, GrantFilter, GrantRecord,
+    NewPerson, PersonCreated, PersonRecord, PreRegisteredClient, Presented, Rotated,
+    SealedSigningKey, ServiceGrant, ServiceRequest, SessionRecord, SetupCode, Taken,
 };
 use crate::secrets::digest::Digest;
 use crate::time::Timestamp;
@@ -62,6 +62,12 @@ pub trait People: Send + Sync {
     async fn list(&self) -> Result<Vec<PersonRecord>, StoreError>;
     /// Keeps a new set-up code; earlier ones stop working.
     async fn put_setup_code(&self, code: SetupCode) -> Result<(), StoreError>;
+    /// Keeps a person out, and ends every session and grant of theirs for good. True for every
+    /// gateway of this process before it returns. Answers how many grants were alive, or `None` for
+    /// somebody who does not exist.
+    async fn disable(&self, person: PersonId, now: Timestamp) -> Result<Option<u64>, StoreError>;
+    /// Lets a person in again, who has to sign in anew; `false` if they were not kept out.
+    async fn enable(&self, person: PersonId) -> Result<bool, StoreError>;
 }
 
 /// Browser sessions; only digests are kept.
@@ -79,15 +85,74 @@ pub trait Sessions: Send + Sync {
     async fn end(&self, digest: Digest) -> Result<(), StoreError>;
 }
 
-/// Clients that an operator registered (RFC 7591 calls them statically registered).
+/// Clients that an operator registered (RFC 7591 calls them statically registered), and what an
+/// operator said about clients of any kind.
 #[async_trait]
 pub trait Clients: Send + Sync {
-    /// Keeps a client; `false` when the id is taken.
-    async fn add(&self, client: PreRegisteredClient) -> Result<bool, StoreError>;
+    /// Keeps a client and, if it has one, the digest of its secret; `false` when the id is taken.
+    async fn add(
+        &self,
+        client: PreRegisteredClient,
+        secret: Option<Digest>,
+    ) -> Result<bool, StoreError>;
     /// By `client_id`.
     async fn lookup(&self, client_id: &str) -> Result<Option<PreRegisteredClient>, StoreError>;
     /// All of them, by name.
     async fn list(&self) -> Result<Vec<PreRegisteredClient>, StoreError>;
+    /// The secrets of a client that work now.
+    async fn secrets(&self, client_id: &str, now: Timestamp) -> Result<ClientSecrets, StoreError>;
+    /// Gives a client a new secret. The newest of the earlier ones works until `old_until`, all
+    /// others stop now. `false` when there is no such client.
+    async fn rotate_secret(
+        &self,
+        client_id: &str,
+        secret: Digest,
+        now: Timestamp,
+        old_until: Timestamp,
+    ) -> Result<bool, StoreError>;
+    /// Keeps a client of any kind out: pre-registered, of a document, or self-registered. True for
+    /// every gateway of this process before it returns; `false` if it was out already.
+    async fn disable(&self, client_id: &str, now: Timestamp) -> Result<bool, StoreError>;
+    /// Lets a client in again, with the grants that it had; access tokens from before stay dead.
+    /// `false` if it was not out.
+    async fn enable(&self, client_id: &str) -> Result<bool, StoreError>;
+    /// Since when a client is kept out, if it is.
+    async fn disabled_since(&self, client_id: &str) -> Result<Option<Timestamp>, StoreError>;
+    /// Access tokens of this client made until then are dead, because it was kept out.
+    async fn dead_until(&self, client_id: &str) -> Result<Option<Timestamp>, StoreError>;
+    /// The clients that are kept out, by id, and since when.
+    async fn disabled(&self) -> Result<Vec<(String, Timestamp)>, StoreError>;
+    /// Takes the id (`jti`) of a client's assertion: one winner until `expires_at`. At most
+    /// [`MOST_ASSERTIONS`](crate::records::MOST_ASSERTIONS) of one client are remembered.
+    async fn take_assertion(
+        &self,
+        client_id: &str,
+        jti: Digest,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<AssertionUse, StoreError>;
+}
+
+/// What clients hold for themselves (`client_credentials`).
+#[async_trait]
+pub trait ServiceGrants: Send + Sync {
+    /// The living grant of this client for this resource, made if there is none; `None` when the
+    /// client is kept out.
+    async fn issue(
+        &self,
+        request: ServiceRequest,
+        now: Timestamp,
+    ) -> Result<Option<GrantId>, StoreError>;
+    /// By id.
+    async fn lookup(&self, grant: GrantId) -> Result<Option<ServiceGrant>, StoreError>;
+    /// Newest first, of one client or of all.
+    async fn list(
+        &self,
+        client_id: Option<&str>,
+        dead_too: bool,
+    ) -> Result<Vec<ServiceGrant>, StoreError>;
+    /// Ends one; `true` if it was alive. True for every gateway of this process before it returns.
+    async fn revoke(&self, grant: GrantId, why: &str, now: Timestamp) -> Result<bool, StoreError>;
 }
 
 /// Grants, their codes and their refresh families.
@@ -103,6 +168,8 @@ pub trait Grants: Send + Sync {
     /// Revokes one grant; `true` if it was alive. True for every gateway of this process before it
     /// returns.
     async fn revoke(&self, grant: GrantId, why: &str, now: Timestamp) -> Result<bool, StoreError>;
+    /// The highest generation of its refresh tokens that was ever shown, if it has any.
+    async fn presented(&self, grant: GrantId) -> Result<Option<u32>, StoreError>;
     /// The grant, if there is one.
     async fn lookup(&self, grant: GrantId) -> Result<Option<GrantRecord>, StoreError>;
     /// Grants, newest first.

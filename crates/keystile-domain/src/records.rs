@@ -1,15 +1,20 @@
 //! What the store keeps, and what its verbs take and give.
 
+mod clients;
 mod keys;
 
 use keystile_protocol::pkce::CodeChallenge;
 use keystile_protocol::scope::ScopeSet;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::ids::{GrantId, PersonId, TransactionId};
 use crate::secrets::digest::Digest;
 use crate::time::Timestamp;
 
+pub use clients::{
+    AssertionUse, ClientSecrets, GrantType, GrantTypes, MOST_ASSERTIONS, NotAGrantType,
+    PreRegisteredClient, ServiceGrant, ServiceRequest, service_subject,
+};
 pub use keys::{SealedSigningKey, SigningKeyState};
 
 /// A person with a local account.
@@ -82,21 +87,6 @@ pub struct SessionRecord {
     pub created_at: Timestamp,
     /// Useless after this.
     pub expires_at: Timestamp,
-}
-
-/// A client that an operator registered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PreRegisteredClient {
-    /// `client_id`.
-    pub client_id: String,
-    /// What people see.
-    pub name: String,
-    /// Exact redirect URIs.
-    pub redirect_uris: Vec<String>,
-    /// Whether a loopback redirect may come with another port.
-    pub native: bool,
-    /// When it was added.
-    pub created_at: Timestamp,
 }
 
 /// A yes: the grant to be made and the digest of its code.

@@ -9,6 +9,7 @@
 pub mod address;
 mod allow;
 mod client_documents;
+mod client_keys;
 mod error;
 mod fetcher;
 mod gate;
@@ -19,6 +20,7 @@ pub use allow::{Allow, AllowError};
 pub use client_documents::{
     ClientDocuments, Document, LookupError, MAX_DOCUMENT_BYTES, MAX_FRESH_MS, Source,
 };
+pub use client_keys::{ClientKeys, KeysError};
 pub use error::{FetchError, SetupError};
 pub use fetcher::{FetchOptions, Fetched, Fetcher, Get, Limits};
 pub use resolve::{Resolve, SystemResolver};

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keystile_domain::decide::register::RegistrationPolicy;
-use keystile_domain::ports::{AuditSink, Clients, Clock, Grants, People, Rng, Sessions};
+use keystile_domain::ports::{
+    AuditSink, Clients, Clock, Grants, People, Rng, ServiceGrants, Sessions,
+};
 use keystile_domain::secrets::Secrets;
-use keystile_fetch::ClientDocuments;
+use keystile_fetch::{ClientDocuments, ClientKeys};
 use keystile_protocol::issuer::Issuer;
 use keystile_protocol::resource::ResourceTable;
 
@@ -46,8 +48,12 @@ pub struct App {
     pub sessions: Arc<dyn Sessions>,
     /// Pre-registered clients.
     pub clients: Arc<dyn Clients>,
+    /// What clients hold for themselves.
+    pub service_grants: Arc<dyn ServiceGrants>,
     /// Client ID metadata documents: fetched, or only the pinned ones.
     pub documents: ClientDocuments,
+    /// Public keys of clients that authenticate with `private_key_jwt`.
+    pub client_keys: ClientKeys,
     /// Grants, codes and refresh families.
     pub grants: Arc<dyn Grants>,
     /// The audit trail.

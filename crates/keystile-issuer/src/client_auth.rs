@@ -1,10 +1,12 @@
-//! Client authentication at the token and revocation endpoints (RFC 6749 §2.3, OAuth 2.1 §2.4).
+//! Client authentication at the token, revocation and introspection endpoints (RFC 6749 §2.3,
+//! OAuth 2.1 §2.4): the method that was registered, and no other.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+mod assertion;
+mod shown;
+
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
-use keystile_domain::client::Client;
+use keystile_domain::client::{Client, ClientKind};
+use keystile_domain::records::{GrantType, GrantTypes, PreRegisteredClient};
 use keystile_domain::secrets::client_id::PREFIX;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::client_id_url::ClientIdUrl;
@@ -12,14 +14,22 @@ use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::form::Params;
 use keystile_protocol::mutation::weakened;
+use keystile_protocol::scope::ScopeSet;
 
 use crate::app::App;
 use crate::clients;
+use shown::{Proof, Shown};
 
 /// A client that proved, in the way it registered, to be the one it names.
 #[derive(Debug)]
 pub(crate) struct AuthenticatedClient {
     client_id: String,
+    kind: ClientKind,
+    name: Option<String>,
+    method: TokenEndpointAuthMethod,
+    grant_types: GrantTypes,
+    scopes: ScopeSet,
+    introspects: Option<String>,
 }
 
 impl AuthenticatedClient {
@@ -27,13 +37,83 @@ impl AuthenticatedClient {
     pub(crate) fn client_id(&self) -> &str {
         &self.client_id
     }
-}
 
-/// What a request shows.
-struct Shown {
-    client_id: String,
-    secret: Option<String>,
-    method: TokenEndpointAuthMethod,
+    /// How it came to be known.
+    pub(crate) fn kind(&self) -> ClientKind {
+        self.kind
+    }
+
+    /// What an operator called it; its id, if nobody did.
+    pub(crate) fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.client_id)
+    }
+
+    /// Whether it proved who it is, and did not merely say so.
+    pub(crate) fn is_confidential(&self) -> bool {
+        self.method != TokenEndpointAuthMethod::None
+    }
+
+    /// What it may ask for itself.
+    pub(crate) fn scopes(&self) -> &ScopeSet {
+        &self.scopes
+    }
+
+    /// The resource that it serves.
+    pub(crate) fn introspects(&self) -> Option<&str> {
+        self.introspects.as_deref()
+    }
+
+    /// Whether it registered for this grant type.
+    pub(crate) fn may(&self, kind: GrantType) -> bool {
+        self.grant_types.contains(kind)
+    }
+
+    /// Refuses what it did not register for (RFC 6749 §5.2).
+    ///
+    /// # Errors
+    /// `unauthorized_client`.
+    pub(crate) fn require(&self, kind: GrantType) -> Result<(), OAuthError> {
+        if self.may(kind) || weakened("n_cc_03") {
+            return Ok(());
+        }
+        let known: Vec<_> = self.grant_types.iter().map(GrantType::as_str).collect();
+        let why = match (kind, self.kind) {
+            (GrantType::ClientCredentials, ClientKind::Registered | ClientKind::Document) => {
+                "client_credentials is for clients that the operator added: keystile client add."
+                    .to_owned()
+            }
+            _ => format!(
+                "This client is registered for {}, not for {}.",
+                known.join(", "),
+                kind.as_str()
+            ),
+        };
+        Err(OAuthError::new(ErrorCode::UnauthorizedClient, why).because("client_grant_type"))
+    }
+
+    fn operators(record: PreRegisteredClient) -> Self {
+        Self {
+            client_id: record.client_id,
+            kind: ClientKind::PreRegistered,
+            name: Some(record.name),
+            method: record.auth_method,
+            grant_types: record.grant_types,
+            scopes: record.scopes,
+            introspects: record.introspects,
+        }
+    }
+
+    fn own(client_id: String, kind: ClientKind, method: TokenEndpointAuthMethod) -> Self {
+        Self {
+            client_id,
+            kind,
+            name: None,
+            method,
+            grant_types: GrantTypes::default(),
+            scopes: ScopeSet::new(),
+            introspects: None,
+        }
+    }
 }
 
 /// Authenticates the client of a form request.
@@ -46,105 +126,112 @@ pub(crate) async fn authenticate(
     params: &Params,
     now: Timestamp,
 ) -> Result<AuthenticatedClient, OAuthError> {
-    let shown = shown(headers, params)?;
-    if ClientIdUrl::is_meant_by(&shown.client_id) {
-        verify_of_document(app, &shown, now).await?;
+    let shown = Shown::of(headers, params)?;
+    let client = if shown.client_id.starts_with(PREFIX) {
+        registered(app, shown, now).await?
+    } else if ClientIdUrl::is_meant_by(&shown.client_id) {
+        of_document(app, shown, now).await?
     } else {
-        let client = clients::resolve(app, &shown.client_id, now).await?;
-        verify(app, &client, &shown)?;
-    }
-    Ok(AuthenticatedClient {
-        client_id: shown.client_id,
-    })
-}
-
-/// A client of a document is public: what it redeems is bound to its id, and was judged by the
-/// snapshot of its transaction. So nothing is ever fetched here; where documents are not
-/// fetched at all, only the pinned clients are known (N-AS-05).
-async fn verify_of_document(app: &App, shown: &Shown, now: Timestamp) -> Result<(), OAuthError> {
-    if shown.method != TokenEndpointAuthMethod::None {
-        return Err(refuse(format!(
-            "A client whose client_id is a URL authenticates with none, and used {}.",
-            shown.method.as_str()
-        ))
-        .because("client_auth_method"));
-    }
-    if !app.documents.is_open() || weakened("a_059") {
-        clients::resolve(app, &shown.client_id, now).await?;
-    }
-    Ok(())
-}
-
-fn verify(app: &App, client: &Client, shown: &Shown) -> Result<(), OAuthError> {
-    if shown.method != client.auth_method && !weakened("n_as_32") {
-        return Err(refuse(format!(
-            "The client registered token_endpoint_auth_method {}, and used {}.",
-            client.auth_method.as_str(),
-            shown.method.as_str()
-        ))
-        .because("client_auth_method"));
-    }
-    match (&shown.secret, client.auth_method) {
-        (None, TokenEndpointAuthMethod::None) => Ok(()),
-        (Some(secret), method)
-            if method.is_shared_secret()
-                && client.client_id.starts_with(PREFIX)
-                && app.secrets.is_client_secret(secret, &client.client_id) =>
-        {
-            Ok(())
-        }
-        _ => Err(refuse("The client's secret is wrong.").because("client_secret_wrong")),
-    }
-}
-
-fn shown(headers: &HeaderMap, params: &Params) -> Result<Shown, OAuthError> {
-    let body_id = params.one("client_id");
-    let body_secret = params.one("client_secret");
-    let mut basics = headers.get_all(AUTHORIZATION).iter();
-    let (basic, another) = (basics.next(), basics.next());
-    if another.is_some() || (basic.is_some() && body_secret.is_some()) {
-        return Err(OAuthError::invalid_request(
-            "The client authenticates in one way only.",
-        ));
-    }
-    if let Some(header) = basic {
-        let (id, secret) = header.to_str().ok().and_then(basic_pair).ok_or_else(|| {
-            refuse("Authorization is not HTTP Basic of form-encoded client_id and secret (RFC 6749 section 2.3.1).")
-        })?;
-        if body_id.is_some_and(|other| other != id) {
-            return Err(OAuthError::invalid_request(
-                "client_id differs between header and body.",
-            ));
-        }
-        let method = TokenEndpointAuthMethod::ClientSecretBasic;
-        return Ok(Shown {
-            client_id: id,
-            secret: Some(secret),
-            method,
-        });
-    }
-    let id = body_id.ok_or_else(|| refuse("client_id is missing."))?;
-    let method = match body_secret {
-        Some(_) => TokenEndpointAuthMethod::ClientSecretPost,
-        None => TokenEndpointAuthMethod::None,
+        pre_registered(app, shown, now).await?
     };
-    Ok(Shown {
-        client_id: id.to_owned(),
-        secret: body_secret.map(str::to_owned),
-        method,
-    })
+    let kept_out = app.clients.disabled_since(&client.client_id).await;
+    if kept_out.map_err(OAuthError::internal)?.is_some() && !weakened("a_025") {
+        return Err(clients::disabled());
+    }
+    Ok(client)
 }
 
-/// RFC 6749 §2.3.1: both parts are form-encoded before Base64.
-fn basic_pair(header: &str) -> Option<(String, String)> {
-    let (scheme, encoded) = header.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
+/// A client that registered itself: its secret is derived from its id.
+async fn registered(
+    app: &App,
+    shown: Shown,
+    now: Timestamp,
+) -> Result<AuthenticatedClient, OAuthError> {
+    let client: Client = clients::resolve(app, &shown.client_id, now).await?;
+    require_method(&shown, client.auth_method)?;
+    match &shown.proof {
+        Proof::None => {}
+        Proof::Basic(secret) | Proof::Post(secret)
+            if app.secrets.is_client_secret(secret, &shown.client_id) => {}
+        _ => return Err(wrong_secret()),
     }
-    let text = String::from_utf8(STANDARD.decode(encoded.trim_start()).ok()?).ok()?;
-    let (id, secret) = text.split_once(':')?;
-    let pair = Params::parse(format!("id={id}&secret={secret}").as_bytes()).ok()?;
-    Some((pair.one("id")?.to_owned(), pair.one("secret")?.to_owned()))
+    let method = shown.proof.method();
+    Ok(AuthenticatedClient::own(
+        shown.client_id,
+        ClientKind::Registered,
+        method,
+    ))
+}
+
+/// A client of a document is public unless it shows an assertion: what it redeems is bound to its id,
+/// and was judged by the snapshot of its transaction. So without one nothing is ever fetched
+/// here; where documents are not fetched at all, only the pinned clients are known (N-AS-05).
+async fn of_document(
+    app: &App,
+    shown: Shown,
+    now: Timestamp,
+) -> Result<AuthenticatedClient, OAuthError> {
+    let method = shown.proof.method();
+    match &shown.proof {
+        Proof::None => {
+            if !app.documents.is_open() || weakened("a_059") {
+                clients::resolve(app, &shown.client_id, now).await?;
+            }
+        }
+        Proof::Assertion(text) => assertion::verify_of_document(app, &shown, text, now).await?,
+        Proof::Basic(_) | Proof::Post(_) => {
+            return Err(refuse(format!(
+                "A client whose client_id is a URL authenticates with none or private_key_jwt, and used {}.",
+                method.as_str()
+            ))
+            .because("client_auth_method"));
+        }
+    }
+    Ok(AuthenticatedClient::own(
+        shown.client_id,
+        ClientKind::Document,
+        method,
+    ))
+}
+
+/// A client that an operator added.
+async fn pre_registered(
+    app: &App,
+    shown: Shown,
+    now: Timestamp,
+) -> Result<AuthenticatedClient, OAuthError> {
+    let found = app.clients.lookup(&shown.client_id).await;
+    let found = found.map_err(OAuthError::internal)?;
+    let record = found.ok_or_else(clients::not_known)?;
+    require_method(&shown, record.auth_method)?;
+    match &shown.proof {
+        Proof::None => {}
+        Proof::Basic(secret) | Proof::Post(secret) => {
+            let kept = app.clients.secrets(&shown.client_id, now).await;
+            if !kept.map_err(OAuthError::internal)?.has(secret) && !weakened("n_cc_01") {
+                return Err(wrong_secret());
+            }
+        }
+        Proof::Assertion(text) => assertion::verify(app, &record, text, now).await?,
+    }
+    Ok(AuthenticatedClient::operators(record))
+}
+
+fn require_method(shown: &Shown, registered: TokenEndpointAuthMethod) -> Result<(), OAuthError> {
+    let used = shown.proof.method();
+    if used == registered || weakened("n_as_32") {
+        return Ok(());
+    }
+    Err(refuse(format!(
+        "The client registered token_endpoint_auth_method {}, and used {}.",
+        registered.as_str(),
+        used.as_str()
+    ))
+    .because("client_auth_method"))
+}
+
+fn wrong_secret() -> OAuthError {
+    refuse("The client's secret is wrong.").because("client_secret_wrong")
 }
 
 fn refuse(description: impl Into<std::borrow::Cow<'static, str>>) -> OAuthError {

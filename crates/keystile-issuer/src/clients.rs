@@ -1,15 +1,18 @@
 //! Who a `client_id` is: sealed by us, the URL of a document, or a record of the operator's.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use keystile_domain::client::{Client, ClientKind};
+use keystile_domain::records::GrantType;
 use keystile_domain::secrets::client_id;
 use keystile_domain::time::Timestamp;
-use keystile_fetch::LookupError;
+use keystile_fetch::{Document, LookupError};
 use keystile_protocol::client_id_url::ClientIdUrl;
 use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
 use keystile_protocol::error::{ErrorCode, OAuthError};
+use keystile_protocol::mutation::weakened;
 
 use crate::app::App;
 
@@ -36,9 +39,49 @@ pub(crate) async fn resolve(
         .lookup(client_id)
         .await
         .map_err(OAuthError::internal)?;
-    found.map(Client::from).ok_or_else(|| {
-        unknown("This client_id is not known here. Register first.").because(UNKNOWN)
-    })
+    found.map(Client::from).ok_or_else(not_known)
+}
+
+/// The client of a sign-in: known, not kept out, and one that people sign in to.
+///
+/// # Errors
+/// As [`resolve`], and `unauthorized_client` for one that only acts for itself.
+pub(crate) async fn for_sign_in(
+    app: &App,
+    client_id: &str,
+    now: Timestamp,
+) -> Result<Client, OAuthError> {
+    let client = resolve(app, client_id, now).await?;
+    let kept_out = app.clients.disabled_since(client_id).await;
+    if kept_out.map_err(OAuthError::internal)?.is_some() && !weakened("a_025") {
+        return Err(disabled());
+    }
+    if !client.grant_types.contains(GrantType::AuthorizationCode) {
+        let why = "This client is not registered for people to sign in to; the operator adds one that is with: keystile client add.";
+        return Err(
+            OAuthError::new(ErrorCode::UnauthorizedClient, why).because("client_grant_type")
+        );
+    }
+    Ok(client)
+}
+
+/// Nobody has this id.
+pub(crate) fn not_known() -> OAuthError {
+    unknown("This client_id is not known here. Register first.").because(UNKNOWN)
+}
+
+/// The operator keeps this client out.
+pub(crate) fn disabled() -> OAuthError {
+    unknown(
+        "The operator of this server has disabled this client. Ask for: keystile client enable.",
+    )
+    .because("client_disabled")
+}
+
+/// The client only says who it is.
+pub(crate) fn not_proven() -> OAuthError {
+    unknown("This is for clients that authenticate with a secret or a key, added by the operator: keystile client add --auth.")
+        .because("client_not_proven")
 }
 
 /// Pays for the fetch that this `client_id` would cause, if it would cause one (CHECKLIST A-060).
@@ -58,14 +101,25 @@ pub(crate) fn pay_for_fetch(
     }
 }
 
-async fn by_document(app: &App, client_id: &str, now: Timestamp) -> Result<Client, OAuthError> {
+/// What stands at a `client_id` that is a URL.
+///
+/// # Errors
+/// `invalid_client`.
+pub(crate) async fn document(
+    app: &App,
+    client_id: &str,
+    now: Timestamp,
+) -> Result<Arc<Document>, OAuthError> {
     let url =
         ClientIdUrl::parse(client_id).map_err(|error| unknown(format!("client_id: {error}.")))?;
-    let document = app
-        .documents
+    app.documents
         .lookup(&url, now.0)
         .await
-        .map_err(refuse_document)?;
+        .map_err(refuse_document)
+}
+
+async fn by_document(app: &App, client_id: &str, now: Timestamp) -> Result<Client, OAuthError> {
+    let document = document(app, client_id, now).await?;
     let metadata = &document.metadata;
     let method = metadata
         .choose_auth_method(&[TokenEndpointAuthMethod::None], TokenEndpointAuthMethod::None)

@@ -1,4 +1,5 @@
 //! One file per grant type: what is exchanged for tokens.
 
 pub(crate) mod authorization_code;
+pub(crate) mod client_credentials;
 pub(crate) mod refresh_token;

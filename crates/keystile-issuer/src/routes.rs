@@ -10,7 +10,7 @@ use keystile_protocol::error::OAuthError;
 use keystile_protocol::mutation::weakened;
 
 use crate::app::SharedApp;
-use crate::endpoints::{authorize, jwks, metadata, register, revoke, token};
+use crate::endpoints::{authorize, introspect, jwks, metadata, register, revoke, token};
 use crate::pages::asset;
 use crate::refusal::{self, Refusal};
 
@@ -28,6 +28,7 @@ pub fn routes(app: SharedApp) -> Router {
         .route("/oauth/token", program(post(token::post), "POST"))
         .route("/oauth/register", program(post(register::post), "POST"))
         .route("/oauth/revoke", program(post(revoke::post), "POST"))
+        .route("/oauth/introspect", program(post(introspect::post), "POST"))
         .route("/oauth/jwks", program(get(jwks::get), "GET, HEAD"))
         .route("/oauth/{*nowhere}", any(no_endpoint))
         .route("/ks/style.css", get(asset::style))

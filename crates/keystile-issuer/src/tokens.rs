@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keystile_domain::ids::{GrantId, PersonId, TokenId};
+use keystile_domain::ids::{GrantId, TokenId};
 use keystile_domain::time::Timestamp;
 use keystile_protocol::error::OAuthError;
 use keystile_protocol::jwt::AccessTokenClaims;
@@ -16,12 +16,13 @@ use crate::app::App;
 /// What a token will say; every part was decided by now.
 pub(crate) struct Issue<'a> {
     pub(crate) grant: GrantId,
-    pub(crate) person: PersonId,
+    /// `sub`: a person's id, or the client itself.
+    pub(crate) subject: &'a str,
     pub(crate) client_id: &'a str,
     pub(crate) resource: &'a str,
     pub(crate) scopes: &'a ScopeSet,
-    /// Generation of the refresh token that goes out with it.
-    pub(crate) generation: u32,
+    /// Generation of the refresh token that goes out with it, if one does.
+    pub(crate) generation: Option<u32>,
 }
 
 /// Signs an access token and derives the refresh token beside it (DESIGN §4).
@@ -36,7 +37,7 @@ pub(crate) fn issue(
     let callable = what.scopes.filtered(|scope| scope != OFFLINE_ACCESS);
     let claims = AccessTokenClaims {
         iss: app.settings.issuer.as_str().to_owned(),
-        sub: what.person.to_string(),
+        sub: what.subject.to_owned(),
         aud: what.resource.to_owned(),
         client_id: what.client_id.to_owned(),
         scope: callable.to_string(),
@@ -50,7 +51,9 @@ pub(crate) fn issue(
         access_token: app.keys.sign(&claims).map_err(OAuthError::internal)?,
         token_type: "Bearer",
         expires_in: promised(lifetime),
-        refresh_token: Some(app.secrets.refresh_token(what.grant, what.generation)),
+        refresh_token: what
+            .generation
+            .map(|generation| app.secrets.refresh_token(what.grant, generation)),
         scope: what.scopes.to_string(),
     })
 }

@@ -4,6 +4,7 @@
 //! its claims, and only when signature, issuer, audience and times are all good: there is no way to
 //! look first and decide later (CHECKLIST ).
 
+pub mod assertion;
 pub mod claims;
 pub mod jwk;
 pub mod refused;

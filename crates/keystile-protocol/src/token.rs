@@ -16,6 +16,8 @@ pub enum TokenRequest {
     AuthorizationCode(CodeRequest),
     /// `grant_type=refresh_token`
     RefreshToken(RefreshRequest),
+    /// `grant_type=client_credentials`
+    ClientCredentials(CredentialsRequest),
 }
 
 /// A code and its proof.
@@ -37,6 +39,15 @@ pub struct RefreshRequest {
     /// The token's text.
     pub refresh_token: String,
     /// A subset of the granted scopes, or all.
+    pub scope: Option<ScopeSet>,
+    /// `resource` values (RFC 8707).
+    pub resource: Vec<String>,
+}
+
+/// What a client asks for itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialsRequest {
+    /// A subset of what it may ask for, or all.
     pub scope: Option<ScopeSet>,
     /// `resource` values (RFC 8707).
     pub resource: Vec<String>,
@@ -78,9 +89,13 @@ impl TokenRequest {
                 scope: params.one("scope").map(scope).transpose()?,
                 resource: resource(),
             })),
+            Some("client_credentials") => Ok(Self::ClientCredentials(CredentialsRequest {
+                scope: params.one("scope").map(scope).transpose()?,
+                resource: resource(),
+            })),
             Some(_) => Err(OAuthError::new(
                 ErrorCode::UnsupportedGrantType,
-                "grant_type must be authorization_code or refresh_token.",
+                "grant_type must be authorization_code, refresh_token or client_credentials.",
             )),
             None => Err(OAuthError::invalid_request(
                 "grant_type is missing: send application/x-www-form-urlencoded with grant_type.",

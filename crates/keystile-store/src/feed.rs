@@ -27,6 +27,8 @@ pub(crate) const MEMORY: Duration = Duration::from_secs(65 * 60);
 pub struct RevocationFeed {
     grants: [ArcSwap<GrantMap>; SHARDS],
     epochs: ArcSwap<Epochs>,
+    /// Clients that are kept out now, and since when. As many as an operator named.
+    kept_out: ArcSwap<HashMap<String, Timestamp>>,
     /// Grows with each revocation; the channel carries the same number to who waits.
     epoch: AtomicU64,
     changes: watch::Sender<u64>,
@@ -48,6 +50,7 @@ impl RevocationFeed {
         Self {
             grants: std::array::from_fn(|_| ArcSwap::from_pointee(GrantMap::default())),
             epochs: ArcSwap::from_pointee(Epochs::default()),
+            kept_out: ArcSwap::default(),
             epoch: AtomicU64::new(0),
             changes: watch::Sender::new(0),
             fed: AtomicBool::new(true),
@@ -86,6 +89,43 @@ impl RevocationFeed {
     /// Tokens of this client issued until `at` are dead.
     pub fn disable_client(&self, client_id: &str, at: Timestamp) {
         self.change_epochs(|epochs| epochs.clients.insert(client_id.to_owned(), at));
+    }
+
+    /// This client may do nothing from now on, and its tokens are dead.
+    pub(crate) fn keep_out(&self, client_id: &str, at: Timestamp) {
+        self.change_kept_out(|kept_out| kept_out.insert(client_id.to_owned(), at));
+        self.disable_client(client_id, at);
+    }
+
+    /// This client may ask for tokens again; those of before stay dead.
+    pub(crate) fn let_in(&self, client_id: &str) {
+        self.change_kept_out(|kept_out| kept_out.remove(client_id));
+    }
+
+    /// Since when this client is kept out.
+    pub(crate) fn kept_out_since(&self, client_id: &str) -> Option<Timestamp> {
+        self.kept_out.load().get(client_id).copied()
+    }
+
+    /// Access tokens of this client made until then are dead, as far as any could be alive.
+    pub(crate) fn client_dead_until(&self, client_id: &str) -> Option<Timestamp> {
+        self.epochs.load().clients.get(client_id).copied()
+    }
+
+    /// Who is kept out, in the order of their ids.
+    pub(crate) fn kept_out(&self) -> Vec<(String, Timestamp)> {
+        let kept_out = self.kept_out.load();
+        let mut all: Vec<_> = kept_out.iter().map(|(id, at)| (id.clone(), *at)).collect();
+        all.sort();
+        all
+    }
+
+    fn change_kept_out<T>(&self, change: impl FnOnce(&mut HashMap<String, Timestamp>) -> T) {
+        let writing = self.writing.lock();
+        let mut kept_out = HashMap::clone(&self.kept_out.load());
+        change(&mut kept_out);
+        self.kept_out.store(Arc::new(kept_out));
+        drop(writing);
     }
 
     /// Forgets what no token can outlive.

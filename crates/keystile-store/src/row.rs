@@ -4,8 +4,9 @@ use std::str::FromStr;
 
 use keystile_domain::ids::PersonId;
 use keystile_domain::records::{
-    GrantRecord, PersonRecord, PreRegisteredClient, SealedSigningKey, SigningKeyState,
+    GrantRecord, PersonRecord, PreRegisteredClient, SealedSigningKey, ServiceGrant, SigningKeyState,
 };
+use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
 
 use crate::failure::Failure;
@@ -30,27 +31,96 @@ pub(crate) fn person(row: PersonRow) -> Result<PersonRecord, Failure> {
     })
 }
 
-/// `client_id, name, redirect_uris, native, created_at`.
-pub(crate) type ClientRow = (String, String, String, i64, i64);
+/// The digest of a secret.
+pub(crate) fn digest(bytes: Vec<u8>) -> Result<Digest, Failure> {
+    let bytes = bytes.try_into();
+    bytes
+        .map(Digest::from_bytes)
+        .map_err(|_| Failure::Inconsistent("a digest has not 32 bytes".to_owned()))
+}
+
+/// The columns of a [`PreRegisteredClient`] in its order.
+pub(crate) type ClientRow = (
+    String,
+    String,
+    String,
+    i64,
+    String,
+    Option<String>,
+    Option<String>,
+    String,
+    String,
+    Option<String>,
+    i64,
+);
 
 pub(crate) fn client(row: ClientRow) -> Result<PreRegisteredClient, Failure> {
-    let (client_id, name, redirect_uris, native, created_at) = row;
-    let redirect_uris = serde_json::from_str(&redirect_uris)
-        .map_err(|_| Failure::Inconsistent("clients.redirect_uris is no list".to_owned()))?;
-    Ok(PreRegisteredClient {
+    let (
         client_id,
         name,
         redirect_uris,
-        native: match native {
-            0 => false,
-            1 => true,
-            _ => {
-                return Err(Failure::Inconsistent(
-                    "clients.native is no truth value".to_owned(),
-                ));
-            }
-        },
-        created_at: Timestamp(created_at),
+        native,
+        method,
+        jwks,
+        jwks_uri,
+        grants,
+        scopes,
+        serves,
+        at,
+    ) = row;
+    let native = match native {
+        0 => false,
+        1 => true,
+        _ => {
+            let what = "clients.native is no truth value";
+            return Err(Failure::Inconsistent(what.to_owned()));
+        }
+    };
+    Ok(PreRegisteredClient {
+        client_id,
+        name,
+        redirect_uris: json(&redirect_uris, "clients.redirect_uris")?,
+        native,
+        auth_method: json(&format!("\"{method}\""), "clients.auth_method")?,
+        jwks: jwks.map(|jwks| json(&jwks, "clients.jwks")).transpose()?,
+        jwks_uri,
+        grant_types: json(&grants, "clients.grant_types")?,
+        scopes: parse(&scopes, "clients.scopes")?,
+        introspects: serves,
+        created_at: Timestamp(at),
+    })
+}
+
+/// A column of JSON.
+fn json<T: serde::de::DeserializeOwned>(text: &str, column: &'static str) -> Result<T, Failure> {
+    serde_json::from_str(text)
+        .map_err(|_| Failure::Inconsistent(format!("{column} cannot be read back")))
+}
+
+/// The columns of a [`ServiceGrant`] in its order.
+pub(crate) type ServiceGrantRow = (
+    String,
+    String,
+    String,
+    String,
+    String,
+    i64,
+    Option<i64>,
+    Option<i64>,
+    Option<String>,
+);
+
+pub(crate) fn service_grant(row: ServiceGrantRow) -> Result<ServiceGrant, Failure> {
+    Ok(ServiceGrant {
+        id: parse(&row.0, "service_grants.id")?,
+        client_id: row.1,
+        client_name: row.2,
+        resource: row.3,
+        scopes: parse(&row.4, "service_grants.scopes")?,
+        created_at: Timestamp(row.5),
+        last_used_at: row.6.map(Timestamp),
+        revoked_at: row.7.map(Timestamp),
+        revoked_why: row.8,
     })
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod open;
 mod people;
 pub(crate) mod prune;
 pub(crate) mod rotation;
+mod service_grants;
 mod sessions;
 mod signing_keys;
 

@@ -10,8 +10,9 @@ use keystile_domain::ports::{Clients, Clock, People};
 use keystile_domain::records::{NewPerson, PersonCreated, PreRegisteredClient, SetupCode};
 use keystile_domain::secrets::Secrets;
 use keystile_domain::secrets::code::FreshSecret;
+use keystile_domain::secrets::digest::Digest;
 use keystile_domain::secrets::master::MasterKey;
-use keystile_fetch::ClientDocuments;
+use keystile_fetch::{ClientDocuments, ClientKeys};
 use keystile_issuer::app::{App, Settings};
 use keystile_issuer::keys::KeyRing;
 use keystile_issuer::limits::Limits;
@@ -83,7 +84,9 @@ impl TestApp {
             people: store.clone(),
             sessions: store.clone(),
             clients: store.clone(),
+            service_grants: store.clone(),
             documents: ClientDocuments::pinned_only(),
+            client_keys: ClientKeys::closed(),
             grants: store.clone(),
             audit: audit.clone(),
             secrets: Arc::new(Secrets::new(&MasterKey::generate(&*rng))),
@@ -155,17 +158,19 @@ impl TestApp {
 
     /// Adds a public client, as `keystile client add` does.
     pub async fn add_client(&self, client_id: &str, name: &str, redirect_uris: &[&str]) {
-        let client = PreRegisteredClient {
-            client_id: client_id.to_owned(),
-            name: name.to_owned(),
-            redirect_uris: redirect_uris.iter().map(ToString::to_string).collect(),
-            native: true,
-            created_at: self.clock.now(),
-        };
-        assert!(
-            self.store.add(client).await.expect("memory does not fail"),
-            "the id is free"
-        );
+        let redirect_uris = redirect_uris.iter().map(ToString::to_string).collect();
+        let now = self.clock.now();
+        self.add(
+            PreRegisteredClient::public(client_id, name, redirect_uris, true, now),
+            None,
+        )
+        .await;
+    }
+
+    /// Adds a client of any kind, and its secret.
+    pub async fn add(&self, client: PreRegisteredClient, secret: Option<&str>) {
+        let added = self.store.add(client, secret.map(Digest::of)).await;
+        assert!(added.expect("memory does not fail"), "the id is free");
     }
 
     /// A client as one that registered itself (RFC 7591), public.

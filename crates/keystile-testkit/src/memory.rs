@@ -1,16 +1,18 @@
 //! The store's ports in memory, with the semantics that the ports promise.
 
+mod clients;
 mod grants;
 mod people;
+mod service_grants;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use keystile_domain::ids::{GrantId, PersonId, TransactionId};
-use keystile_domain::ports::{Bindings, Clients, StoreError};
+use keystile_domain::ports::{Bindings, StoreError};
 use keystile_domain::records::{
-    Bound, PersonRecord, PreRegisteredClient, SessionRecord, SetupCode,
+    Bound, PersonRecord, PreRegisteredClient, ServiceGrant, SessionRecord, SetupCode,
 };
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
@@ -28,6 +30,11 @@ struct State {
     setup_code: Option<SetupCode>,
     sessions: HashMap<Digest, SessionRecord>,
     clients: BTreeMap<String, PreRegisteredClient>,
+    secrets: HashMap<String, Vec<(Digest, Option<Timestamp>)>>,
+    kept_out: BTreeMap<String, Timestamp>,
+    dead_until: HashMap<String, Timestamp>,
+    assertions: HashMap<(String, Digest), Timestamp>,
+    services: BTreeMap<GrantId, ServiceGrant>,
     families: BTreeMap<GrantId, Family>,
     codes: HashMap<Digest, Code>,
     answered: HashSet<TransactionId>,
@@ -50,28 +57,6 @@ impl MemoryStore {
     #[must_use]
     pub fn session_count(&self) -> usize {
         self.state().sessions.len()
-    }
-}
-
-#[async_trait]
-impl Clients for MemoryStore {
-    async fn add(&self, client: PreRegisteredClient) -> Result<bool, StoreError> {
-        let clients = &mut self.state().clients;
-        if clients.contains_key(&client.client_id) {
-            return Ok(false);
-        }
-        clients.insert(client.client_id.clone(), client);
-        Ok(true)
-    }
-
-    async fn lookup(&self, client_id: &str) -> Result<Option<PreRegisteredClient>, StoreError> {
-        Ok(self.state().clients.get(client_id).cloned())
-    }
-
-    async fn list(&self) -> Result<Vec<PreRegisteredClient>, StoreError> {
-        let mut clients: Vec<_> = self.state().clients.values().cloned().collect();
-        clients.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(clients)
     }
 }
 

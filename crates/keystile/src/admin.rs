@@ -1,24 +1,29 @@
 //! What administrators can ask for; the one place that answers, whoever asks.
 
+pub(crate) mod clients;
 mod keys;
 mod on_record;
+mod people;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use keystile_domain::ids::{GrantId, PersonId};
-use keystile_domain::ports::{AuditSink, Clients, Clock, Grants, People, Rng, StoreError};
-use keystile_domain::records::{
-    GrantFilter, NewPerson, PersonCreated, PreRegisteredClient, SetupCode, canonical_name,
+use keystile_domain::ports::{
+    AuditSink, Clients, Clock, Grants, People, Rng, ServiceGrants, StoreError,
 };
+use keystile_domain::records::{
+    GrantFilter, NewPerson, PersonCreated, SetupCode, canonical_name, service_subject,
+};
+use keystile_domain::secrets::Secrets;
 use keystile_domain::secrets::code::FreshSecret;
 use keystile_issuer::sign_in::password::Passwords;
-use keystile_protocol::redirect::{RedirectKind, RedirectUri};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::keys::Keys;
+use clients::ClientRequest;
 
 /// How long a set-up link works.
 const SETUP_LINK: Duration = Duration::from_secs(15 * 60);
@@ -32,14 +37,16 @@ pub(crate) enum Request {
         password: String,
     },
     UserList,
-    SetupLink,
-    ClientAdd {
+    UserDisable {
         name: String,
-        redirect_uris: Vec<String>,
-        client_id: Option<String>,
-        exact_port: bool,
     },
-    ClientList,
+    UserEnable {
+        name: String,
+    },
+    SetupLink,
+    Client {
+        client: ClientRequest,
+    },
     GrantList {
         all: bool,
         user: Option<String>,
@@ -63,9 +70,11 @@ impl Request {
     /// Whether it makes sense in an empty data directory, which becomes an installation then.
     pub(crate) const fn makes_an_installation(&self) -> bool {
         match self {
-            Self::UserAdd { .. } | Self::ClientAdd { .. } | Self::SetupLink => true,
+            Self::UserAdd { .. } | Self::SetupLink => true,
+            Self::Client { client } => client.makes_an_installation(),
             Self::UserList
-            | Self::ClientList
+            | Self::UserDisable { .. }
+            | Self::UserEnable { .. }
             | Self::GrantList { .. }
             | Self::GrantRevoke { .. }
             | Self::KeyList
@@ -97,6 +106,8 @@ pub(crate) struct Admin {
     pub(crate) people: Arc<dyn People>,
     pub(crate) clients: Arc<dyn Clients>,
     pub(crate) grants: Arc<dyn Grants>,
+    pub(crate) service_grants: Arc<dyn ServiceGrants>,
+    pub(crate) secrets: Arc<Secrets>,
     pub(crate) audit: Arc<dyn AuditSink>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rng: Arc<dyn Rng>,
@@ -113,16 +124,9 @@ impl Admin {
             Request::UserAdd { name, password } => self.user_add(name, password).await,
             Request::UserList => self.user_list().await,
             Request::SetupLink => self.setup_link(SETUP_LINK).await,
-            Request::ClientAdd {
-                name,
-                redirect_uris,
-                client_id,
-                exact_port,
-            } => {
-                self.client_add(name, redirect_uris, client_id, exact_port)
-                    .await
-            }
-            Request::ClientList => self.client_list().await,
+            Request::UserDisable { name } => self.user_disable(&name).await,
+            Request::UserEnable { name } => self.user_enable(&name).await,
+            Request::Client { client } => self.client(client).await,
             Request::GrantList { all, user, client } => self.grant_list(all, user, client).await,
             Request::GrantRevoke { id } => self.grant_revoke(&id).await,
             Request::KeyList => self.keys.list().await,
@@ -215,63 +219,6 @@ impl Admin {
         Ok(json!({ "code": code.text, "setup_url": url }))
     }
 
-    async fn client_add(
-        &self,
-        name: String,
-        redirect_uris: Vec<String>,
-        client_id: Option<String>,
-        exact_port: bool,
-    ) -> Result<Value, Failure> {
-        if !is_legal_name(&name) {
-            return Err(Failure::usage(
-                "client_name",
-                LEGAL_NAME,
-                "choose another --name",
-            ));
-        }
-        let mut native = false;
-        for text in &redirect_uris {
-            let uri = RedirectUri::parse(text).map_err(|error| {
-                Failure::usage(
-                    "redirect_uri",
-                    format!("{text}: {error}"),
-                    "use https, http on loopback, or the app's own scheme",
-                )
-            })?;
-            native |= !exact_port && !matches!(uri.kind(), RedirectKind::Https { .. });
-        }
-        let now = self.clock.now();
-        let client_id = match client_id {
-            Some(id) => legal_client_id(id)?,
-            None => format!("kc_{}", GrantId::new(now, &*self.rng)),
-        };
-        let known = self.clients.lookup(&client_id).await;
-        if known.map_err(|error| store(&error))?.is_some() {
-            return Err(client_exists(&client_id));
-        }
-        let record = PreRegisteredClient {
-            client_id: client_id.clone(),
-            name,
-            redirect_uris,
-            native,
-            created_at: now,
-        };
-        let made = async {
-            match self.clients.add(record.clone()).await {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(client_exists(&client_id)),
-                Err(error) => Err(store(&error)),
-            }
-        };
-        self.recorded("client_add", &client_id, made).await?;
-        Ok(json!(record))
-    }
-
-    async fn client_list(&self) -> Result<Value, Failure> {
-        let clients = self.clients.list().await.map_err(|error| store(&error))?;
-        Ok(json!(clients))
-    }
-
     async fn grant_list(
         &self,
         all: bool,
@@ -282,17 +229,30 @@ impl Admin {
             None => None,
             Some(name) => Some(self.person(&name).await?),
         };
+        let for_a_person = person.is_some();
         let filter = GrantFilter {
             person,
-            client_id: client,
+            client_id: client.clone(),
             dead_too: all,
             now: Some(self.clock.now()),
         };
-        let grants = self
-            .grants
-            .list(filter)
-            .await
-            .map_err(|error| store(&error))?;
+        let given = self.grants.list(filter).await;
+        let mut grants: Vec<Value> = given
+            .map_err(|error| store(&error))?
+            .iter()
+            .map(|grant| json!(grant))
+            .collect();
+        if !for_a_person {
+            let own = self.service_grants.list(client.as_deref(), all).await;
+            let own = own.map_err(|error| store(&error))?;
+            grants.extend(own.iter().map(|grant| {
+                let mut shown = json!(grant);
+                shown["person"] = json!(service_subject(&grant.client_id));
+                shown["person_name"] = json!("(itself)");
+                shown
+            }));
+            grants.sort_by_key(|grant| std::cmp::Reverse(grant["created_at"].as_i64()));
+        }
         Ok(json!(grants))
     }
 
@@ -319,34 +279,27 @@ impl Admin {
                 "see keystile grant list",
             )
         })?;
-        if self
-            .grants
-            .lookup(grant)
-            .await
-            .map_err(|error| store(&error))?
-            .is_none()
-        {
+        let given = self.grants.lookup(grant).await;
+        let own = self.service_grants.lookup(grant).await;
+        let (given, own) = (
+            given.map_err(|error| store(&error))?.is_some(),
+            own.map_err(|error| store(&error))?.is_some(),
+        );
+        let now = self.clock.now();
+        let revoked = if given {
+            self.grants.revoke(grant, "by_operator", now).await
+        } else if own {
+            self.service_grants.revoke(grant, "by_operator", now).await
+        } else {
             return Err(Failure::failed(
                 "grant_unknown",
                 format!("there is no grant {id}"),
                 "see keystile grant list --all",
             ));
-        }
-        let was_alive = self
-            .grants
-            .revoke(grant, "by_operator", self.clock.now())
-            .await
-            .map_err(|error| store(&error))?;
-        // The one change that is made first: a full disk is no reason to leave somebody in.
-        self.record("grant_revoke", id, None)
-            .await
-            .map_err(|error| {
-                Failure::failed(
-                    "audit_unwritable",
-                    format!("the grant is revoked, but the audit trail has no word of it: {error}"),
-                    "make room on the disk of the data directory",
-                )
-            })?;
+        };
+        let was_alive = revoked.map_err(|error| store(&error))?;
+        self.on_record_afterwards("grant_revoke", id, "the grant is revoked")
+            .await?;
         Ok(json!({ "id": id, "was_alive": was_alive }))
     }
 }
@@ -359,35 +312,10 @@ fn user_exists(name: &str) -> Failure {
     )
 }
 
-fn client_exists(client_id: &str) -> Failure {
-    Failure::failed(
-        "client_exists",
-        format!("there is a client {client_id} already"),
-        "choose another --client-id",
-    )
-}
-
 const LEGAL_NAME: &str = "a name has 1 to 64 characters, without control characters";
 
 fn is_legal_name(name: &str) -> bool {
     (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control)
-}
-
-/// A `client_id` of the operator's choice must not look like a sealed one or a document's URL.
-fn legal_client_id(id: String) -> Result<String, Failure> {
-    let legal = (1..=128).contains(&id.len())
-        && id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
-        && !id.starts_with(keystile_domain::secrets::client_id::PREFIX);
-    if !legal {
-        return Err(Failure::usage(
-            "client_id",
-            "a client id has 1 to 128 letters, digits or -._~, and does not begin with ksd_",
-            "choose another --client-id, or leave it out",
-        ));
-    }
-    Ok(id)
 }
 
 fn store(error: &StoreError) -> Failure {

@@ -16,6 +16,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::client::{Client, ClientKind, may_vary_port};
 use crate::ports::Rng;
+use crate::records::GrantTypes;
 use crate::secrets::{KeyId, Secrets, Subkeys};
 use crate::shown;
 
@@ -102,6 +103,7 @@ impl Secrets {
             any_loopback_port: may_vary_port(sealed.application_type, sealed.auth_method),
             redirect_uris: sealed.redirect_uris,
             auth_method: sealed.auth_method,
+            grant_types: GrantTypes::default(),
         })
     }
 

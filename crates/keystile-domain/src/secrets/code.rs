@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::ports::Rng;
 use crate::secrets::digest::Digest;
+use crate::secrets::refresh::checksum;
 
 /// A fresh 256-bit text with its digest. The text goes out once and is never stored.
 pub struct FreshSecret {
@@ -25,6 +26,18 @@ impl FreshSecret {
     #[must_use]
     pub fn session(rng: &dyn Rng) -> Self {
         Self::with_prefix("kss_", rng)
+    }
+
+    /// The secret of a client that an operator registered: `ksx_`, 256 bits, and four characters
+    /// that tell a mistyped one from a foreign one.
+    #[must_use]
+    pub fn client_secret(rng: &dyn Rng) -> Self {
+        let mut bytes = [0; 32];
+        rng.fill(&mut bytes);
+        let body = URL_SAFE_NO_PAD.encode(bytes);
+        let text = format!("ksx_{body}{}", checksum(&body));
+        let digest = Digest::of(&text);
+        Self { text, digest }
     }
 
     /// A set-up code for the first account: twelve characters to type, about 58 bits; attempts are

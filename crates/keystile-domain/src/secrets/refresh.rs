@@ -60,7 +60,7 @@ impl Subkeys {
 }
 
 /// Tells a mistyped token from a foreign one without a key; it protects nothing.
-fn checksum(text: &str) -> String {
+pub(crate) fn checksum(text: &str) -> String {
     let hash: [u8; 32] = Sha256::digest(text).into();
     URL_SAFE_NO_PAD.encode(&hash[..3])
 }

@@ -165,5 +165,5 @@ async fn client(
     })?;
     let peer = peer::of(&request.extensions);
     clients::pay_for_fetch(app, client_id, peer, now).map_err(Untrusted::later)?;
-    Ok(clients::resolve(app, client_id, now).await?)
+    Ok(clients::for_sign_in(app, client_id, now).await?)
 }

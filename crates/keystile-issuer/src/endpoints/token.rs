@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::{CACHE_CONTROL, PRAGMA};
+use keystile_domain::records::GrantType;
 use keystile_protocol::error::OAuthError;
 use keystile_protocol::mutation::weakened;
 use keystile_protocol::token::{TokenRequest, TokenResponse};
@@ -12,10 +13,10 @@ use keystile_protocol::token::{TokenRequest, TokenResponse};
 use crate::app::{App, SharedApp};
 use crate::client_auth::authenticate;
 use crate::endpoints::body::Form;
-use crate::grants::{authorization_code, refresh_token};
+use crate::grants::{authorization_code, client_credentials, refresh_token};
 use crate::refusal::Refusal;
 
-/// Exchanges a code or a refresh token.
+/// Exchanges a code, a refresh token, or the proof of a client that acts for itself.
 pub(crate) async fn post(
     State(app): State<SharedApp>,
     headers: HeaderMap,
@@ -25,10 +26,15 @@ pub(crate) async fn post(
     let client = authenticate(&app, &headers, &params, now).await?;
     let tokens = match TokenRequest::parse(&params)? {
         TokenRequest::AuthorizationCode(code) => {
+            client.require(GrantType::AuthorizationCode)?;
             authorization_code::exchange(&app, &client, &code, now).await?
         }
         TokenRequest::RefreshToken(refresh) => {
+            client.require(GrantType::RefreshToken)?;
             refresh_token::exchange(&app, &client, &refresh, now).await?
+        }
+        TokenRequest::ClientCredentials(asked) => {
+            client_credentials::exchange(&app, &client, &asked, now).await?
         }
     };
     Ok(uncached(tokens))

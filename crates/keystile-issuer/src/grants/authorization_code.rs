@@ -2,7 +2,7 @@
 
 use keystile_domain::audit::{Action, Event, Outcome};
 use keystile_domain::decide::redeem::{Redemption, redeem};
-use keystile_domain::records::{CodeProof, Mismatch, Taken, TakenCode};
+use keystile_domain::records::{CodeProof, GrantType, Mismatch, Taken, TakenCode};
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::error::{ErrorCode, OAuthError};
@@ -108,11 +108,11 @@ async fn first_tokens(
     })?;
     let what = Issue {
         grant: code.grant,
-        person: code.person,
+        subject: &person,
         client_id: client.client_id(),
         resource: &code.resource,
         scopes: &code.scopes,
-        generation: 1,
+        generation: client.may(GrantType::RefreshToken).then_some(1),
     };
     issue(app, &what, now)
 }

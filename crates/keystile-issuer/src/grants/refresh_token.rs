@@ -132,11 +132,11 @@ async fn successor(
     app.audit.append(&event).map_err(OAuthError::internal)?;
     let what = Issue {
         grant: record.id,
-        person: record.person,
+        subject: &person,
         client_id: &record.client_id,
         resource: &record.resource,
         scopes: asked.unwrap_or(&record.scopes),
-        generation,
+        generation: Some(generation),
     };
     issue(app, &what, now)
 }

@@ -3,12 +3,11 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::Request;
-use keystile_domain::ports::{Clients, StoreError};
-use keystile_domain::records::PreRegisteredClient;
 use keystile_fetch::{ClientDocuments, FetchOptions, Fetcher};
 use keystile_issuer::peer::Peer;
 use keystile_testkit::issuer::{CHALLENGE, TestApp};
 
+use crate::gone::Gone;
 use crate::{
     CLAUDE, CLAUDE_CALLBACK, LOOPBACK, OTHER_RESOURCE, RESOURCE, authorize_url, get, own_page,
     send, sent_back, two_servers,
@@ -320,24 +319,6 @@ async fn a_document_that_cannot_be_had_tells_nothing_about_the_network() {
             !text.contains("address") && !text.contains("10.0.0.1"),
             "{text}"
         );
-    }
-}
-
-/// A database that is gone.
-struct Gone;
-
-#[async_trait::async_trait]
-impl Clients for Gone {
-    async fn add(&self, _: PreRegisteredClient) -> Result<bool, StoreError> {
-        Err(StoreError::Unavailable("secret path /var/lib".into()))
-    }
-
-    async fn lookup(&self, _: &str) -> Result<Option<PreRegisteredClient>, StoreError> {
-        Err(StoreError::Unavailable("secret path /var/lib".into()))
-    }
-
-    async fn list(&self) -> Result<Vec<PreRegisteredClient>, StoreError> {
-        Err(StoreError::Unavailable("secret path /var/lib".into()))
     }
 }
 

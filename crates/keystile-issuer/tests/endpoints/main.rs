@@ -3,6 +3,7 @@
 
 mod authorize;
 mod connecting;
+mod gone;
 mod metadata;
 mod pkce;
 mod recorded_clients;

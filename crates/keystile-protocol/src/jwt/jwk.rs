@@ -125,6 +125,12 @@ impl KeySet {
         Ok(())
     }
 
+    /// Whether there is a key with this `kid`.
+    #[must_use]
+    pub fn has(&self, kid: &str) -> bool {
+        self.by_kid.contains_key(kid)
+    }
+
     /// The key with this `kid`, if it is one for this algorithm. Without a `kid` the only key.
     pub(super) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&VerificationKey> {
         let key = match kid {

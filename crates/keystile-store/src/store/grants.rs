@@ -44,6 +44,21 @@ impl Grants for Store {
         Ok(revoked.is_some_and(|expires_at| expires_at > now))
     }
 
+    async fn presented(&self, grant: GrantId) -> Result<Option<u32>, StoreError> {
+        let highest: Option<i64> = sqlx::query_scalar(
+            "SELECT presented FROM grants WHERE id = $1 AND activated_at IS NOT NULL",
+        )
+        .bind(grant.to_string())
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(Failure::from)?;
+        let legal = |highest: i64| {
+            u32::try_from(highest)
+                .map_err(|_| Failure::Inconsistent("grants.presented is no generation".to_owned()))
+        };
+        Ok(highest.map(legal).transpose()?)
+    }
+
     async fn lookup(&self, grant: GrantId) -> Result<Option<GrantRecord>, StoreError> {
         let row: Option<GrantRow> = sqlx::query_as(LOOKUP)
             .bind(grant.to_string())

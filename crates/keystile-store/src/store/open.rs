@@ -180,7 +180,9 @@ async fn recent_revocations(
         .saturating_sub(i64::try_from(MEMORY.as_millis()).unwrap_or(i64::MAX));
     let feed = RevocationFeed::new();
     let grants: Vec<(String, i64)> = sqlx::query_as(
-        "SELECT id, revoked_at FROM grants WHERE revoked_at >= $1 ORDER BY revoked_at",
+        "SELECT id, revoked_at FROM grants WHERE revoked_at >= $1
+         UNION ALL SELECT id, revoked_at FROM service_grants WHERE revoked_at >= $1
+         ORDER BY revoked_at",
     )
     .bind(since)
     .fetch_all(&mut *connection)
@@ -198,10 +200,20 @@ async fn recent_revocations(
     let people: Vec<(String, i64)> =
         sqlx::query_as("SELECT id, disabled_at FROM people WHERE disabled_at >= $1")
             .bind(since)
-            .fetch_all(connection)
+            .fetch_all(&mut *connection)
             .await?;
     for (person, at) in people {
         feed.disable_person(&person, Timestamp(at));
+    }
+    let clients: Vec<(String, i64, Option<i64>)> =
+        sqlx::query_as("SELECT client_id, disabled_at, enabled_at FROM disabled_clients")
+            .fetch_all(&mut *connection)
+            .await?;
+    for (client, at, enabled_at) in clients {
+        feed.keep_out(&client, Timestamp(at));
+        if enabled_at.is_some() {
+            feed.let_in(&client);
+        }
     }
     Ok(feed)
 }

@@ -1,16 +1,20 @@
 //! People with local accounts, and the code that lets the first one in.
 
+mod disabling;
+
 use async_trait::async_trait;
 use keystile_domain::ids::PersonId;
 use keystile_domain::ports::{People, StoreError};
 use keystile_domain::records::{NewPerson, PersonCreated, PersonRecord, SetupCode, canonical_name};
 use keystile_domain::secrets::digest::Digest;
+use keystile_domain::time::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::Store;
 use crate::failure::Failure;
 use crate::row::{self, PersonRow};
 use crate::writer::{Footprint, Verb};
+use disabling::{Disable, Enable};
 
 #[async_trait]
 impl People for Store {
@@ -71,6 +75,15 @@ impl People for Store {
 
     async fn put_setup_code(&self, code: SetupCode) -> Result<(), StoreError> {
         self.writer.run(PutSetupCode(code)).await
+    }
+
+    async fn disable(&self, person: PersonId, now: Timestamp) -> Result<Option<u64>, StoreError> {
+        let ended = self.writer.run(Disable { person, now }).await?;
+        Ok(ended.map(|ended| ended.alive))
+    }
+
+    async fn enable(&self, person: PersonId) -> Result<bool, StoreError> {
+        self.writer.run(Enable(person)).await
     }
 }
 

@@ -9,6 +9,7 @@ use sqlx::SqliteConnection;
 
 use super::Store;
 use crate::failure::Failure;
+use crate::feed::MEMORY;
 use crate::writer::{Footprint, Verb};
 
 /// What one round of pruning removed.
@@ -58,6 +59,10 @@ impl Verb for Prune {
         // Its code row, if still there, goes with the grant.
         let unused = delete(connection, NEVER_USED, before(self.now, REPLAY)).await?;
         let revoked = delete(connection, REVOKED, before(self.now, HISTORY)).await?;
+        let services = delete(connection, SERVICES, before(self.now, HISTORY)).await?;
+        let assertions = delete(connection, ASSERTIONS, self.now.0).await?;
+        delete(connection, OLD_SECRETS, self.now.0).await?;
+        delete(connection, LET_IN, before(self.now, MEMORY)).await?;
         let last: Option<String> = sqlx::query_scalar(WALK)
             .bind(&self.after)
             .fetch_one(&mut *connection)
@@ -72,11 +77,12 @@ impl Verb for Prune {
                 .await?
                 .rows_affected(),
         };
-        let more = last.is_some() || [sessions, codes, unused, revoked].contains(&AT_ONCE);
+        let rounds = [sessions, codes, unused, revoked, services, assertions];
+        let more = last.is_some() || rounds.contains(&AT_ONCE);
         let pruned = Pruned {
             codes,
             sessions,
-            grants: unused + revoked + expired,
+            grants: unused + revoked + services + expired,
             more,
         };
         Ok((pruned, last.unwrap_or_default()))
@@ -108,6 +114,15 @@ const NEVER_USED: &str = "DELETE FROM grants WHERE id IN
      (SELECT id FROM grants WHERE activated_at IS NULL AND created_at <= $1 LIMIT 1000)";
 const REVOKED: &str = "DELETE FROM grants WHERE id IN
      (SELECT id FROM grants WHERE revoked_at IS NOT NULL AND revoked_at <= $1 LIMIT 1000)";
+const SERVICES: &str = "DELETE FROM service_grants WHERE id IN
+     (SELECT id FROM service_grants WHERE revoked_at IS NOT NULL AND revoked_at <= $1 LIMIT 1000)";
+const ASSERTIONS: &str = "DELETE FROM client_assertions WHERE (client_id, jti) IN
+     (SELECT client_id, jti FROM client_assertions WHERE expires_at <= $1 LIMIT 1000)";
+/// As few as there are clients.
+const OLD_SECRETS: &str = "DELETE FROM client_secrets WHERE expires_at <= $1";
+/// Whose dead tokens are too old by now.
+const LET_IN: &str =
+    "DELETE FROM disabled_clients WHERE enabled_at IS NOT NULL AND disabled_at <= $1";
 const AT_ONCE: u64 = 1_000;
 
 const WALK: &str =

@@ -224,11 +224,14 @@ WHERE grants.id = shown.id AND grants.client_id = shown.client_id
     AND grants.presented = shown.generation - 1
     AND grants.activated_at IS NOT NULL AND grants.revoked_at IS NULL
     AND grants.expires_at > shown.now
-    AND EXISTS (SELECT 1 FROM people p WHERE p.id = grants.person_id AND p.disabled_at IS NULL);
+    AND EXISTS (SELECT 1 FROM people p WHERE p.id = grants.person_id AND p.disabled_at IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM disabled_clients d
+        WHERE d.client_id = grants.client_id AND d.enabled_at IS NULL);
 SELECT json_group_array(json_array(shown.place,
     json_array(g.id, g.person_id, p.name, g.client_id, g.client_name, g.resource, g.scopes,
         g.created_at, g.last_used_at, g.expires_at, g.revoked_at, g.revoked_why),
-    g.activated_at, p.disabled_at, g.presented, g.presented_at))
+    g.activated_at, coalesce(p.disabled_at, (SELECT d.disabled_at FROM disabled_clients d
+        WHERE d.client_id = g.client_id AND d.enabled_at IS NULL)), g.presented, g.presented_at))
 FROM (SELECT key AS place, value ->> 0 AS id FROM json_each($1)) AS shown
 JOIN grants g ON g.id = shown.id JOIN people p ON p.id = g.person_id";
 

@@ -134,19 +134,14 @@ async fn a_session_lives_until_it_ends_or_expires() {
 #[tokio::test]
 async fn a_client_id_is_registered_once() {
     let world = world().await;
-    let client = PreRegisteredClient {
-        client_id: "editor".to_owned(),
-        name: "Editor".to_owned(),
-        redirect_uris: vec!["http://127.0.0.1/cb".to_owned(), "cursor://x/cb".to_owned()],
-        native: true,
-        created_at: NOW,
-    };
-    assert!(world.store.add(client.clone()).await.unwrap());
+    let redirects = vec!["http://127.0.0.1/cb".to_owned(), "cursor://x/cb".to_owned()];
+    let client = PreRegisteredClient::public("editor", "Editor", redirects, true, NOW);
+    assert!(world.store.add(client.clone(), None).await.unwrap());
     let other = PreRegisteredClient {
         name: "Other".to_owned(),
         ..client.clone()
     };
-    assert!(!world.store.add(other).await.unwrap());
+    assert!(!world.store.add(other, None).await.unwrap());
     assert_eq!(
         Clients::lookup(&world.store, "editor").await.unwrap(),
         Some(client.clone())

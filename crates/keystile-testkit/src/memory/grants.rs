@@ -135,6 +135,12 @@ impl Grants for MemoryStore {
             .is_some_and(|family| family.revoke(why, now)))
     }
 
+    async fn presented(&self, grant: GrantId) -> Result<Option<u32>, StoreError> {
+        let state = self.state();
+        let family = state.families.get(&grant).filter(|family| family.active);
+        Ok(family.map(|family| family.presented))
+    }
+
     async fn lookup(&self, grant: GrantId) -> Result<Option<GrantRecord>, StoreError> {
         Ok(self
             .state()
@@ -216,5 +222,6 @@ impl State {
     fn is_disabled(&self, grant: &GrantRecord) -> bool {
         let person = self.people.get(&grant.person);
         person.is_none_or(|person| person.disabled_at.is_some())
+            || self.kept_out.contains_key(&grant.client_id)
     }
 }

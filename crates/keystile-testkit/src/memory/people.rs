@@ -54,6 +54,25 @@ impl People for MemoryStore {
         self.state().setup_code = Some(code);
         Ok(())
     }
+
+    async fn disable(&self, person: PersonId, now: Timestamp) -> Result<Option<u64>, StoreError> {
+        let mut state = self.state();
+        let Some(record) = state.people.get_mut(&person) else {
+            return Ok(None);
+        };
+        record.disabled_at.get_or_insert(now);
+        state.sessions.retain(|_, session| session.person != person);
+        let theirs = state.families.values_mut();
+        let theirs = theirs.filter(|family| family.grant.person == person);
+        let ended = theirs.filter_map(|family| family.revoke("person_disabled", now).then_some(()));
+        Ok(Some(ended.count() as u64))
+    }
+
+    async fn enable(&self, person: PersonId) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let record = state.people.get_mut(&person);
+        Ok(record.is_some_and(|record| record.disabled_at.take().is_some()))
+    }
 }
 
 #[async_trait]

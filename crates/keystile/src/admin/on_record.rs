@@ -31,6 +31,23 @@ impl Admin {
         made
     }
 
+    /// Puts a change on record that was made before: what ends somebody's access does not wait, for a
+    /// full disk is no reason to leave somebody in.
+    pub(super) async fn on_record_afterwards(
+        &self,
+        verb: &str,
+        object: &str,
+        done: &str,
+    ) -> Result<(), Failure> {
+        self.record(verb, object, None).await.map_err(|error| {
+            Failure::failed(
+                "audit_unwritable",
+                format!("{done}, but the audit trail has no word of it: {error}"),
+                "make room on the disk of the data directory",
+            )
+        })
+    }
+
     pub(super) async fn record(
         &self,
         verb: &str,

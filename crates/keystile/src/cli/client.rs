@@ -1,61 +1,243 @@
-//! `keystile client`: clients that the operator registers.
+//! `keystile client`: clients that the operator registers, and clients that are kept out.
 
-use clap::Subcommand;
+use std::path::{Path, PathBuf};
+
+use clap::{Subcommand, ValueEnum};
+use keystile_domain::records::GrantType;
+use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
+use serde_json::Value;
 
 use crate::admin::Request;
+use crate::admin::clients::{ClientRequest, NewClient};
 use crate::cli::{Global, output};
 use crate::control;
 use crate::failure::Failure;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Client {
-    /// Register a public client (PKCE, no secret).
-    Add {
-        /// What people see on the consent page.
-        #[arg(long, value_name = "NAME")]
-        name: String,
-        /// Where a sign-in may lead back to, exactly. May be given several times.
-        #[arg(long = "redirect-uri", required = true, value_name = "URI")]
-        redirect_uris: Vec<String>,
-        /// The `client_id`; by default one is made.
-        #[arg(long, value_name = "ID")]
-        client_id: Option<String>,
-        /// Take the port of a loopback redirect exactly, too (without, any port will do: RFC 8252 §7.3).
-        #[arg(long)]
-        exact_port: bool,
-    },
-    /// List the clients that you registered.
+    /// Register a client: a public one that people sign in to, unless you say otherwise.
+    Add(Box<Add>),
+    /// List the clients that you registered, and those of other kinds that are disabled.
     List,
+    /// Show one client: what it may do, how it authenticates, and whether it is disabled.
+    Show {
+        /// The `client_id`, of whatever kind.
+        id: String,
+    },
+    /// Keep a client out: its tokens stop working and its streams close before this returns.
+    Disable {
+        /// The `client_id`: of a client that you registered, the URL of a document, or one that
+        /// registered itself (`grant list --json` has them).
+        id: String,
+    },
+    /// Let a disabled client in again, with the grants that people gave it.
+    Enable {
+        /// The `client_id`, as it was disabled.
+        id: String,
+    },
+    /// Make a new secret for a client; the old one stops at once.
+    RotateSecret {
+        /// The `client_id`.
+        id: String,
+        /// Let the old secret work for so many seconds more, so that the client can be changed over.
+        #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+        keep_old: u64,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Add {
+    /// What people see on the consent page.
+    #[arg(long, value_name = "NAME")]
+    name: String,
+    /// Where a sign-in may lead back to, exactly. May be given several times.
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    redirect_uris: Vec<String>,
+    /// The `client_id`; by default one is made.
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    /// Take the port of a loopback redirect exactly, too (without, any port will do: RFC 8252 §7.3).
+    #[arg(long)]
+    exact_port: bool,
+    /// How the client proves at the token endpoint who it is; no other way is taken. A secret is
+    /// made here and printed once.
+    #[arg(long, value_enum, default_value_t = Auth::None)]
+    auth: Auth,
+    /// For private_key_jwt: a file with the client's public keys (a JWK set).
+    #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
+    jwks: Option<PathBuf>,
+    /// For private_key_jwt: the https address of the client's public keys.
+    #[arg(long, value_name = "URL")]
+    jwks_uri: Option<String>,
+    /// What the client may ask for (default: authorization_code and refresh_token). May be given
+    /// several times.
+    #[arg(long = "grant", value_enum, value_name = "TYPE")]
+    grants: Vec<Grant>,
+    /// For client_credentials: what the client may do itself, as in NAME:call. May be given several times.
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// The client is the server behind this MCP URL: it may ask at /oauth/introspect about tokens
+    /// for it.
+    #[arg(long, value_name = "MCP_URL")]
+    introspect: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Auth {
+    /// Not at all: a public client, bound by PKCE.
+    None,
+    /// A secret, in the header.
+    ClientSecretBasic,
+    /// A secret, in the form.
+    ClientSecretPost,
+    /// A key that never leaves the client: it signs each request (RFC 7523).
+    PrivateKeyJwt,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Grant {
+    /// People sign in in a browser.
+    AuthorizationCode,
+    /// Their sign-in lasts.
+    RefreshToken,
+    /// The client acts for itself.
+    ClientCredentials,
+    /// People sign in on another device.
+    DeviceCode,
 }
 
 impl Client {
     pub(crate) fn run(self, global: &Global) -> Result<(), Failure> {
+        let ask = |client| control::ask(global, Request::Client { client });
         match self {
-            Self::Add {
-                name,
-                redirect_uris,
-                client_id,
-                exact_port,
-            } => {
-                let request = Request::ClientAdd {
-                    name,
-                    redirect_uris,
-                    client_id,
-                    exact_port,
-                };
-                let answer = control::ask(global, request)?;
-                output::answer(global.json, &answer, || {
-                    answer["client_id"].as_str().unwrap_or_default().to_owned()
-                })?;
+            Self::Add(add) => {
+                let answer = ask(ClientRequest::Add(Box::new(add.read()?)))?;
+                output::answer(global.json, &answer, || credentials(&answer))
             }
             Self::List => {
-                let answer = control::ask(global, Request::ClientList)?;
+                let answer = ask(ClientRequest::List)?;
+                output::answer(global.json, &answer, || list(&answer))
+            }
+            Self::Show { id } => {
+                let answer = ask(ClientRequest::Show { id })?;
                 output::answer(global.json, &answer, || {
-                    let rows = control::rows(&answer, ["client_id", "name", "redirect_uris"]);
-                    output::table(["CLIENT_ID", "NAME", "REDIRECT_URIS"], &rows)
-                })?;
+                    serde_json::to_string_pretty(&answer).expect("answers are plain data")
+                })
+            }
+            Self::Disable { id } => {
+                let answer = ask(ClientRequest::Disable { id })?;
+                output::answer(global.json, &answer, || {
+                    if answer["was_enabled"] == true {
+                        "Disabled. Its tokens no longer work.".to_owned()
+                    } else {
+                        "It was disabled before; nothing changed.".to_owned()
+                    }
+                })
+            }
+            Self::Enable { id } => {
+                let answer = ask(ClientRequest::Enable { id })?;
+                output::answer(global.json, &answer, || {
+                    if answer["was_disabled"] == true {
+                        "Enabled. It gets new access tokens with the grants that it has.".to_owned()
+                    } else {
+                        "It was not disabled; nothing changed.".to_owned()
+                    }
+                })
+            }
+            Self::RotateSecret { id, keep_old } => {
+                let answer = ask(ClientRequest::RotateSecret { id, keep_old })?;
+                output::answer(global.json, &answer, || credentials(&answer))
             }
         }
-        Ok(())
     }
+}
+
+impl Add {
+    fn read(self) -> Result<NewClient, Failure> {
+        Ok(NewClient {
+            name: self.name,
+            redirect_uris: self.redirect_uris,
+            client_id: self.client_id,
+            exact_port: self.exact_port,
+            auth: match self.auth {
+                Auth::None => TokenEndpointAuthMethod::None,
+                Auth::ClientSecretBasic => TokenEndpointAuthMethod::ClientSecretBasic,
+                Auth::ClientSecretPost => TokenEndpointAuthMethod::ClientSecretPost,
+                Auth::PrivateKeyJwt => TokenEndpointAuthMethod::PrivateKeyJwt,
+            },
+            jwks: self.jwks.as_deref().map(keys).transpose()?,
+            jwks_uri: self.jwks_uri,
+            grants: self.grants.iter().map(Grant::granted).collect(),
+            scopes: self.scopes,
+            introspects: self.introspect,
+        })
+    }
+}
+
+impl Grant {
+    const fn granted(&self) -> GrantType {
+        match self {
+            Self::AuthorizationCode => GrantType::AuthorizationCode,
+            Self::RefreshToken => GrantType::RefreshToken,
+            Self::ClientCredentials => GrantType::ClientCredentials,
+            Self::DeviceCode => GrantType::DeviceCode,
+        }
+    }
+}
+
+fn keys(path: &Path) -> Result<Value, Failure> {
+    let help = "name a file that holds a JWK set: {\"keys\":[…]}";
+    let bytes = std::fs::read(path).map_err(|error| {
+        Failure::usage(
+            "jwks_unreadable",
+            format!("{} can't be read: {error}", path.display()),
+            help,
+        )
+    })?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Failure::usage(
+            "jwks_unreadable",
+            format!("{} is no JSON: {error}", path.display()),
+            help,
+        )
+    })
+}
+
+/// The id; with its secret, if one was made, which nobody can show again.
+fn credentials(answer: &Value) -> String {
+    let part = |name: &str| answer[name].as_str().unwrap_or_default();
+    match answer["client_secret"].as_str() {
+        None => part("client_id").to_owned(),
+        Some(secret) => format!(
+            "client_id      {}\nclient_secret  {secret}\nThe secret is shown only now; only its digest is kept.",
+            part("client_id")
+        ),
+    }
+}
+
+fn list(answer: &Value) -> String {
+    let fields = [
+        "client_id",
+        "name",
+        "auth_method",
+        "grant_types",
+        "redirect_uris",
+        "disabled_at",
+    ];
+    let mut rows = control::rows(answer, fields);
+    for row in &mut rows {
+        let disabled = !row[5].is_empty();
+        row[5] = if disabled { "disabled" } else { "" }.to_owned();
+    }
+    let head = [
+        "CLIENT_ID",
+        "NAME",
+        "AUTH",
+        "GRANTS",
+        "REDIRECT_URIS",
+        "STATE",
+    ];
+    output::table(head, &rows)
 }

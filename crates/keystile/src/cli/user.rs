@@ -21,6 +21,16 @@ pub(crate) enum User {
     },
     /// List accounts.
     List,
+    /// Keep a person out: sessions, grants, tokens and streams end before this returns.
+    Disable {
+        /// The name to sign in with.
+        name: String,
+    },
+    /// Let a person in again, who has to sign in and connect anew.
+    Enable {
+        /// The name to sign in with.
+        name: String,
+    },
     /// Make a new set-up link for the first account: single use, 15 minutes.
     SetupLink,
 }
@@ -42,8 +52,30 @@ impl User {
             Self::List => {
                 let answer = control::ask(global, Request::UserList)?;
                 output::answer(global.json, &answer, || {
-                    let rows = control::rows(&answer, ["id", "name", "created_at"]);
-                    output::table(["ID", "NAME", "SINCE"], &rows)
+                    let fields = ["id", "name", "created_at", "disabled_at"];
+                    let mut rows = control::rows(&answer, fields);
+                    for row in &mut rows {
+                        let disabled = !row[3].is_empty();
+                        row[3] = if disabled { "disabled" } else { "" }.to_owned();
+                    }
+                    output::table(["ID", "NAME", "SINCE", "STATE"], &rows)
+                })?;
+            }
+            Self::Disable { name } => {
+                let answer = control::ask(global, Request::UserDisable { name: name.clone() })?;
+                output::answer(global.json, &answer, || {
+                    let ended = &answer["grants_ended"];
+                    format!("{name} is kept out; {ended} grants have ended.")
+                })?;
+            }
+            Self::Enable { name } => {
+                let answer = control::ask(global, Request::UserEnable { name: name.clone() })?;
+                output::answer(global.json, &answer, || {
+                    if answer["was_disabled"] == true {
+                        format!("{name} can sign in again.")
+                    } else {
+                        format!("{name} was not kept out; nothing changed.")
+                    }
                 })?;
             }
             Self::SetupLink => {

@@ -104,7 +104,9 @@ impl Installation {
         Admin {
             people: store.clone(),
             clients: store.clone(),
+            service_grants: store.clone(),
             grants: store,
+            secrets: self.secrets.clone(),
             audit: self.audit.clone(),
             clock: self.clock.clone(),
             rng: self.rng.clone(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keystile_domain::decide::register::RegistrationPolicy;
-use keystile_fetch::{Allow, ClientDocuments, FetchOptions, Fetcher};
+use keystile_fetch::{Allow, ClientDocuments, ClientKeys, FetchOptions, Fetcher};
 use keystile_gateway::stdio::Pool;
 use keystile_gateway::{Gateway, relay};
 use keystile_issuer::app::{App, Settings};
@@ -39,13 +39,14 @@ const GRANT_IDLE: Duration = Duration::from_secs(90 * 24 * 3600);
 /// # Errors
 /// Whatever keeps it from starting; nothing is half done then, and nothing is left that was not there.
 pub(crate) async fn serve(plan: Plan, json: bool) -> Result<(), Failure> {
-    let documents = documents(&plan)?;
+    let (documents, client_keys) = documents(&plan)?;
     let mut owned = plan.data_dir.own()?;
     let bound = Bound::bind(&plan, &owned).await?;
     let installation = Installation::open(&owned).await?;
     let start = Start {
         plan,
         documents,
+        client_keys,
         bound,
         json,
     };
@@ -84,6 +85,7 @@ impl Bound {
 struct Start {
     plan: Plan,
     documents: ClientDocuments,
+    client_keys: ClientKeys,
     bound: Bound,
     json: bool,
 }
@@ -93,6 +95,7 @@ impl Start {
         let Self {
             plan,
             documents,
+            client_keys,
             bound,
             json,
         } = self;
@@ -110,7 +113,7 @@ impl Start {
             &issuer,
             &resources,
             &keys,
-            documents.clone(),
+            (documents.clone(), client_keys),
         );
         let (name, rebind) = (plan.name.clone(), plan.rebind);
         let fingerprint = plan.upstream.fingerprint();
@@ -215,9 +218,9 @@ fn issuer(plan: &Plan, listeners: &[TcpListener]) -> Result<Issuer, Failure> {
     })
 }
 
-fn documents(plan: &Plan) -> Result<ClientDocuments, Failure> {
+fn documents(plan: &Plan) -> Result<(ClientDocuments, ClientKeys), Failure> {
     if plan.air_gapped {
-        return Ok(ClientDocuments::pinned_only());
+        return Ok((ClientDocuments::pinned_only(), ClientKeys::closed()));
     }
     let allow = plan.fetch_allow.iter().map(|text| {
         text.parse::<Allow>().map_err(|error| {
@@ -240,7 +243,8 @@ fn documents(plan: &Plan) -> Result<ClientDocuments, Failure> {
             "name a PEM file that holds the certificates of the authorities",
         )
     })?;
-    Ok(ClientDocuments::fetching(fetcher))
+    let keys = ClientKeys::fetching(fetcher.clone());
+    Ok((ClientDocuments::fetching(fetcher), keys))
 }
 
 /// Reads what fetching needs once the server answers, so that a lack of it is said now and not at
@@ -257,7 +261,7 @@ fn app(
     issuer: &Issuer,
     resources: &ResourceTable,
     keys: &Arc<KeyRing>,
-    documents: ClientDocuments,
+    (documents, client_keys): (ClientDocuments, ClientKeys),
 ) -> App {
     let store = Arc::clone(&installation.store);
     App {
@@ -273,7 +277,9 @@ fn app(
         people: store.clone(),
         sessions: store.clone(),
         clients: store.clone(),
+        service_grants: store.clone(),
         documents,
+        client_keys,
         grants: store,
         audit: installation.audit.clone(),
         secrets: installation.secrets.clone(),

@@ -109,6 +109,8 @@ const SPEND: &str = "UPDATE codes SET spent_at = $6
      AND EXISTS (SELECT 1 FROM grants g JOIN people p ON p.id = g.person_id
          WHERE g.id = codes.grant_id AND (CAST($5 AS TEXT) IS NULL OR g.resource = $5)
          AND g.revoked_at IS NULL AND g.expires_at > $6 AND p.disabled_at IS NULL)
+     AND NOT EXISTS (SELECT 1 FROM disabled_clients d
+         WHERE d.client_id = codes.client_id AND d.enabled_at IS NULL)
      RETURNING grant_id";
 
 const SPEND_CHECKS: &[(&str, &str, &str)] = &[

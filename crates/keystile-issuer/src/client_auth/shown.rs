@@ -1,0 +1,113 @@
+//! What a request shows of its client: an id and one proof (RFC 6749 §2.3.1, RFC 7521 §4.2).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
+use keystile_protocol::error::OAuthError;
+use keystile_protocol::form::Params;
+use keystile_protocol::jwt::assertion::UnverifiedAssertion;
+use keystile_protocol::mutation::weakened;
+
+use super::refuse;
+
+/// RFC 7523 §2.2
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// What a request shows.
+pub(super) struct Shown {
+    pub(super) client_id: String,
+    pub(super) proof: Proof,
+}
+
+/// How it wants to prove the id. No secret of it is ever printed.
+pub(super) enum Proof {
+    None,
+    Basic(String),
+    Post(String),
+    Assertion(String),
+}
+
+impl Proof {
+    pub(super) const fn method(&self) -> TokenEndpointAuthMethod {
+        match self {
+            Self::None => TokenEndpointAuthMethod::None,
+            Self::Basic(_) => TokenEndpointAuthMethod::ClientSecretBasic,
+            Self::Post(_) => TokenEndpointAuthMethod::ClientSecretPost,
+            Self::Assertion(_) => TokenEndpointAuthMethod::PrivateKeyJwt,
+        }
+    }
+}
+
+impl Shown {
+    /// Reads header and body.
+    ///
+    /// # Errors
+    /// `invalid_request` for two ways at once, `invalid_client` for none that can be read.
+    pub(super) fn of(headers: &HeaderMap, params: &Params) -> Result<Self, OAuthError> {
+        let body_id = params.one("client_id");
+        let body_secret = params.one("client_secret");
+        let assertion = params.one("client_assertion");
+        let mut basics = headers.get_all(AUTHORIZATION).iter();
+        let (basic, another) = (basics.next(), basics.next());
+        let ways = [basic.is_some(), body_secret.is_some(), assertion.is_some()];
+        let ways = ways.into_iter().filter(|shown| *shown).count();
+        if (another.is_some() || ways > 1) && !weakened("n_cc_01") {
+            return Err(
+                OAuthError::invalid_request("The client authenticates in one way only.")
+                    .because("client_auth_twice"),
+            );
+        }
+        let (id, proof) = if let Some(header) = basic {
+            let (id, secret) = header.to_str().ok().and_then(basic_pair).ok_or_else(|| {
+                refuse("Authorization is not HTTP Basic of form-encoded client_id and secret (RFC 6749 section 2.3.1).")
+            })?;
+            (Some(id), Proof::Basic(secret))
+        } else if let Some(text) = assertion {
+            jwt_bearer(params)?;
+            let subject = UnverifiedAssertion::parse(text).ok();
+            let subject = subject.map(|assertion| assertion.claimed_client().to_owned());
+            (subject, Proof::Assertion(text.to_owned()))
+        } else if let Some(secret) = body_secret {
+            (None, Proof::Post(secret.to_owned()))
+        } else {
+            (None, Proof::None)
+        };
+        let client_id = match (body_id, id) {
+            (Some(asked), Some(shown)) if asked != shown => {
+                return Err(OAuthError::invalid_request(
+                    "client_id differs between what authenticates the client and the body.",
+                )
+                .because("client_id_differs"));
+            }
+            (_, Some(id)) => id,
+            (Some(id), None) => id.to_owned(),
+            (None, None) => return Err(refuse("client_id is missing.")),
+        };
+        Ok(Self { client_id, proof })
+    }
+}
+
+fn jwt_bearer(params: &Params) -> Result<(), OAuthError> {
+    match params.one("client_assertion_type") {
+        Some(JWT_BEARER) => Ok(()),
+        _ => Err(OAuthError::invalid_request(format!(
+            "client_assertion_type must be {JWT_BEARER}."
+        ))
+        .because("client_assertion_type")),
+    }
+}
+
+/// RFC 6749 §2.3.1: both parts are form-encoded before Base64. An id that is not form-encoded, the
+/// `client_id` of a document for example, still reads as itself.
+fn basic_pair(header: &str) -> Option<(String, String)> {
+    let (scheme, encoded) = header.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(STANDARD.decode(encoded.trim_start()).ok()?).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    let pair = Params::parse(format!("id={id}&secret={secret}").as_bytes()).ok()?;
+    Some((pair.one("id")?.to_owned(), pair.one("secret")?.to_owned()))
+}

@@ -1,0 +1,160 @@
+//! `POST /oauth/introspect` (RFC 7662): what a token is, said to those whom it concerns.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use http::header::CACHE_CONTROL;
+use keystile_domain::ids::GrantId;
+use keystile_domain::time::Timestamp;
+use keystile_protocol::error::OAuthError;
+use keystile_protocol::mutation::weakened;
+use serde::Serialize;
+
+use crate::app::{App, SharedApp};
+use crate::client_auth::{AuthenticatedClient, authenticate};
+use crate::clients;
+use crate::endpoints::body::Form;
+use crate::endpoints::own_tokens::access_claims;
+use crate::refusal::Refusal;
+
+/// RFC 7662 §2.2. Of a token that is dead, foreign, unknown or none of the asker's business nothing is
+/// said but that (CHECKLIST A-024).
+#[derive(Default, Serialize)]
+struct Answer {
+    active: bool,
+    #[serde(flatten)]
+    said: Option<Said>,
+}
+
+#[derive(Serialize)]
+struct Said {
+    scope: String,
+    client_id: String,
+    token_type: &'static str,
+    exp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iat: Option<i64>,
+    sub: String,
+    aud: String,
+    iss: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jti: Option<String>,
+}
+
+/// Answers clients that proved who they are: the one that the token was made for, and the resource
+/// server that it is for.
+pub(crate) async fn post(
+    State(app): State<SharedApp>,
+    headers: HeaderMap,
+    Form(params): Form,
+) -> Result<Response, Refusal> {
+    let now = app.clock.now();
+    let client = authenticate(&app, &headers, &params, now).await?;
+    if !client.is_confidential() {
+        return Err(clients::not_proven().into());
+    }
+    let token = params.one("token").ok_or_else(|| {
+        OAuthError::invalid_request("token is missing: send the token to ask about.")
+    })?;
+    let said = match app.secrets.open_refresh_token(token) {
+        Some((grant, generation)) => refresh_token(&app, grant, generation, now).await?,
+        None => access_token(&app, token, now).await?,
+    };
+    let said = said.filter(|said| concerns(&app, &client, said));
+    let answer = Answer {
+        active: said.is_some(),
+        said,
+    };
+    Ok(([(CACHE_CONTROL, "no-store")], Json(answer)).into_response())
+}
+
+/// The client that holds the token, or the one that serves the resource that an access token is for.
+fn concerns(app: &App, client: &AuthenticatedClient, said: &Said) -> bool {
+    let owns = said.client_id == client.client_id();
+    let serves = said.token_type == BEARER
+        && client.introspects().is_some_and(|named| {
+            let served = app.settings.resources.resolve(std::iter::once(named));
+            served.is_ok_and(|served| served.resource.to_string() == said.aud)
+        });
+    owns || serves || weakened("a_024b")
+}
+
+async fn access_token(app: &App, token: &str, now: Timestamp) -> Result<Option<Said>, OAuthError> {
+    let Some(claims) = access_claims(app, token, now) else {
+        return Ok(None);
+    };
+    let grant = claims.sid.as_deref().and_then(|sid| sid.parse().ok());
+    let Some(grant) = grant else {
+        return Ok(None);
+    };
+    let made_at = Timestamp::from_seconds(seconds(claims.iat));
+    let dead_until = app.clients.dead_until(&claims.client_id).await;
+    let dead = dead_until
+        .map_err(OAuthError::internal)?
+        .is_some_and(|until| made_at <= until);
+    if dead || !stands(app, grant).await? {
+        return Ok(None);
+    }
+    Ok(Some(Said {
+        scope: claims.scope.clone(),
+        client_id: claims.client_id.clone(),
+        token_type: BEARER,
+        exp: seconds(claims.exp),
+        iat: Some(seconds(claims.iat)),
+        sub: claims.sub.clone(),
+        aud: claims.aud.clone(),
+        iss: claims.iss.clone(),
+        jti: Some(claims.jti.clone()),
+    }))
+}
+
+async fn stands(app: &App, grant: GrantId) -> Result<bool, OAuthError> {
+    let given = app.grants.lookup(grant).await;
+    if let Some(given) = given.map_err(OAuthError::internal)? {
+        return Ok(given.revoked_at.is_none());
+    }
+    let own = app.service_grants.lookup(grant).await;
+    let own = own.map_err(OAuthError::internal)?;
+    Ok(own.is_some_and(|own| own.revoked_at.is_none()))
+}
+
+/// The newest generation, or the one before it while its successor was never shown (DESIGN §4).
+async fn refresh_token(
+    app: &App,
+    grant: GrantId,
+    generation: u32,
+    now: Timestamp,
+) -> Result<Option<Said>, OAuthError> {
+    let record = app.grants.lookup(grant).await;
+    let record = record.map_err(OAuthError::internal)?;
+    let presented = app.grants.presented(grant).await;
+    let presented = presented.map_err(OAuthError::internal)?;
+    let (Some(record), Some(presented)) = (record, presented) else {
+        return Ok(None);
+    };
+    let kept_out = app.clients.disabled_since(&record.client_id).await;
+    let kept_out = kept_out.map_err(OAuthError::internal)?.is_some();
+    let newest = generation == presented.saturating_add(1) || generation == presented;
+    if record.revoked_at.is_some() || record.expires_at <= now || kept_out || !newest {
+        return Ok(None);
+    }
+    Ok(Some(Said {
+        scope: record.scopes.to_string(),
+        client_id: record.client_id,
+        token_type: "refresh_token",
+        exp: record.expires_at.seconds(),
+        iat: None,
+        sub: record.person.to_string(),
+        aud: record.resource,
+        iss: app.settings.issuer.as_str().to_owned(),
+        jti: None,
+    }))
+}
+
+fn seconds(claim: u64) -> i64 {
+    i64::try_from(claim).unwrap_or(i64::MAX)
+}
+
+/// The type of an access token.
+const BEARER: &str = "Bearer";

@@ -1,0 +1,201 @@
+//! Client assertions (RFC 7523 §3, draft-ietf-oauth-rfc7523bis §4): a client signs who it is, for one
+//! authorization server, once.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use super::{Algorithm, KeySet, MAX_KID, MAX_TOKEN, Rejected, claims, decode, read_strictly};
+use crate::mutation::weakened;
+
+/// The longest life of an assertion, in seconds.
+pub const MAX_ASSERTION_LIFETIME: u64 = 10 * 60;
+
+/// How far a client's clock may be ahead of ours, in seconds.
+pub const CLOCK_AHEAD: u64 = 60;
+
+/// The most bytes of a `jti`.
+const MAX_JTI: usize = 256;
+
+/// An assertion of which nothing is believed yet.
+#[derive(Debug, Clone)]
+pub struct UnverifiedAssertion<'a> {
+    signed: &'a str,
+    claims: AssertionClaims,
+    signature: Vec<u8>,
+    algorithm: Algorithm,
+    kid: Option<String>,
+}
+
+/// What the client signed. Each claim has one type, as in access tokens (CHECKLIST A-077): a number
+/// that is no whole one, a `null`, a text in place of a number refuse it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct AssertionClaims {
+    /// The client.
+    pub iss: String,
+    /// The client, too.
+    pub sub: String,
+    /// For whom: one string, never a list (CHECKLIST A-085).
+    pub aud: String,
+    /// When it ends, in seconds since 1970.
+    pub exp: u64,
+    /// When it was made.
+    #[serde(default, deserialize_with = "claims::present")]
+    pub iat: Option<u64>,
+    /// From when on it is good.
+    #[serde(default, deserialize_with = "claims::present")]
+    pub nbf: Option<u64>,
+    /// Its own id: it is good once.
+    pub jti: String,
+}
+
+/// What an assertion must say.
+#[derive(Debug, Clone, Copy)]
+pub struct AssertionExpectations<'a> {
+    /// Who says to be calling.
+    pub client_id: &'a str,
+    /// Exactly our issuer: an endpoint's URL may be another server's idea of us (CHECKLIST A-085).
+    pub issuer: &'a str,
+    /// Seconds since 1970.
+    pub now: u64,
+}
+
+/// Claims behind a good signature that say what is expected. Whether the `jti` is new, only a store
+/// can tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedAssertion(AssertionClaims);
+
+impl std::ops::Deref for VerifiedAssertion {
+    type Target = AssertionClaims;
+
+    fn deref(&self) -> &AssertionClaims {
+        &self.0
+    }
+}
+
+/// `jwk`, `jku`, `x5c` and `x5u` are not here: keys are those that the client registered
+/// (CHECKLIST ).
+#[derive(Deserialize)]
+struct Header<'a> {
+    #[serde(borrow)]
+    alg: Cow<'a, str>,
+    #[serde(borrow, default, deserialize_with = "claims::present")]
+    typ: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "claims::present")]
+    kid: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "claims::present")]
+    crit: Option<serde::de::IgnoredAny>,
+    #[serde(default, deserialize_with = "claims::present")]
+    b64: Option<serde::de::IgnoredAny>,
+    #[serde(default, deserialize_with = "claims::present")]
+    zip: Option<serde::de::IgnoredAny>,
+}
+
+impl<'a> UnverifiedAssertion<'a> {
+    /// Takes the assertion apart.
+    ///
+    /// # Errors
+    /// Anything that is no signed JWT in compact form with the claims of an assertion.
+    pub fn parse(text: &'a str) -> Result<Self, Rejected> {
+        if text.len() > MAX_TOKEN {
+            return Err(Rejected::TooLong);
+        }
+        let (signed, signature) = text.rsplit_once('.').ok_or(Rejected::Malformed)?;
+        let (header, claims) = signed.split_once('.').ok_or(Rejected::Malformed)?;
+        if claims.contains('.') {
+            return Err(Rejected::Malformed);
+        }
+        let header = decode(header)?;
+        let header: Header<'_> = read_strictly(&header).ok_or(Rejected::Header)?;
+        let algorithm = Algorithm::parse(&header.alg).ok_or(Rejected::Header)?;
+        let fits = header.typ.as_deref().is_none_or(is_an_assertion);
+        let extended = header.crit.is_some() || header.b64.is_some() || header.zip.is_some();
+        if !fits || extended {
+            return Err(Rejected::Header);
+        }
+        let kid = header.kid.map(Cow::into_owned);
+        if kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID) && !weakened("a_075") {
+            return Err(Rejected::Header);
+        }
+        let claims = decode(claims)?;
+        Ok(Self {
+            signed,
+            claims: read_strictly(&claims).ok_or(Rejected::Claims)?,
+            signature: decode(signature)?,
+            algorithm,
+            kid,
+        })
+    }
+
+    /// Who it says to be, to find out which keys count. Nothing else is shown before
+    /// [`Self::verify`].
+    #[must_use]
+    pub fn claimed_client(&self) -> &str {
+        &self.claims.sub
+    }
+
+    /// The key that it asks for.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// Checks everything; gives the claims only if everything is good.
+    ///
+    /// # Errors
+    /// One thing that is wrong, for the log.
+    pub fn verify(
+        self,
+        keys: &KeySet,
+        expected: &AssertionExpectations<'_>,
+    ) -> Result<VerifiedAssertion, Rejected> {
+        let key = keys
+            .find(self.kid(), self.algorithm)
+            .ok_or(Rejected::UnknownKey)?;
+        let good = key.verify(self.signed.as_bytes(), &self.signature);
+        if !good && !weakened("a_078") && !weakened("n_cc_05b") {
+            return Err(Rejected::Signature);
+        }
+        let claims = self.claims;
+        let own = claims.iss == expected.client_id && claims.sub == expected.client_id;
+        if !own && !weakened("n_cc_05") {
+            return Err(Rejected::Issuer);
+        }
+        if claims.aud != expected.issuer && !weakened("a_085") {
+            return Err(Rejected::Audience);
+        }
+        if !(1..=MAX_JTI).contains(&claims.jti.len()) {
+            return Err(Rejected::Claims);
+        }
+        if !claims.is_timely(expected.now) && !weakened("a_030") {
+            return Err(Rejected::Time);
+        }
+        Ok(VerifiedAssertion(claims))
+    }
+}
+
+impl AssertionClaims {
+    /// Not over, begun, and short-lived; `exp` may be as late as a clock that is ahead puts it.
+    fn is_timely(&self, now: u64) -> bool {
+        let latest = now.saturating_add(CLOCK_AHEAD);
+        let begun = [self.iat, self.nbf]
+            .into_iter()
+            .flatten()
+            .all(|from| from <= latest);
+        let lifetime = self.iat.map_or(Some(1), |iat| self.exp.checked_sub(iat));
+        let short = lifetime.is_some_and(|seconds| (1..=MAX_ASSERTION_LIFETIME).contains(&seconds));
+        let ends_soon = self.exp <= latest.saturating_add(MAX_ASSERTION_LIFETIME);
+        begun && short && ends_soon && self.exp > now
+    }
+}
+
+/// No other kind of JWT is one; most clients say `JWT` or nothing.
+fn is_an_assertion(typ: &str) -> bool {
+    let media_type = typ.strip_prefix("application/").unwrap_or(typ);
+    ["JWT", "client-authentication+jwt"]
+        .iter()
+        .any(|known| media_type.eq_ignore_ascii_case(known))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,435 @@
+//! Clients: added by the operator, and kept out, whichever way they came.
+
+use std::time::Duration;
+
+use keystile_domain::client::ClientKind;
+use keystile_domain::ids::GrantId;
+use keystile_domain::records::{GrantType, GrantTypes, PreRegisteredClient};
+use keystile_domain::secrets::client_id::PREFIX;
+use keystile_domain::secrets::code::FreshSecret;
+use keystile_protocol::client_id_url::ClientIdUrl;
+use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
+use keystile_protocol::jwt::KeySet;
+use keystile_protocol::redirect::{RedirectKind, RedirectUri};
+use keystile_protocol::scope::ScopeSet;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{Admin, LEGAL_NAME, is_legal_name, store};
+use crate::failure::Failure;
+
+/// What can be asked about clients.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum ClientRequest {
+    Add(Box<NewClient>),
+    List,
+    Show {
+        id: String,
+    },
+    Disable {
+        id: String,
+    },
+    Enable {
+        id: String,
+    },
+    /// The earlier secret works for so many seconds more.
+    RotateSecret {
+        id: String,
+        keep_old: u64,
+    },
+}
+
+/// A client as the operator describes it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewClient {
+    pub(crate) name: String,
+    pub(crate) redirect_uris: Vec<String>,
+    pub(crate) client_id: Option<String>,
+    pub(crate) exact_port: bool,
+    pub(crate) auth: TokenEndpointAuthMethod,
+    pub(crate) jwks: Option<Value>,
+    pub(crate) jwks_uri: Option<String>,
+    pub(crate) grants: Vec<GrantType>,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) introspects: Option<String>,
+}
+
+/// An earlier secret is kept for a month at most.
+const LONGEST_KEPT: Duration = Duration::from_secs(31 * 24 * 3600);
+
+impl ClientRequest {
+    pub(super) const fn makes_an_installation(&self) -> bool {
+        matches!(self, Self::Add(_))
+    }
+}
+
+impl Admin {
+    pub(super) async fn client(&self, request: ClientRequest) -> Result<Value, Failure> {
+        match request {
+            ClientRequest::Add(new) => self.client_add(*new).await,
+            ClientRequest::List => self.client_list().await,
+            ClientRequest::Show { id } => self.client_show(&id).await,
+            ClientRequest::Disable { id } => self.client_disable(&id).await,
+            ClientRequest::Enable { id } => self.client_enable(&id).await,
+            ClientRequest::RotateSecret { id, keep_old } => {
+                self.rotate_secret(&id, Duration::from_secs(keep_old)).await
+            }
+        }
+    }
+
+    async fn client_add(&self, new: NewClient) -> Result<Value, Failure> {
+        let now = self.clock.now();
+        let client_id = match &new.client_id {
+            Some(id) => legal_client_id(id)?,
+            None => format!("kc_{}", GrantId::new(now, &*self.rng)),
+        };
+        let record = PreRegisteredClient {
+            native: new.native()?,
+            grant_types: new.grant_types()?,
+            scopes: new.scopes()?,
+            introspects: new.introspected()?,
+            client_id: client_id.clone(),
+            created_at: now,
+            auth_method: new.auth,
+            jwks: new.keys()?,
+            jwks_uri: new.jwks_uri,
+            name: new.name,
+            redirect_uris: new.redirect_uris,
+        };
+        let known = self.clients.lookup(&client_id).await;
+        if known.map_err(|error| store(&error))?.is_some() {
+            return Err(client_exists(&client_id));
+        }
+        let secret = record
+            .auth_method
+            .is_shared_secret()
+            .then(|| FreshSecret::client_secret(&*self.rng));
+        let digest = secret.as_ref().map(|secret| secret.digest);
+        let made = async {
+            match self.clients.add(record.clone(), digest).await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(client_exists(&client_id)),
+                Err(error) => Err(store(&error)),
+            }
+        };
+        self.recorded("client_add", &client_id, made).await?;
+        let mut answer = json!(record);
+        if let Some(secret) = secret {
+            answer["client_secret"] = secret.text.into();
+        }
+        Ok(answer)
+    }
+
+    /// Those that the operator added, and those of other kinds that are kept out.
+    async fn client_list(&self) -> Result<Value, Failure> {
+        let clients = self.clients.list().await.map_err(|error| store(&error))?;
+        let kept_out = self.clients.disabled().await;
+        let mut kept_out = kept_out.map_err(|error| store(&error))?;
+        let mut all = Vec::with_capacity(clients.len());
+        for client in clients {
+            let at = kept_out.iter().position(|(id, _)| *id == client.client_id);
+            let mut shown = json!(client);
+            shown["kind"] = json!(ClientKind::PreRegistered);
+            shown["disabled_at"] = json!(at.map(|at| kept_out.remove(at).1));
+            all.push(shown);
+        }
+        all.extend(
+            kept_out
+                .into_iter()
+                .map(|(id, at)| json!({ "client_id": id, "kind": kind(&id), "disabled_at": at })),
+        );
+        Ok(Value::Array(all))
+    }
+
+    async fn client_show(&self, id: &str) -> Result<Value, Failure> {
+        let (mut shown, kind) = match self.known(id).await? {
+            Known::Operators(record) => (json!(record), ClientKind::PreRegistered),
+            Known::Other(shown, kind) => (shown, kind),
+        };
+        let since = self.clients.disabled_since(id).await;
+        shown["kind"] = json!(kind);
+        shown["disabled_at"] = json!(since.map_err(|error| store(&error))?);
+        Ok(shown)
+    }
+
+    async fn client_disable(&self, id: &str) -> Result<Value, Failure> {
+        self.known(id).await?;
+        let now = self.clock.now();
+        let disabled = self.clients.disable(id, now).await;
+        let changed = disabled.map_err(|error| store(&error))?;
+        self.on_record_afterwards("client_disable", id, "the client is disabled")
+            .await?;
+        Ok(json!({ "client_id": id, "was_enabled": changed }))
+    }
+
+    async fn client_enable(&self, id: &str) -> Result<Value, Failure> {
+        self.known(id).await?;
+        let enabled = async {
+            let enabled = self.clients.enable(id).await;
+            enabled.map_err(|error| store(&error))
+        };
+        let changed = self.recorded("client_enable", id, enabled).await?;
+        Ok(json!({ "client_id": id, "was_disabled": changed }))
+    }
+
+    async fn rotate_secret(&self, id: &str, keep_old: Duration) -> Result<Value, Failure> {
+        let record = match self.known(id).await? {
+            Known::Operators(record) if record.auth_method.is_shared_secret() => record,
+            _ => {
+                return Err(Failure::failed(
+                    "client_without_secret",
+                    format!("{id} has no secret that was made here and could be another"),
+                    "see keystile client show; only clients added with --auth client_secret_basic or client_secret_post have one",
+                ));
+            }
+        };
+        if keep_old > LONGEST_KEPT {
+            return Err(Failure::usage(
+                "keep_old",
+                "an earlier secret is kept for 31 days at most",
+                "say less with --keep-old, in seconds",
+            ));
+        }
+        let now = self.clock.now();
+        let secret = FreshSecret::client_secret(&*self.rng);
+        let rotated = async {
+            let done = self
+                .clients
+                .rotate_secret(id, secret.digest, now, now.plus(keep_old))
+                .await;
+            match done {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(client_unknown(id)),
+                Err(error) => Err(store(&error)),
+            }
+        };
+        self.recorded("client_rotate_secret", id, rotated).await?;
+        Ok(json!({
+            "client_id": id,
+            "client_secret": secret.text,
+            "auth_method": record.auth_method,
+            "old_works_for": keep_old.as_secs(),
+        }))
+    }
+
+    /// A client that there is, or could be.
+    async fn known(&self, id: &str) -> Result<Known, Failure> {
+        if id.starts_with(PREFIX) {
+            let client = self.secrets.open_client_id(id);
+            let client = client.ok_or_else(|| client_unknown(id))?;
+            let shown = json!({
+                "client_id": id,
+                "name": client.name,
+                "redirect_uris": client.redirect_uris,
+                "auth_method": client.auth_method,
+            });
+            return Ok(Known::Other(shown, ClientKind::Registered));
+        }
+        if ClientIdUrl::is_meant_by(id) {
+            ClientIdUrl::parse(id).map_err(|error| {
+                Failure::usage(
+                    "client_id",
+                    format!("{id}: {error}"),
+                    "write it as the client does",
+                )
+            })?;
+            return Ok(Known::Other(
+                json!({ "client_id": id }),
+                ClientKind::Document,
+            ));
+        }
+        let found = self.clients.lookup(id).await;
+        let found = found.map_err(|error| store(&error))?;
+        found
+            .map(|record| Known::Operators(Box::new(record)))
+            .ok_or_else(|| client_unknown(id))
+    }
+}
+
+enum Known {
+    Operators(Box<PreRegisteredClient>),
+    Other(Value, ClientKind),
+}
+
+fn kind(id: &str) -> ClientKind {
+    if id.starts_with(PREFIX) {
+        ClientKind::Registered
+    } else {
+        ClientKind::Document
+    }
+}
+
+impl NewClient {
+    /// Whether a loopback redirect may come with another port; checks name and redirects.
+    fn native(&self) -> Result<bool, Failure> {
+        if !is_legal_name(&self.name) {
+            return Err(Failure::usage(
+                "client_name",
+                LEGAL_NAME,
+                "choose another --name",
+            ));
+        }
+        let mut native = false;
+        for text in &self.redirect_uris {
+            let uri = RedirectUri::parse(text).map_err(|error| {
+                Failure::usage(
+                    "redirect_uri",
+                    format!("{text}: {error}"),
+                    "use https, http on loopback, or the app's own scheme",
+                )
+            })?;
+            native |= !self.exact_port && !matches!(uri.kind(), RedirectKind::Https { .. });
+        }
+        Ok(native)
+    }
+
+    fn grant_types(&self) -> Result<GrantTypes, Failure> {
+        let only_asks = self.introspects.is_some() && self.redirect_uris.is_empty();
+        let kinds: GrantTypes = match self.grants.as_slice() {
+            [] if only_asks => GrantTypes::from_iter([]),
+            [] => GrantTypes::default(),
+            named => named.iter().copied().collect(),
+        };
+        let redirects = kinds.contains(GrantType::AuthorizationCode);
+        if redirects == self.redirect_uris.is_empty() {
+            let (why, help) = if redirects {
+                (
+                    "a client that people sign in to needs a redirect URI",
+                    "name it with --redirect-uri; or, for a client that acts for itself, say --grant client_credentials",
+                )
+            } else {
+                (
+                    "redirect URIs are for --grant authorization_code",
+                    "leave them out, or add that grant",
+                )
+            };
+            return Err(Failure::usage("redirect_uri", why, help));
+        }
+        let proves = self.auth != TokenEndpointAuthMethod::None;
+        if !proves && (kinds.contains(GrantType::ClientCredentials) || self.introspects.is_some()) {
+            return Err(Failure::usage(
+                "client_auth",
+                "a client that acts for itself must prove who it is",
+                "say --auth private_key_jwt with --jwks or --jwks-uri (best), or --auth client_secret_basic",
+            ));
+        }
+        Ok(kinds)
+    }
+
+    fn scopes(&self) -> Result<ScopeSet, Failure> {
+        let text = self.scopes.join(" ");
+        let scopes: ScopeSet = text
+            .parse()
+            .map_err(|error| Failure::usage("scope", error, "write it as in NAME:call"))?;
+        let acts = self.grants.contains(&GrantType::ClientCredentials);
+        if acts == scopes.is_empty() {
+            let (why, help) = if acts {
+                (
+                    "a client that acts for itself needs a scope, which says what it may call",
+                    "say --scope NAME:call, where NAME is that of the server",
+                )
+            } else {
+                (
+                    "scopes are for --grant client_credentials; others get what people allow",
+                    "leave --scope out, or add that grant",
+                )
+            };
+            return Err(Failure::usage("scope", why, help));
+        }
+        Ok(scopes)
+    }
+
+    fn introspected(&self) -> Result<Option<String>, Failure> {
+        let Some(text) = &self.introspects else {
+            return Ok(None);
+        };
+        let usable = Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+        if !usable {
+            return Err(Failure::usage(
+                "introspects",
+                format!("{text} is no URL of an MCP endpoint"),
+                "write it as mcp_url, which is printed on start",
+            ));
+        }
+        Ok(Some(text.clone()))
+    }
+
+    /// Checks the keys of `private_key_jwt` and gives those that were sent along.
+    fn keys(&self) -> Result<Option<Value>, Failure> {
+        let wanted = self.auth == TokenEndpointAuthMethod::PrivateKeyJwt;
+        let named = usize::from(self.jwks.is_some()) + usize::from(self.jwks_uri.is_some());
+        if named != usize::from(wanted) {
+            let (why, help) = if wanted {
+                (
+                    "private_key_jwt needs the client's public keys, from one place",
+                    "say either --jwks FILE or --jwks-uri URL",
+                )
+            } else {
+                (
+                    "public keys are for --auth private_key_jwt",
+                    "leave --jwks and --jwks-uri out, or say --auth private_key_jwt",
+                )
+            };
+            return Err(Failure::usage("client_keys", why, help));
+        }
+        if let Some(uri) = &self.jwks_uri {
+            let usable = Url::parse(uri).is_ok_and(|url| {
+                url.scheme() == "https" && url.username().is_empty() && url.fragment().is_none()
+            });
+            if !usable || uri.len() > 2048 {
+                return Err(Failure::usage(
+                    "jwks_uri",
+                    "the keys must stand at an https URL without user name and fragment",
+                    "name another --jwks-uri, or send the keys along with --jwks FILE",
+                ));
+            }
+        }
+        let Some(jwks) = &self.jwks else {
+            return Ok(None);
+        };
+        KeySet::from_jwks(jwks.to_string().as_bytes()).map_err(|error| {
+            Failure::usage(
+                "jwks",
+                format!("the key set can't be used: {error}"),
+                "a JWK set of public keys: P-256 (ES256), Ed25519 (EdDSA) or RSA of at least 2048 bits (RS256), each with a kid",
+            )
+        })?;
+        Ok(Some(jwks.clone()))
+    }
+}
+
+fn client_exists(client_id: &str) -> Failure {
+    Failure::failed(
+        "client_exists",
+        format!("there is a client {client_id} already"),
+        "choose another --client-id",
+    )
+}
+
+fn client_unknown(client_id: &str) -> Failure {
+    Failure::failed(
+        "client_unknown",
+        format!("there is no client {client_id}"),
+        "see keystile client list, and for clients that people connected: keystile grant list",
+    )
+}
+
+/// A `client_id` of the operator's choice must not look like a sealed one or a document's URL.
+fn legal_client_id(id: &str) -> Result<String, Failure> {
+    let legal = (1..=128).contains(&id.len())
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+        && !id.starts_with(PREFIX);
+    if !legal {
+        return Err(Failure::usage(
+            "client_id",
+            "a client id has 1 to 128 letters, digits or -._~, and does not begin with ksd_",
+            "choose another --client-id, or leave it out",
+        ));
+    }
+    Ok(id.to_owned())
+}
