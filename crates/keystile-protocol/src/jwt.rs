@@ -179,7 +179,7 @@ impl<'a> UnverifiedJwt<'a> {
             .find(self.kid(), self.algorithm)
             .ok_or(Rejected::UnknownKey)?;
         let good = key.verify(self.signed.as_bytes(), &self.signature);
-        let rows = ["a_071", "a_073", "a_078", "a_081"];
+        let rows = ["a_071", "a_073", "a_074", "a_078", "a_081"];
         if !good && !rows.into_iter().any(weakened) {
             return Err(Rejected::Signature);
         }

@@ -110,6 +110,8 @@ const REMEMBERED: usize = 16 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use keystile_protocol::jwt::{AccessTokenClaims, SigningKey};
 
     const NOW: u64 = 1_800_000_000;
@@ -157,6 +159,62 @@ mod tests {
             );
             assert!(verifier.verify(&token, "r1", NOW + 599).is_ok());
         }
+    }
+
+    /// A token of a key that nobody has costs no signature check, no memory and no question to
+    /// anybody; and a key that went is one that nobody has.
+    #[test]
+    fn a_082_a_storm_of_unknown_keys_costs_nothing_and_a_stale_key_opens_nothing() {
+        let (ours, gone) = (
+            SigningKey::generate_es256().unwrap(),
+            SigningKey::generate_es256().unwrap(),
+        );
+        let verifier = verifier(&gone);
+        let stale = token(&gone, "r");
+        assert!(verifier.verify(&stale, "r", NOW).is_ok());
+        verifier.replace_keys(keys(&ours));
+        let unknown = Err(Rejected::UnknownKey);
+        assert_eq!(verifier.verify(&stale, "r", NOW).map(|_| ()), unknown);
+        let good = token(&ours, "r");
+        let (_, rest) = good.split_once('.').unwrap();
+        for number in 0..10_000 {
+            let header = format!(r#"{{"typ":"at+jwt","alg":"ES256","kid":"{number}"}}"#);
+            let token = format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header));
+            assert_eq!(verifier.verify(&token, "r", NOW).map(|_| ()), unknown);
+        }
+        assert_eq!(verifier.seen.len(), 0, "a refused token is not remembered");
+        assert!(verifier.verify(&good, "r", NOW).is_ok());
+    }
+
+    /// Whatever a header says of where keys are: nobody goes there.
+    #[test]
+    fn a_074_no_address_in_a_header_is_ever_visited() {
+        let evil = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        evil.set_nonblocking(true).unwrap();
+        let place = format!("http://{}", evil.local_addr().unwrap());
+        let (ours, theirs) = (
+            SigningKey::generate_es256().unwrap(),
+            SigningKey::generate_es256().unwrap(),
+        );
+        let verifier = verifier(&ours);
+        let (good, forged) = (token(&ours, "r"), token(&theirs, "r"));
+        for name in ["jku", "x5u", "jwk", "x5c", "iss"] {
+            for kid in [ours.kid(), theirs.kid(), "unknown"] {
+                for address in [&place, "file:///dev/null", "data:application/json,{}"] {
+                    let header = format!(
+                        r#"{{"typ":"at+jwt","alg":"ES256","kid":"{kid}","{name}":"{address}/keys"}}"#
+                    );
+                    let header = URL_SAFE_NO_PAD.encode(header);
+                    for token in [&good, &forged] {
+                        let (_, rest) = token.split_once('.').unwrap();
+                        let changed = format!("{header}.{rest}");
+                        assert!(verifier.verify(&changed, "r", NOW).is_err(), "{name} {kid}");
+                    }
+                }
+            }
+        }
+        let visit = evil.accept();
+        assert_eq!(visit.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
     }
 
     #[test]

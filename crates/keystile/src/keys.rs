@@ -14,6 +14,7 @@ use keystile_domain::secrets::Secrets;
 use keystile_domain::time::Timestamp;
 use keystile_issuer::keys::{KeyRing, RingKeys};
 use keystile_protocol::jwt::{Algorithm, SigningKey};
+use keystile_protocol::mutation::weakened;
 use keystile_resource::Verifier;
 use tokio::sync::Mutex;
 
@@ -86,7 +87,9 @@ impl Keys {
             return Ok(());
         };
         let keys = self.ring(stored)?;
-        serving.verifier.replace_keys(keys.key_set());
+        if !weakened("a_082e") {
+            serving.verifier.replace_keys(keys.key_set());
+        }
         serving.ring.replace(keys);
         Ok(())
     }

@@ -102,6 +102,28 @@ fn a_strict_client_finds_no_fault_with_the_authorization_server() {
     gate.stop();
 }
 
+#[test]
+fn foreign_verifiers_take_the_tokens_of_each_algorithm() {
+    let gate = demo();
+    for algorithm in ["ES256", "EdDSA", "RS256"] {
+        let rotated = gate.administer(&["key", "rotate", "--algorithm", algorithm]);
+        let mut judge = node(&Tools::find(), "judges/keys.mjs");
+        let verdicts = events(Process::start(judge.args([
+            gate.said("issuer"),
+            gate.said("mcp_url"),
+            "knowledge-base:call",
+        ])));
+        let [verdict] = verdicts.as_slice() else {
+            panic!("one verdict, not {verdicts:#?}")
+        };
+        assert_eq!(verdict["alg"], algorithm);
+        assert_eq!(verdict["kid"], rotated["kid"]);
+        let published = verdict["published"].as_array().expect("a list");
+        assert!(published.contains(&rotated["next"]), "{verdict:#}");
+    }
+    gate.stop();
+}
+
 fn demo() -> Gate {
     Gate::start(&["demo"]).with_account()
 }

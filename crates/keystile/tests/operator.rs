@@ -19,6 +19,8 @@ mod full_disk;
 mod http;
 #[path = "operator/installation.rs"]
 mod installation;
+#[path = "operator/keys.rs"]
+mod keys;
 #[path = "operator/listening.rs"]
 mod listening;
 #[path = "operator/processes.rs"]

@@ -95,7 +95,8 @@ impl AccessTokenClaims {
         let ended = self.exp.saturating_add(expected.skew) <= expected.now;
         let lifetime = self.exp.checked_sub(self.iat);
         let short = lifetime.is_some_and(|seconds| (1..=MAX_LIFETIME).contains(&seconds));
-        if (!begun || ended || !short) && !weakened("n_rs_03") {
+        let lives = begun && !ended && short;
+        if !lives && !weakened("n_rs_03") && !weakened("a_030") {
             return Err(Rejected::Time);
         }
         Ok(VerifiedClaims(self))
@@ -125,3 +126,6 @@ enum Lax<T> {
     Right(T),
     Wrong(serde::de::IgnoredAny),
 }
+
+#[cfg(test)]
+mod tests;

@@ -134,6 +134,10 @@ impl KeySet {
     /// The key with this `kid`, if it is one for this algorithm. Without a `kid` the only key.
     pub(super) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&VerificationKey> {
         let key = match kid {
+            // The defect that A-082 is about: whatever key there is will do.
+            Some(_) if weakened("a_082") => {
+                self.by_kid.values().find(|key| key.algorithm == algorithm)
+            }
             Some(kid) => self.by_kid.get(kid),
             None if self.by_kid.len() == 1 => self.by_kid.values().next(),
             None => None,
