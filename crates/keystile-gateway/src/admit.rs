@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use keystile_domain::audit::{Action, Event, Outcome};
+use keystile_domain::decide::diagnose::{self, Diagnosis};
 use keystile_domain::ids::GrantId;
 use keystile_domain::ports::{Revocations, Standing, TokenFacts};
 use keystile_domain::time::Timestamp;
 use keystile_protocol::error::{ErrorCode, OAuthError};
-use keystile_protocol::jwt::Rejected;
+use keystile_protocol::jwt::{ClaimedOfRefused, Rejected};
 use keystile_protocol::mutation::weakened;
 use keystile_resource::{Verified, Verifier, bearer};
 
@@ -34,6 +35,8 @@ pub(crate) enum Denied {
         error: OAuthError,
         reason: &'static str,
         caller: Option<Verified>,
+        /// For log and doctor: the client hears nothing of it.
+        diagnosis: Option<Box<Diagnosis>>,
     },
     /// The revocation feed can't tell.
     Unknown { caller: Verified },
@@ -52,12 +55,13 @@ pub(crate) fn admit(
             error,
             reason: "malformed_credentials",
             caller: None,
+            diagnosis: None,
         })?;
     let token = token.ok_or(Denied::NoToken)?;
     let seconds = u64::try_from(now.seconds()).unwrap_or(u64::MAX);
     let caller = verifier
         .verify(token, &route.resource.resource, seconds)
-        .map_err(|rejected| Denied::no_good(reason(&rejected), None))?;
+        .map_err(|rejected| Denied::rejected(rejected, token, verifier, route, seconds))?;
     let grant = caller.sid.as_deref().and_then(|sid| sid.parse().ok());
     let grant = grant.ok_or_else(|| Denied::no_good("no_grant", Some(&caller)))?;
     let permit = Permit {
@@ -80,6 +84,7 @@ pub(crate) fn admit(
             error: OAuthError::new(ErrorCode::InsufficientScope, sentence),
             reason: "insufficient_scope",
             caller: Some(permit.caller),
+            diagnosis: None,
         });
     }
     Ok(permit)
@@ -172,22 +177,35 @@ impl Denied {
             error,
             reason,
             caller: caller.cloned(),
+            diagnosis: None,
         }
     }
-}
 
-/// What is wrong with a token, for log and audit only.
-const fn reason(rejected: &Rejected) -> &'static str {
-    match rejected {
-        Rejected::Malformed => "malformed_token",
-        Rejected::TooLong => "too_long_token",
-        Rejected::Header => "not_an_access_token",
-        Rejected::UnknownKey => "unknown_key",
-        Rejected::Signature => "bad_signature",
-        Rejected::Claims => "bad_claims",
-        Rejected::Issuer => "wrong_issuer",
-        Rejected::Audience => "wrong_audience",
-        Rejected::Time => "expired",
+    /// As [`no_good`](Self::no_good), with what the operator can know of it.
+    fn rejected(
+        rejected: Rejected,
+        token: &str,
+        verifier: &Verifier,
+        route: &Route,
+        now: u64,
+    ) -> Self {
+        let claimed = ClaimedOfRefused::read(token);
+        let (issuer, resource) = (verifier.issuer(), route.resource.resource.as_str());
+        let found = diagnose::token::rejected(rejected, claimed.as_ref(), issuer, resource, now);
+        match Self::no_good(diagnose::token::reason(rejected), None) {
+            Self::Challenged {
+                error,
+                reason,
+                caller,
+                ..
+            } => Self::Challenged {
+                error,
+                reason,
+                caller,
+                diagnosis: Some(Box::new(found)),
+            },
+            other => other,
+        }
     }
 }
 

@@ -10,6 +10,8 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use keystile_domain::audit::{Action, Event, Outcome};
+use keystile_domain::decide::diagnose::Diagnosis;
+use keystile_domain::flow::{Noted, Stage};
 use keystile_domain::ports::{AuditSink, Standing};
 use keystile_domain::secrets::reference::Reference;
 use keystile_domain::time::Timestamp;
@@ -284,16 +286,18 @@ impl Gateway {
         parts: &Parts,
         now: Timestamp,
     ) -> Result<Response<Body>, Refusal> {
-        let (mut error, reason, caller) = match denied {
+        let (mut error, reason, caller, diagnosis) = match denied {
             Denied::NoToken if weakened("n_rs_11") => return Ok(Response::default()),
             Denied::NoToken => return Ok(refuse(&route.resource, None)),
             Denied::Challenged {
                 error,
                 reason,
                 caller,
-            } => (Some(error), reason, caller),
-            Denied::Unknown { caller } => (None, "revocations_unknown", Some(caller)),
+                diagnosis,
+            } => (Some(error), reason, caller, diagnosis),
+            Denied::Unknown { caller } => (None, "revocations_unknown", Some(caller), None),
         };
+        let diagnosis = diagnosis.map_or_else(|| Diagnosis::named(reason, ""), |found| *found);
         let reference = Reference::new(&*self.ports.rng);
         let peer = peer(parts);
         let mut event = Event::new(now, Action::Call, Outcome::Deny);
@@ -306,6 +310,8 @@ impl Gateway {
         self.record(&event).await;
         tracing::info!(
             gateway.code = reason,
+            reason = &*diagnosis.reason,
+            detail = %diagnosis,
             reference = %reference,
             resource = %route.resource.resource,
             "refused a token: {reason}"
@@ -316,7 +322,13 @@ impl Gateway {
             return Err(Refusal::new(Code::RevocationsUnknown, sentence));
         };
         error.description = format!("{} ({reference})", error.description).into();
-        Ok(refuse(&route.resource, Some(error)))
+        let mut response = refuse(&route.resource, Some(error));
+        response.extensions_mut().insert(Noted {
+            reference,
+            stage: Stage::Call,
+            diagnosis,
+        });
+        Ok(response)
     }
 
     /// A denial stays one, whether or not it could be recorded.

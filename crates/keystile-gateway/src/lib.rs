@@ -1,5 +1,6 @@
 //! The reverse proxy in front of MCP servers: HTTP upstreams, stdio children, and the bridge between the eras.
 
+mod addressed;
 mod admit;
 mod drain;
 mod era;
@@ -13,6 +14,7 @@ mod route;
 pub mod stdio;
 mod upstream;
 
+pub use addressed::addressed;
 pub use admit::Permit;
 pub use forward::{HttpUpstream, UpstreamUrlError};
 pub use gateway::{Gateway, Settings};

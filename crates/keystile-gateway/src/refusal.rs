@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use keystile_domain::decide::diagnose::Diagnosis;
+use keystile_domain::flow::{Noted, Stage};
 use keystile_domain::ports::Rng;
 use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::mcp::RpcError;
@@ -139,6 +141,7 @@ struct Inner {
     id: Option<String>,
     rpc: Option<RpcError<'static>>,
     status: StatusCode,
+    diagnosis: Option<Diagnosis>,
 }
 
 impl Refusal {
@@ -152,6 +155,7 @@ impl Refusal {
             id: None,
             rpc: None,
             status,
+            diagnosis: None,
         }))
     }
 
@@ -166,6 +170,13 @@ impl Refusal {
     #[must_use]
     pub fn with_detail(mut self, detail: impl ToString) -> Self {
         self.0.detail = Some(detail.to_string());
+        self
+    }
+
+    /// With what it looks like, for log and `keystile doctor`.
+    #[must_use]
+    pub fn with_diagnosis(mut self, diagnosis: Option<Diagnosis>) -> Self {
+        self.0.diagnosis = diagnosis;
         self
     }
 
@@ -193,7 +204,8 @@ impl Refusal {
     /// Renders and logs it, once. Every answer has a reference that the log has too.
     #[must_use]
     pub fn respond(self, rng: &dyn Rng) -> Response<Body> {
-        let reference = self.log(rng);
+        let noted = self.log(rng);
+        let reference = noted.reference.clone();
         let Inner {
             code,
             sentence,
@@ -210,6 +222,7 @@ impl Refusal {
         }
         let body = error.with_id(id.as_deref()).to_json();
         let mut response = answer(status, "application/json", body);
+        response.extensions_mut().insert(noted);
         let headers = response.headers_mut();
         if code == Code::MethodNotAllowed {
             headers.insert(
@@ -224,31 +237,50 @@ impl Refusal {
     /// line of text for a browser.
     #[must_use]
     pub fn respond_outside_mcp(self, asked: &HeaderMap, rng: &dyn Rng) -> Response<Body> {
-        let reference = self.log(rng);
+        let noted = self.log(rng);
+        let reference = &noted.reference;
         let Inner {
             sentence, status, ..
         } = *self.0;
-        if wants_a_page(asked) {
+        let mut response = if wants_a_page(asked) {
             let page = format!("{sentence}\n\nReference: {reference}\n");
-            return answer(status, "text/plain; charset=utf-8", page);
-        }
-        let body = serde_json::json!({
-            "error": "invalid_request",
-            "error_description": format!("{sentence} ({reference})"),
-        });
-        answer(status, "application/json", body.to_string())
+            answer(status, "text/plain; charset=utf-8", page)
+        } else {
+            let body = serde_json::json!({
+                "error": "invalid_request",
+                "error_description": format!("{sentence} ({reference})"),
+            });
+            answer(status, "application/json", body.to_string())
+        };
+        response.extensions_mut().insert(noted);
+        response
     }
 
-    fn log(&self, rng: &dyn Rng) -> Reference {
+    /// Logs it; what is to be kept of it travels with the response.
+    fn log(&self, rng: &dyn Rng) -> Noted {
         let reference = Reference::new(rng);
-        let sentence = &self.0.sentence;
+        let (sentence, code) = (&self.0.sentence, self.0.code.as_str());
+        let carried = self.0.diagnosis.clone();
+        let diagnosis = carried.unwrap_or_else(|| Diagnosis::described(code, sentence));
         tracing::info!(
-            gateway.code = self.0.code.as_str(),
+            gateway.code = code,
+            reason = &*diagnosis.reason,
             reference = %reference,
             gateway.detail = self.0.detail.as_deref().unwrap_or_default(),
+            detail = self.0.diagnosis.as_ref().map(ToString::to_string),
             "refused: {sentence}"
         );
-        reference
+        let stage = match self.0.code {
+            Code::BadHost | Code::WrongHost | Code::ForeignOrigin | Code::UnknownPath => {
+                Stage::Address
+            }
+            _ => Stage::Call,
+        };
+        Noted {
+            reference,
+            stage,
+            diagnosis,
+        }
     }
 }
 

@@ -61,6 +61,12 @@ impl Verifier {
         self
     }
 
+    /// Whose tokens these are.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// Takes other keys from now on; tokens of keys that are gone are no longer good.
     pub fn replace_keys(&self, keys: KeySet) {
         self.keys.store(Arc::new(keys));
