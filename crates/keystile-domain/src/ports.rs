@@ -9,12 +9,8 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::audit::Event;
-use crate::ids::{GrantId, PersonId};
-use crate::records::{
-    Approval, Approved, AssertionUse, Bound, ClientSecrets, CodeProof, GrantFilter, GrantRecord,
-    NewPerson, PersonCreated, PersonRecord, PreRegisteredClient, Presented, Rotated,
-    SealedSigningKey, ServiceGrant, ServiceRequest, SessionRecord, SetupCode, Taken,
-};
+use crate::ids::{GrantId, InitialAccessTokenId, PersonId};
+use crate::records::{Approval, Approved, ApprovedPlace, AssertionUse, Bound, ClientSecrets, CodeProof, GrantFilter, GrantRecord, InitialAccessToken, NewInitialAccessToken, NewPerson, PersonCreated, PersonRecord, PreRegisteredClient, Presented, Rotated, SealedSigningKey, ServiceGrant, ServiceRequest, SessionRecord, SetupCode, Spent, Taken};
 use crate::secrets::digest::Digest;
 use crate::time::Timestamp;
 
@@ -174,6 +170,36 @@ pub trait Grants: Send + Sync {
     async fn lookup(&self, grant: GrantId) -> Result<Option<GrantRecord>, StoreError>;
     /// Grants, newest first.
     async fn list(&self, filter: GrantFilter) -> Result<Vec<GrantRecord>, StoreError>;
+}
+
+/// What lets clients register themselves beyond the default policy: initial access tokens (RFC 7591
+/// §1.2) and the places whose redirects an owner approved of.
+#[async_trait]
+pub trait Registrations: Send + Sync {
+    /// Keeps a token; `false` when there are
+    /// [`MOST_INITIAL_ACCESS_TOKENS`](crate::records::MOST_INITIAL_ACCESS_TOKENS).
+    async fn add_token(&self, token: NewInitialAccessToken) -> Result<bool, StoreError>;
+    /// All of them, newest first.
+    async fn tokens(&self) -> Result<Vec<InitialAccessToken>, StoreError>;
+    /// Revokes one; `true` if it would have been good for something until now, `None` if there is
+    /// no such token.
+    async fn revoke_token(
+        &self,
+        id: InitialAccessTokenId,
+        now: Timestamp,
+    ) -> Result<Option<bool>, StoreError>;
+    /// Spends one use of the token with this digest, in one statement. A digest that nobody has
+    /// costs no write.
+    async fn spend_token(&self, digest: Digest, now: Timestamp) -> Result<Spent, StoreError>;
+    /// Approves of a place; `false` when there are
+    /// [`MOST_REDIRECT_PLACES`](crate::records::MOST_REDIRECT_PLACES). Again is no failure.
+    async fn approve_place(&self, place: &str, now: Timestamp) -> Result<bool, StoreError>;
+    /// Takes an approval back; `false` if there was none.
+    async fn remove_place(&self, place: &str) -> Result<bool, StoreError>;
+    /// Whether a place is approved of.
+    async fn is_approved(&self, place: &str) -> Result<bool, StoreError>;
+    /// All of them, by name.
+    async fn places(&self) -> Result<Vec<ApprovedPlace>, StoreError>;
 }
 
 /// Which upstream stands behind which name.

@@ -1,6 +1,7 @@
 //! What the store keeps, and what its verbs take and give.
 
 mod clients;
+mod registrations;
 mod keys;
 
 use keystile_protocol::pkce::CodeChallenge;
@@ -14,6 +15,10 @@ use crate::time::Timestamp;
 pub use clients::{
     AssertionUse, ClientSecrets, GrantType, GrantTypes, MOST_ASSERTIONS, NotAGrantType,
     PreRegisteredClient, ServiceGrant, ServiceRequest, service_subject,
+};
+pub use registrations::{
+    ApprovedPlace, InitialAccessToken, MOST_INITIAL_ACCESS_TOKENS, MOST_REDIRECT_PLACES,
+    NewInitialAccessToken, Spent,
 };
 pub use keys::{SealedSigningKey, SigningKeyState};
 

@@ -18,7 +18,8 @@ mod tls;
 
 pub use allow::{Allow, AllowError};
 pub use client_documents::{
-    ClientDocuments, Document, LookupError, MAX_DOCUMENT_BYTES, MAX_FRESH_MS, Source,
+    ClientDocuments, ClientHosts, Document, LookupError, MAX_DOCUMENT_BYTES, MAX_FRESH_MS, Source,
+    Tier, TrustedHost, TrustedHostError,
 };
 pub use client_keys::{ClientKeys, KeysError};
 pub use error::{FetchError, SetupError};

@@ -14,13 +14,10 @@ use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, Uri};
 use http_body_util::Full;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use keystile_protocol::mutation::weakened;
 
 use crate::admit::Permit;
+use crate::connections::Connections;
 use crate::refusal::{Code, Refusal};
 use crate::relay::{HttpBridge, Ports, Reach};
 use answer::Media;
@@ -34,7 +31,7 @@ struct Target {
     bridge: OnceLock<HttpBridge>,
     uri: Uri,
     host: HeaderValue,
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    connections: Connections,
     call_limit: Duration,
     keep_alive: Duration,
 }
@@ -81,23 +78,11 @@ impl HttpUpstream {
             return Err(UpstreamUrlError);
         };
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| UpstreamUrlError)?;
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT_LIMIT));
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls.unwrap_or_else(trusts_nobody))
-            .https_or_http()
-            .enable_http1();
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_timer(TokioTimer::new())
-            .build(connector.wrap_connector(tcp));
         Ok(Self(Box::new(Target {
             bridge: OnceLock::new(),
             uri,
             host,
-            client,
+            connections: Connections::new(tls),
             call_limit: CALL_LIMIT,
             keep_alive: KEEP_ALIVE,
         })))
@@ -125,7 +110,7 @@ impl HttpUpstream {
             let reach = Reach {
                 uri: target.uri.clone(),
                 host: target.host.clone(),
-                client: target.client.clone(),
+                connections: target.connections.clone(),
                 call_limit: target.call_limit,
                 max_message: MAX_BRIDGED,
             };
@@ -146,7 +131,7 @@ impl HttpUpstream {
         let waiting = stream::waited(permit, ports, self.0.call_limit);
         let answer = tokio::select! {
             biased;
-            answer = self.0.client.request(request) => {
+            answer = self.0.connections.request(request) => {
                 answer.map_err(|error| NotForwarded::Refused(unreachable(&error)))?
             }
             ended = waiting => return Err(match ended {
@@ -203,19 +188,7 @@ fn unreachable(error: &hyper_util::client::legacy::Error) -> Refusal {
     Refusal::new(Code::UpstreamUnreachable, sentence).with_detail(detail)
 }
 
-/// For plain http, where no certificate is ever looked at.
-fn trusts_nobody() -> rustls::ClientConfig {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("the provider has suites for the default versions")
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth()
-}
-
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const CALL_LIMIT: Duration = Duration::from_secs(600);
 /// One message that is translated between the eras is held whole.
 const MAX_BRIDGED: usize = 16 * 1024 * 1024;
-const POOL_IDLE: Duration = Duration::from_secs(50);

@@ -2,6 +2,7 @@
 
 mod addressed;
 mod admit;
+mod connections;
 mod drain;
 mod era;
 mod forward;

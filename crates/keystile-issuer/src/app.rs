@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keystile_domain::decide::register::RegistrationPolicy;
+use keystile_domain::flow::FlowBook;
 use keystile_domain::ports::{
-    AuditSink, Clients, Clock, Grants, People, Rng, ServiceGrants, Sessions,
+    AuditSink, Clients, Clock, Grants, People, Registrations, Rng, ServiceGrants, Sessions,
 };
 use keystile_domain::secrets::Secrets;
 use keystile_fetch::{ClientDocuments, ClientKeys};
 use keystile_protocol::issuer::Issuer;
 use keystile_protocol::resource::ResourceTable;
 
+use crate::asked_redirects::AskedRedirects;
 use crate::keys::KeyRing;
 use crate::limits::Limits;
 use crate::sign_in::password::Passwords;
@@ -50,6 +52,10 @@ pub struct App {
     pub clients: Arc<dyn Clients>,
     /// What clients hold for themselves.
     pub service_grants: Arc<dyn ServiceGrants>,
+    /// What lets clients register themselves beyond the default policy.
+    pub registrations: Arc<dyn Registrations>,
+    /// Redirects that wait for an approval.
+    pub asked_redirects: Arc<AskedRedirects>,
     /// Client ID metadata documents: fetched, or only the pinned ones.
     pub documents: ClientDocuments,
     /// Public keys of clients that authenticate with `private_key_jwt`.
@@ -64,6 +70,8 @@ pub struct App {
     pub keys: Arc<KeyRing>,
     /// Password hashing.
     pub passwords: Passwords,
+    /// What each attempt did, for `keystile doctor`.
+    pub flows: Arc<FlowBook>,
     /// Limits on guesses and on fetches that a stranger asks for.
     pub limits: Limits,
 }

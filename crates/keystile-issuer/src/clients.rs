@@ -4,15 +4,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keystile_domain::client::{Client, ClientKind};
+use keystile_domain::client::{Client, ClientKind, Trust};
+use keystile_domain::decide::diagnose::client::lost;
 use keystile_domain::records::GrantType;
 use keystile_domain::secrets::client_id;
 use keystile_domain::time::Timestamp;
-use keystile_fetch::{Document, LookupError};
+use keystile_fetch::{Document, LookupError, Tier};
 use keystile_protocol::client_id_url::ClientIdUrl;
 use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::mutation::weakened;
+use keystile_protocol::redirect::RedirectUri;
 
 use crate::app::App;
 
@@ -29,6 +31,7 @@ pub(crate) async fn resolve(
         return app.secrets.open_client_id(client_id).ok_or_else(|| {
             unknown("This client_id was not registered here (or with another key). Register again.")
                 .because(UNKNOWN)
+                .with_detail(lost(client_id, app.secrets.sealed_by(client_id)))
         });
     }
     if ClientIdUrl::is_meant_by(client_id) {
@@ -58,9 +61,7 @@ pub(crate) async fn for_sign_in(
     }
     if !client.grant_types.contains(GrantType::AuthorizationCode) {
         let why = "This client is not registered for people to sign in to; the operator adds one that is with: keystile client add.";
-        return Err(
-            OAuthError::new(ErrorCode::UnauthorizedClient, why).because("client_grant_type")
-        );
+        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, why).because("client_grant_type"));
     }
     Ok(client)
 }
@@ -72,10 +73,8 @@ pub(crate) fn not_known() -> OAuthError {
 
 /// The operator keeps this client out.
 pub(crate) fn disabled() -> OAuthError {
-    unknown(
-        "The operator of this server has disabled this client. Ask for: keystile client enable.",
-    )
-    .because("client_disabled")
+    unknown("The operator of this server has disabled this client. Ask for: keystile client enable.")
+        .because("client_disabled")
 }
 
 /// The client only says who it is.
@@ -126,12 +125,37 @@ async fn by_document(app: &App, client_id: &str, now: Timestamp) -> Result<Clien
         .ok_or_else(|| {
             unknown("The client's document asks for an authentication that is not supported for documents; expected none.")
         })?;
-    Ok(Client::from_metadata(
-        client_id.to_owned(),
-        ClientKind::Document,
-        metadata,
-        method,
-    ))
+    let id = client_id.to_owned();
+    let client = Client::from_metadata(id, ClientKind::Document, metadata, method);
+    let tier = ClientIdUrl::parse(client_id).map(|url| app.documents.tier(&url));
+    Ok(client.with_trust(match tier {
+        Ok(Tier::Pinned) => Trust::Shipped,
+        Ok(Tier::TrustedHost) => Trust::Operator,
+        Ok(Tier::Unknown) | Err(_) => Trust::Unknown,
+    }))
+}
+
+/// A self-registered client whose redirect the owner approved of stays only as long as that stands.
+///
+/// # Errors
+/// `invalid_request` on a page of our own: its redirect is no longer trusted.
+pub(crate) async fn still_approved(
+    app: &App,
+    client: &Client,
+    redirect: &RedirectUri,
+) -> Result<(), OAuthError> {
+    let policy = app.settings.registration.as_ref();
+    let known = policy.is_some_and(|policy| policy.knows(redirect)) || redirect.is_loopback();
+    if client.trust != Trust::Approved || known {
+        return Ok(());
+    }
+    let place = redirect.place();
+    let approved = app.registrations.is_approved(&place).await;
+    if approved.map_err(OAuthError::internal)? {
+        return Ok(());
+    }
+    let why = format!("Sign-ins may no longer lead to {place}. Whoever runs this server allows it again with: keystile client redirect approve {place}");
+    Err(OAuthError::invalid_request(why).because("redirect_approval_removed"))
 }
 
 /// What the operator may know of the network behind this server, a stranger may not.

@@ -11,6 +11,8 @@ use keystile_protocol::mutation::weakened;
 
 use crate::app::SharedApp;
 use crate::endpoints::{authorize, introspect, jwks, metadata, register, revoke, token};
+use crate::limits::Endpoint;
+use crate::limits::endpoint::limited;
 use crate::pages::asset;
 use crate::refusal::{self, Refusal};
 
@@ -24,10 +26,13 @@ pub fn routes(app: SharedApp) -> Router {
             "/.well-known/oauth-authorization-server",
             program(get(metadata::get), "GET, HEAD"),
         )
-        .route("/oauth/authorize", get(authorize::get))
-        .route("/oauth/token", program(post(token::post), "POST"))
-        .route("/oauth/register", program(post(register::post), "POST"))
-        .route("/oauth/revoke", program(post(revoke::post), "POST"))
+        .route("/oauth/authorize", authorize(&app))
+        .route("/oauth/token", token(&app))
+        .route("/oauth/register", register(&app))
+        .route(
+            "/oauth/revoke",
+            limited(&app, Endpoint::Token, program(post(revoke::post), "POST")),
+        )
         .route("/oauth/introspect", program(post(introspect::post), "POST"))
         .route("/oauth/jwks", program(get(jwks::get), "GET, HEAD"))
         .route("/oauth/{*nowhere}", any(no_endpoint))
@@ -41,18 +46,39 @@ pub fn routes(app: SharedApp) -> Router {
             program(get(metadata::get), "GET, HEAD"),
         );
     }
-    if app.settings.resources.only().is_some() {
-        // The 2025-03-26 façade: clients of that revision look at the origin of the MCP URL.
-        router = router
-            .route("/authorize", get(authorize::get))
-            .route("/token", program(post(token::post), "POST"))
-            .route("/register", program(post(register::post), "POST"));
-    }
+    // The 2025-03-26 façade: clients of that revision look at the origin of the MCP URL. With two
+    // servers nobody could tell which one is meant.
+    router = match app.settings.resources.only().is_some() || weakened("a_047") {
+        true => router
+            .route("/authorize", authorize(&app))
+            .route("/token", token(&app))
+            .route("/register", register(&app)),
+        false => router
+            .route("/authorize", any(no_endpoint))
+            .route("/token", any(no_endpoint))
+            .route("/register", any(no_endpoint)),
+    };
     router
         .method_not_allowed_fallback(crate::pages::error::other_method)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(from_fn_with_state(app.clone(), refusal::render))
         .with_state(app)
+}
+
+fn authorize(app: &SharedApp) -> MethodRouter<SharedApp> {
+    limited(app, Endpoint::Authorize, get(authorize::get))
+}
+
+fn token(app: &SharedApp) -> MethodRouter<SharedApp> {
+    limited(app, Endpoint::Token, program(post(token::post), "POST"))
+}
+
+fn register(app: &SharedApp) -> MethodRouter<SharedApp> {
+    if app.settings.registration.is_none() {
+        return any(register::closed);
+    }
+    let route = program(post(register::post), "POST");
+    limited(app, Endpoint::Register, route)
 }
 
 /// An endpoint for programs: a wrong method is refused as everything else is, in JSON.

@@ -6,6 +6,7 @@ mod grants;
 pub(crate) mod open;
 mod people;
 pub(crate) mod prune;
+mod registrations;
 pub(crate) mod rotation;
 mod service_grants;
 mod sessions;

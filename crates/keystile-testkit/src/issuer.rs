@@ -85,6 +85,8 @@ impl TestApp {
             sessions: store.clone(),
             clients: store.clone(),
             service_grants: store.clone(),
+            registrations: store.clone(),
+            asked_redirects: Arc::default(),
             documents: ClientDocuments::pinned_only(),
             client_keys: ClientKeys::closed(),
             grants: store.clone(),
@@ -92,6 +94,7 @@ impl TestApp {
             secrets: Arc::new(Secrets::new(&MasterKey::generate(&*rng))),
             keys: Arc::new(KeyRing::new(key)),
             passwords: Passwords::new(rng.clone(), 2),
+            flows: Arc::default(),
             limits: Limits::new(),
             rng,
         };

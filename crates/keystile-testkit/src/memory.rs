@@ -3,17 +3,16 @@
 mod clients;
 mod grants;
 mod people;
+mod registrations;
 mod service_grants;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use keystile_domain::ids::{GrantId, PersonId, TransactionId};
+use keystile_domain::ids::{GrantId, InitialAccessTokenId, PersonId, TransactionId};
 use keystile_domain::ports::{Bindings, StoreError};
-use keystile_domain::records::{
-    Bound, PersonRecord, PreRegisteredClient, ServiceGrant, SessionRecord, SetupCode,
-};
+use keystile_domain::records::{Bound, InitialAccessToken, PersonRecord, PreRegisteredClient, ServiceGrant, SessionRecord, SetupCode};
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
 
@@ -39,6 +38,8 @@ struct State {
     codes: HashMap<Digest, Code>,
     answered: HashSet<TransactionId>,
     bindings: HashMap<String, String>,
+    initial_access_tokens: BTreeMap<InitialAccessTokenId, (Digest, InitialAccessToken)>,
+    approved_places: BTreeMap<String, Timestamp>,
 }
 
 impl MemoryStore {

@@ -3,6 +3,7 @@
 pub(crate) mod clients;
 mod keys;
 mod on_record;
+pub(crate) mod registrations;
 mod people;
 
 use std::sync::Arc;
@@ -10,20 +11,22 @@ use std::time::Duration;
 
 use keystile_domain::ids::{GrantId, PersonId};
 use keystile_domain::ports::{
-    AuditSink, Clients, Clock, Grants, People, Rng, ServiceGrants, StoreError,
+    AuditSink, Clients, Clock, Grants, People, Registrations, Rng, ServiceGrants, StoreError,
 };
 use keystile_domain::records::{
     GrantFilter, NewPerson, PersonCreated, SetupCode, canonical_name, service_subject,
 };
 use keystile_domain::secrets::Secrets;
 use keystile_domain::secrets::code::FreshSecret;
+use keystile_issuer::asked_redirects::AskedRedirects;
 use keystile_issuer::sign_in::password::Passwords;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use self::registrations::RegistrationRequest;
 use crate::failure::Failure;
-use crate::keys::Keys;
 use clients::ClientRequest;
+use crate::keys::Keys;
 
 /// How long a set-up link works.
 const SETUP_LINK: Duration = Duration::from_secs(15 * 60);
@@ -55,6 +58,9 @@ pub(crate) enum Request {
     GrantRevoke {
         id: String,
     },
+    Registration {
+        registration: RegistrationRequest,
+    },
     KeyList,
     KeyRotate {
         /// As in a token's header; `None` keeps the one there is.
@@ -72,6 +78,7 @@ impl Request {
         match self {
             Self::UserAdd { .. } | Self::SetupLink => true,
             Self::Client { client } => client.makes_an_installation(),
+            Self::Registration { registration } => registration.makes_an_installation(),
             Self::UserList
             | Self::UserDisable { .. }
             | Self::UserEnable { .. }
@@ -106,6 +113,9 @@ pub(crate) struct Admin {
     pub(crate) people: Arc<dyn People>,
     pub(crate) clients: Arc<dyn Clients>,
     pub(crate) grants: Arc<dyn Grants>,
+    pub(crate) registrations: Arc<dyn Registrations>,
+    /// Empty unless a process serves.
+    pub(crate) asked_redirects: Arc<AskedRedirects>,
     pub(crate) service_grants: Arc<dyn ServiceGrants>,
     pub(crate) secrets: Arc<Secrets>,
     pub(crate) audit: Arc<dyn AuditSink>,
@@ -129,6 +139,7 @@ impl Admin {
             Request::Client { client } => self.client(client).await,
             Request::GrantList { all, user, client } => self.grant_list(all, user, client).await,
             Request::GrantRevoke { id } => self.grant_revoke(&id).await,
+            Request::Registration { registration } => self.registration(registration).await,
             Request::KeyList => self.keys.list().await,
             Request::KeyRotate {
                 algorithm,

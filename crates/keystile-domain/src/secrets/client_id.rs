@@ -10,11 +10,12 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use keystile_protocol::client_metadata::{
     ApplicationType, ClientMetadata, TokenEndpointAuthMethod,
 };
+use keystile_protocol::mutation::weakened;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
-use crate::client::{Client, ClientKind, may_vary_port};
+use crate::client::{Client, ClientKind, Trust, may_vary_port};
 use crate::ports::Rng;
 use crate::records::GrantTypes;
 use crate::secrets::{KeyId, Secrets, Subkeys};
@@ -41,6 +42,9 @@ struct Sealed {
     /// Only for confidential clients: makes id and secret their own.
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
     nonce: Option<[u8; 16]>,
+    /// Who let it register.
+    #[serde(rename = "v", default, skip_serializing_if = "Trust::is_unknown")]
+    trust: Trust,
 }
 
 /// The metadata is larger than an id may be.
@@ -58,9 +62,11 @@ impl Secrets {
         &self,
         metadata: &ClientMetadata,
         auth_method: TokenEndpointAuthMethod,
+        trust: Trust,
         rng: &dyn Rng,
     ) -> Result<String, TooLarge> {
-        let nonce = (auth_method != TokenEndpointAuthMethod::None).then(|| {
+        let own = auth_method != TokenEndpointAuthMethod::None && !weakened("a_064");
+        let nonce = own.then(|| {
             let mut nonce = [0; 16];
             rng.fill(&mut nonce);
             nonce
@@ -71,6 +77,7 @@ impl Secrets {
             auth_method,
             application_type: metadata.application_type,
             nonce,
+            trust,
         };
         let plain = serde_json::to_vec(&sealed).expect("metadata is plain data");
         if plain.len() > MOST {
@@ -104,6 +111,7 @@ impl Secrets {
             redirect_uris: sealed.redirect_uris,
             auth_method: sealed.auth_method,
             grant_types: GrantTypes::default(),
+            trust: sealed.trust,
         })
     }
 

@@ -7,6 +7,9 @@ use crate::ports::Rng;
 use crate::secrets::digest::Digest;
 use crate::secrets::refresh::checksum;
 
+/// What every initial access token begins with.
+pub const INITIAL_ACCESS_TOKEN: &str = "ksi_";
+
 /// A fresh 256-bit text with its digest. The text goes out once and is never stored.
 pub struct FreshSecret {
     /// What the holder gets.
@@ -38,6 +41,12 @@ impl FreshSecret {
         let text = format!("ksx_{body}{}", checksum(&body));
         let digest = Digest::of(&text);
         Self { text, digest }
+    }
+
+    /// An initial access token (RFC 7591 §1.2): `ksi_` and 256 bits.
+    #[must_use]
+    pub fn initial_access_token(rng: &dyn Rng) -> Self {
+        Self::with_prefix(INITIAL_ACCESS_TOKEN, rng)
     }
 
     /// A set-up code for the first account: twelve characters to type, about 58 bits; attempts are

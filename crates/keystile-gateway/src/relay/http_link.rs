@@ -12,14 +12,13 @@ use futures_util::StreamExt as _;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, BodyStream, Full, Limited};
 use hyper::body::Incoming;
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use keystile_protocol::mcp::{Envelope, Kind as EnvelopeKind, headers};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{Connect, Failure, Link, Outgoing, Received, Wire, peer::CANCELLED, sse::EventReader};
+use crate::connections::Connections;
 use crate::era::{
     json::{Node, Reshape, quoted},
     message::{Kind, Message},
@@ -32,7 +31,7 @@ use crate::era::{
 pub(crate) struct Reach {
     pub(crate) uri: Uri,
     pub(crate) host: HeaderValue,
-    pub(crate) client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    pub(crate) connections: Connections,
     /// Until an answer begins.
     pub(crate) call_limit: Duration,
     /// Bytes in one message.
@@ -120,7 +119,7 @@ impl Link for HttpLink {
             let request = self
                 .shared
                 .request(Method::DELETE, HeaderMap::new(), Bytes::new());
-            let goodbye = self.shared.reach.client.request(request);
+            let goodbye = self.shared.reach.connections.request(request);
             // The upstream ends its session by itself if it does not hear this.
             let _ = tokio::time::timeout(GOODBYE, goodbye).await;
         }
@@ -229,7 +228,7 @@ impl Shared {
     async fn post(&self, text: &str) -> Result<Response<Incoming>, Failure> {
         let headers = self.mirrored(text);
         let request = self.request(Method::POST, headers, Bytes::from(text.to_owned()));
-        let sent = self.reach.client.request(request);
+        let sent = self.reach.connections.request(request);
         let response = tokio::select! {
             () = self.stop.cancelled() => return Err(Failure::Closed),
             sent = tokio::time::timeout(self.reach.call_limit, sent) => sent,
@@ -306,7 +305,7 @@ impl Shared {
         let mut pause = FIRST_PAUSE;
         loop {
             let request = self.request(Method::GET, HeaderMap::new(), Bytes::new());
-            let Ok(response) = self.reach.client.request(request).await else {
+            let Ok(response) = self.reach.connections.request(request).await else {
                 return;
             };
             if !response.status().is_success() || media(&response) != Some("text/event-stream") {

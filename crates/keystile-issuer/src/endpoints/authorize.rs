@@ -54,7 +54,7 @@ impl From<OAuthError> for Untrusted {
 
 impl Untrusted {
     fn render(&self, app: &App, request: &Parts, reference: &Reference) -> Response {
-        if weakened("n_as_19") {
+        if weakened("n_as_19") || weakened("a_008") {
             let params = Params::parse(query(request)).unwrap_or_default();
             if let Some(Ok(uri)) = params.one("redirect_uri").map(RedirectUri::parse) {
                 return refusal::redirect(&self.error, &uri, None, &app.settings.issuer, reference);
@@ -116,6 +116,7 @@ async fn begin(app: &App, request: &Parts, reference: &Reference) -> Result<Resp
     let asked = params.one("redirect_uri");
     let redirect = trusted_redirect(&client, asked)
         .map_err(|error| Untrusted::redirect(error, &client, asked))?;
+    clients::still_approved(app, &client, &redirect).await?;
     carriable_state(&params)?;
     let granted = match authorize(&params, &app.settings.resources) {
         Ok(granted) => granted,
@@ -144,6 +145,7 @@ async fn begin(app: &App, request: &Parts, reference: &Reference) -> Result<Resp
         .map_err(|error| {
             OAuthError::invalid_request(format!("{error}.")).because("state_too_long")
         })?;
+    app.flows.begin(&transaction, now);
     tracing::info!(
         reference = reference.as_str(),
         oauth.client_name = transaction.client.name,

@@ -2,14 +2,17 @@
 //! keystile-testkit. The files mirror `src/endpoints`.
 
 mod authorize;
+mod authorize_attacks;
+mod client_facts;
 mod connecting;
-mod gone;
+mod limits;
 mod metadata;
 mod pkce;
 mod recorded_clients;
 mod redirect;
 mod refusals;
 mod register;
+mod registration;
 mod revoke;
 mod token;
 

@@ -63,6 +63,7 @@ impl Verb for Prune {
         let assertions = delete(connection, ASSERTIONS, self.now.0).await?;
         delete(connection, OLD_SECRETS, self.now.0).await?;
         delete(connection, LET_IN, before(self.now, MEMORY)).await?;
+        delete(connection, INITIAL_ACCESS, before(self.now, HISTORY)).await?;
         let last: Option<String> = sqlx::query_scalar(WALK)
             .bind(&self.after)
             .fetch_one(&mut *connection)
@@ -123,6 +124,8 @@ const OLD_SECRETS: &str = "DELETE FROM client_secrets WHERE expires_at <= $1";
 /// Whose dead tokens are too old by now.
 const LET_IN: &str =
     "DELETE FROM disabled_clients WHERE enabled_at IS NOT NULL AND disabled_at <= $1";
+/// There are a thousand of them at most.
+const INITIAL_ACCESS: &str = "DELETE FROM initial_access_tokens WHERE expires_at <= $1";
 const AT_ONCE: u64 = 1_000;
 
 const WALK: &str =

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::admin::Request;
 use crate::admin::clients::{ClientRequest, NewClient};
+use crate::cli::registrations::{InitialAccessToken, Redirect};
 use crate::cli::{Global, output};
 use crate::control;
 use crate::failure::Failure;
@@ -43,6 +44,12 @@ pub(crate) enum Client {
         #[arg(long, value_name = "SECONDS", default_value_t = 0)]
         keep_old: u64,
     },
+    /// Tokens with which clients register themselves, wherever they redirect to (RFC 7591 §3).
+    #[command(subcommand)]
+    InitialAccessToken(InitialAccessToken),
+    /// Redirects to sites or apps that are not known here, which you approve of.
+    #[command(subcommand)]
+    Redirect(Redirect),
 }
 
 #[derive(Debug, clap::Args)]
@@ -116,6 +123,8 @@ impl Client {
                 let answer = ask(ClientRequest::Add(Box::new(add.read()?)))?;
                 output::answer(global.json, &answer, || credentials(&answer))
             }
+            Self::InitialAccessToken(command) => command.run(global),
+            Self::Redirect(command) => command.run(global),
             Self::List => {
                 let answer = ask(ClientRequest::List)?;
                 output::answer(global.json, &answer, || list(&answer))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use keystile_domain::ports::{Clock, Rng};
 use keystile_domain::secrets::Secrets;
+use keystile_issuer::asked_redirects::AskedRedirects;
 use keystile_issuer::sign_in::password::Passwords;
 use keystile_store::Store;
 use keystile_store::audit::AuditLog;
@@ -22,6 +23,7 @@ pub(crate) struct Installation {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rng: Arc<dyn Rng>,
     pub(crate) passwords: Passwords,
+    pub(crate) asked_redirects: Arc<AskedRedirects>,
     pub(crate) keys: Arc<Keys>,
 }
 
@@ -94,6 +96,7 @@ impl Installation {
             clock,
             rng,
             passwords,
+            asked_redirects: Arc::default(),
             keys: Arc::new(keys),
         })
     }
@@ -105,6 +108,8 @@ impl Installation {
             people: store.clone(),
             clients: store.clone(),
             service_grants: store.clone(),
+            registrations: store.clone(),
+            asked_redirects: Arc::clone(&self.asked_redirects),
             grants: store,
             secrets: self.secrets.clone(),
             audit: self.audit.clone(),

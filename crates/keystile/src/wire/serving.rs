@@ -244,7 +244,7 @@ fn documents(plan: &Plan) -> Result<(ClientDocuments, ClientKeys), Failure> {
         )
     })?;
     let keys = ClientKeys::fetching(fetcher.clone());
-    Ok((ClientDocuments::fetching(fetcher), keys))
+    Ok((ClientDocuments::fetching_from(fetcher, plan.client_hosts.clone()), keys))
 }
 
 /// Reads what fetching needs once the server answers, so that a lack of it is said now and not at
@@ -270,7 +270,10 @@ fn app(
             resources: resources.clone(),
             access_token_lifetime: plan.access_token_lifetime,
             grant_idle: GRANT_IDLE,
-            registration: plan.registration.then(RegistrationPolicy::default),
+            registration: plan.registration.map(|mode| RegistrationPolicy {
+                mode,
+                ..RegistrationPolicy::default()
+            }),
         },
         clock: installation.clock.clone(),
         rng: installation.rng.clone(),
@@ -278,6 +281,8 @@ fn app(
         sessions: store.clone(),
         clients: store.clone(),
         service_grants: store.clone(),
+        registrations: store.clone(),
+        asked_redirects: Arc::clone(&installation.asked_redirects),
         documents,
         client_keys,
         grants: store,

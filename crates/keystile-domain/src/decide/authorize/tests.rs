@@ -27,6 +27,7 @@ fn client(redirect_uris: &[&str], any_loopback_port: bool) -> Client {
         any_loopback_port,
         auth_method: TokenEndpointAuthMethod::None,
         grant_types: crate::records::GrantTypes::default(),
+        trust: crate::client::Trust::Unknown,
     }
 }
 
