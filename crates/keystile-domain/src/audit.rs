@@ -16,6 +16,8 @@ pub enum Action {
     Grant,
     /// A token was asked for.
     Token,
+    /// A client registered itself with an initial access token.
+    Registration,
     /// An MCP message was admitted or refused.
     Call,
     /// An operator changed something.

@@ -84,4 +84,6 @@ ids! {
     TransactionId,
     /// A token: `jti`.
     TokenId,
+    /// An initial access token (RFC 7591 §1.2), as an operator names it; not its text.
+    InitialAccessTokenId,
 }

@@ -10,7 +10,12 @@ use thiserror::Error;
 
 use crate::audit::Event;
 use crate::ids::{GrantId, InitialAccessTokenId, PersonId};
-use crate::records::{Approval, Approved, ApprovedPlace, AssertionUse, Bound, ClientSecrets, CodeProof, GrantFilter, GrantRecord, InitialAccessToken, NewInitialAccessToken, NewPerson, PersonCreated, PersonRecord, PreRegisteredClient, Presented, Rotated, SealedSigningKey, ServiceGrant, ServiceRequest, SessionRecord, SetupCode, Spent, Taken};
+use crate::records::{
+    Approval, Approved, ApprovedPlace, AssertionUse, Bound, ClientSecrets, CodeProof, GrantFilter,
+    GrantRecord, InitialAccessToken, NewInitialAccessToken, NewPerson, PersonCreated, PersonRecord,
+    PreRegisteredClient, Presented, Rotated, SealedSigningKey, ServiceGrant, ServiceRequest,
+    SessionRecord, SetupCode, Spent, Taken,
+};
 use crate::secrets::digest::Digest;
 use crate::time::Timestamp;
 

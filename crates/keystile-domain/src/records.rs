@@ -1,8 +1,8 @@
 //! What the store keeps, and what its verbs take and give.
 
 mod clients;
-mod registrations;
 mod keys;
+mod registrations;
 
 use keystile_protocol::pkce::CodeChallenge;
 use keystile_protocol::scope::ScopeSet;
@@ -16,11 +16,11 @@ pub use clients::{
     AssertionUse, ClientSecrets, GrantType, GrantTypes, MOST_ASSERTIONS, NotAGrantType,
     PreRegisteredClient, ServiceGrant, ServiceRequest, service_subject,
 };
+pub use keys::{SealedSigningKey, SigningKeyState};
 pub use registrations::{
     ApprovedPlace, InitialAccessToken, MOST_INITIAL_ACCESS_TOKENS, MOST_REDIRECT_PLACES,
     NewInitialAccessToken, Spent,
 };
-pub use keys::{SealedSigningKey, SigningKeyState};
 
 /// A person with a local account.
 #[derive(Debug, Clone, Serialize)]

@@ -3,6 +3,7 @@
 mod cache;
 mod freshness;
 mod pinned;
+mod trusted_host;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::{FetchError, Fetched, Fetcher, Get, SetupError};
 use cache::{Cache, Known};
 
 pub use freshness::MAX_FRESH_MS;
+pub use trusted_host::{TrustedHost, TrustedHostError};
 
 /// The documents of clients whose `client_id` is a URL. Cheap to clone; clones share what they know.
 ///
@@ -41,8 +43,29 @@ pub struct ClientDocuments {
 
 struct Documents {
     fetcher: Option<Fetcher>,
+    hosts: ClientHosts,
     cache: Cache,
     flights: Mutex<HashMap<ClientIdUrl, Flight>>,
+}
+
+/// Which hosts clients may have their documents at.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClientHosts {
+    /// Those that the operator trusts.
+    pub trusted: Vec<TrustedHost>,
+    /// Whether no other is asked, not even for a look (CHECKLIST N-AS-13).
+    pub no_other: bool,
+}
+
+/// How much is known of the client behind a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tier {
+    /// Its document ships with this program.
+    Pinned,
+    /// The operator trusts its host.
+    TrustedHost,
+    /// Nothing but its host's word.
+    Unknown,
 }
 
 type Answer = Result<Arc<Document>, LookupError>;
@@ -74,6 +97,11 @@ pub enum LookupError {
     /// Documents are not fetched here, and this one is not among the shipped ones.
     #[error("client metadata documents are not fetched here, and this client is not a known one")]
     NotPinned,
+    /// The operator listed the hosts of clients, and this one's is not among them.
+    #[error(
+        "only clients of listed hosts are let in here, and this client's host is not listed; an operator lists it with --trust-client-host"
+    )]
+    NotListed,
     /// It could not be fetched.
     #[error("the client metadata document could not be fetched: {0}")]
     Fetch(#[from] FetchError),
@@ -108,20 +136,27 @@ impl ClientDocuments {
     /// Fetches documents.
     #[must_use]
     pub fn fetching(fetcher: Fetcher) -> Self {
-        Self::new(Some(fetcher))
+        Self::new(Some(fetcher), ClientHosts::default())
+    }
+
+    /// Fetches documents and knows some hosts better than others.
+    #[must_use]
+    pub fn fetching_from(fetcher: Fetcher, hosts: ClientHosts) -> Self {
+        Self::new(Some(fetcher), hosts)
     }
 
     /// Knows the shipped documents and never sends a packet: air-gapped, or CIMD switched off.
     #[must_use]
     pub fn pinned_only() -> Self {
-        Self::new(None)
+        Self::new(None, ClientHosts::default())
     }
 
-    fn new(fetcher: Option<Fetcher>) -> Self {
+    fn new(fetcher: Option<Fetcher>, hosts: ClientHosts) -> Self {
         let (cache, flights) = (Cache::new(), Mutex::default());
         Self {
             shared: Arc::new(Documents {
                 fetcher,
+                hosts,
                 cache,
                 flights,
             }),
@@ -132,6 +167,25 @@ impl ClientDocuments {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.shared.fetcher.is_some() || weakened("n_as_05")
+    }
+
+    /// What the operator and this program know of a client, whatever its document says.
+    #[must_use]
+    pub fn tier(&self, id: &ClientIdUrl) -> Tier {
+        if pinned::document(id).is_some() {
+            return Tier::Pinned;
+        }
+        if self.shared.hosts.trust(id) {
+            return Tier::TrustedHost;
+        }
+        Tier::Unknown
+    }
+
+    /// Whether this client's host may be asked. Where it may not, only the shipped documents count
+    /// and nothing is sent.
+    #[must_use]
+    pub fn may_fetch(&self, id: &ClientIdUrl) -> bool {
+        self.is_open() && self.shared.hosts.may_ask(id)
     }
 
     /// [`Fetcher::prepare`], if anything is fetched at all.
@@ -151,6 +205,7 @@ impl ClientDocuments {
     #[must_use]
     pub fn would_fetch(&self, id: &ClientIdUrl, now: i64) -> bool {
         self.shared.fetcher.is_some()
+            && self.shared.hosts.may_ask(id)
             && self.shared.known(id, now).is_none()
             && !self.shared.flights.lock().contains_key(id)
     }
@@ -163,6 +218,9 @@ impl ClientDocuments {
         let Some(fetcher) = &self.shared.fetcher else {
             return pinned::document(id).ok_or(LookupError::NotPinned);
         };
+        if !self.shared.hosts.may_ask(id) {
+            return pinned::document(id).ok_or(LookupError::NotListed);
+        }
         let answer = match self.shared.known(id, now) {
             Some(answer) => answer,
             None => self.flight(fetcher, id, now).await,
@@ -201,6 +259,16 @@ impl ClientDocuments {
         let flight = flight.boxed().shared();
         flights.insert(id.clone(), flight.clone());
         flight
+    }
+}
+
+impl ClientHosts {
+    fn trust(&self, id: &ClientIdUrl) -> bool {
+        self.trusted.iter().any(|host| host.is_of(id))
+    }
+
+    fn may_ask(&self, id: &ClientIdUrl) -> bool {
+        !self.no_other || self.trust(id) || weakened("n_as_13")
     }
 }
 

@@ -20,9 +20,13 @@ pub struct Guard {
     origins: Vec<String>,
 }
 
-/// An `Origin` that may read our answers; `None` when the request has none.
+/// An `Origin` that may read our answers, if the request has one.
 #[derive(Debug, Clone)]
-pub struct AllowedOrigin(Option<HeaderValue>);
+pub struct AllowedOrigin {
+    origin: Option<HeaderValue>,
+    /// The operator named it; otherwise it is our own or one of this computer.
+    listed: bool,
+}
 
 impl Guard {
     /// Ours are the public URL and, for each of `loopback_ports` on which we listen, the names of
@@ -90,14 +94,21 @@ impl Guard {
     fn origin(&self, headers: &HeaderMap) -> Result<AllowedOrigin, Refusal> {
         let mut origins = headers.get_all(header::ORIGIN).iter();
         let Some(origin) = origins.next() else {
-            return Ok(AllowedOrigin(None));
+            return Ok(AllowedOrigin {
+                origin: None,
+                listed: false,
+            });
         };
         let known = origin.to_str().is_ok_and(|origin| self.trusts(origin));
         if (!known || origins.next().is_some()) && !weakened("n_tr_01") {
             let sentence = "Web pages of this origin may not call this server; its operator can allow the origin with --origin.";
             return Err(Refusal::new(Code::ForeignOrigin, sentence).with_detail(told(origin)));
         }
-        Ok(AllowedOrigin(Some(origin.clone())))
+        let listed = self.origins.iter().any(|listed| origin == listed.as_str());
+        Ok(AllowedOrigin {
+            origin: Some(origin.clone()),
+            listed,
+        })
     }
 
     fn trusts(&self, origin: &str) -> bool {
@@ -120,9 +131,24 @@ impl Guard {
 }
 
 impl AllowedOrigin {
+    /// Only for pages that the operator named, and for what is no page: any page that a browser
+    /// shows could register a client otherwise (CHECKLIST A-066).
+    ///
+    /// # Errors
+    /// 403 for our own and other loopback origins, too.
+    pub fn require_listed(&self) -> Result<(), Refusal> {
+        match &self.origin {
+            Some(origin) if !self.listed && !weakened("a_066") => {
+                let sentence = "Web pages may not register clients here; the operator of this server can allow the origin of one with --origin.";
+                Err(Refusal::new(Code::ForeignOrigin, sentence).with_detail(told(origin)))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Lets the origin read the answer. Never with credentials (DESIGN §5).
     pub fn expose(&self, response: &mut Response<Body>) {
-        let Some(origin) = &self.0 else { return };
+        let Some(origin) = &self.origin else { return };
         let headers = response.headers_mut();
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
@@ -139,7 +165,7 @@ impl AllowedOrigin {
         *response.status_mut() = StatusCode::NO_CONTENT;
         let headers = response.headers_mut();
         headers.insert(header::ALLOW, HeaderValue::from_static(methods));
-        if self.0.is_some() {
+        if self.origin.is_some() {
             headers.insert(
                 header::ACCESS_CONTROL_ALLOW_METHODS,
                 HeaderValue::from_static(methods),

@@ -79,7 +79,8 @@ impl AuthenticatedClient {
         let known: Vec<_> = self.grant_types.iter().map(GrantType::as_str).collect();
         let why = match (kind, self.kind) {
             (GrantType::ClientCredentials, ClientKind::Registered | ClientKind::Document) => {
-                "client_credentials is for clients that the operator added: keystile client add.".to_owned()
+                "client_credentials is for clients that the operator added: keystile client add."
+                    .to_owned()
             }
             _ => format!(
                 "This client is registered for {}, not for {}.",

@@ -61,7 +61,9 @@ pub(crate) async fn for_sign_in(
     }
     if !client.grant_types.contains(GrantType::AuthorizationCode) {
         let why = "This client is not registered for people to sign in to; the operator adds one that is with: keystile client add.";
-        return Err(OAuthError::new(ErrorCode::UnauthorizedClient, why).because("client_grant_type"));
+        return Err(
+            OAuthError::new(ErrorCode::UnauthorizedClient, why).because("client_grant_type")
+        );
     }
     Ok(client)
 }
@@ -73,8 +75,10 @@ pub(crate) fn not_known() -> OAuthError {
 
 /// The operator keeps this client out.
 pub(crate) fn disabled() -> OAuthError {
-    unknown("The operator of this server has disabled this client. Ask for: keystile client enable.")
-        .because("client_disabled")
+    unknown(
+        "The operator of this server has disabled this client. Ask for: keystile client enable.",
+    )
+    .because("client_disabled")
 }
 
 /// The client only says who it is.
@@ -154,7 +158,9 @@ pub(crate) async fn still_approved(
     if approved.map_err(OAuthError::internal)? {
         return Ok(());
     }
-    let why = format!("Sign-ins may no longer lead to {place}. Whoever runs this server allows it again with: keystile client redirect approve {place}");
+    let why = format!(
+        "Sign-ins may no longer lead to {place}. Whoever runs this server allows it again with: keystile client redirect approve {place}"
+    );
     Err(OAuthError::invalid_request(why).because("redirect_approval_removed"))
 }
 

@@ -1,6 +1,7 @@
 //! The authorization server over HTTP: endpoints, sign-in, consent, pages.
 
 pub mod app;
+pub mod asked_redirects;
 mod client_auth;
 mod clients;
 mod endpoints;

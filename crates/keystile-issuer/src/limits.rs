@@ -1,8 +1,10 @@
-//! Limits on guessing: per name, per network, and for the set-up code; and on the fetches that one
-//! network makes this server do.
+//! Limits on guessing: per name, per network, and for the set-up code; and on what one network makes
+//! this server do, guesses or not.
 //!
 //! Not governor: a right password must give its attempt back, and its keyed stores grow with the
-//! keys that an attacker invents. Here the memory is one fixed table.
+//! keys that an attacker invents. Here the memory is two fixed tables.
+
+pub(crate) mod endpoint;
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -34,30 +36,81 @@ const SETUP_CODE: Allowance = Allowance {
     millis_each: 30_000,
 };
 
+/// Initial access tokens have 256 bits; what is bounded is the trail of the wrong ones.
+const INITIAL_ACCESS_TOKEN: Allowance = Allowance {
+    burst: 10,
+    millis_each: 30_000,
+};
+
 /// Documents that have to be fetched: an app is connected now and then, and most are known.
 const DOCUMENT_FETCHES: Allowance = Allowance {
     burst: 20,
     millis_each: 6_000,
 };
 
+/// An authorization request is a page that a person looks at. Each costs one seal.
+const AUTHORIZE: Allowance = Allowance {
+    burst: 500,
+    millis_each: 20,
+};
+/// A registration costs two seals and leaves nothing behind.
+const REGISTER: Allowance = Allowance {
+    burst: 120,
+    millis_each: 500,
+};
+/// Requests for tokens that come to nothing. An answered one costs [`ANSWERED`] only: who holds a
+/// grant may refresh as often as they like.
+const TOKEN: Allowance = Allowance {
+    burst: 500,
+    millis_each: 20,
+};
+const ANSWERED: i64 = 1;
+
 /// 2¹⁶ counters of eight bytes. Keys that meet in one counter share it: never more guesses, at worst
 /// fewer. The hash is keyed afresh at each start, so nobody can choose whom to meet.
 const COUNTERS: usize = 1 << 16;
 
-/// Counts wrong guesses, and fetches for strangers.
+/// The reason of a request that was one too many.
+pub(crate) const TOO_MANY: &str = "too_many_requests";
+
+type Counters = Box<[AtomicI64]>;
+
+/// Counts wrong guesses, and what one network asks for.
 ///
 /// An attempt is paid before the password is looked at, so a hundred at once are no way round, and
 /// given back when it was right.
 pub struct Limits {
-    counters: Box<[AtomicI64]>,
+    /// Of guesses and fetches.
+    guesses: Counters,
+    /// Of requests. Apart from the others: whoever has many addresses fills this table, and nobody's
+    /// sign-in shall suffer for it.
+    requests: Counters,
     hasher: RandomState,
+}
+
+/// An endpoint whose requests are counted for each network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// Authorization requests, wherever they are sent to (RFC 6749 §3.1, RFC 9126).
+    Authorize,
+    /// Registrations (RFC 7591).
+    Register,
+    /// Whatever clients ask with their credentials: tokens, introspection, revocation.
+    Token,
 }
 
 /// An attempt that was paid for.
 #[must_use = "settle it when the guess was right"]
 pub struct Attempt<'a> {
-    limits: &'a Limits,
+    counters: &'a Counters,
     paid: Vec<(usize, Allowance)>,
+}
+
+/// A request that was paid for.
+#[must_use = "say when it was answered"]
+pub struct Request<'a> {
+    counter: &'a AtomicI64,
+    given_back: i64,
 }
 
 /// What a guess counts against.
@@ -67,6 +120,8 @@ pub enum Guess<'a> {
     Password(&'a str),
     /// The set-up code.
     SetupCode,
+    /// An initial access token (RFC 7591 §3).
+    InitialAccessToken,
 }
 
 impl Limits {
@@ -77,8 +132,10 @@ impl Limits {
     }
 
     fn with_hasher(hasher: RandomState) -> Self {
+        let counters = || (0..COUNTERS).map(|_| AtomicI64::new(0)).collect();
         Self {
-            counters: (0..COUNTERS).map(|_| AtomicI64::new(0)).collect(),
+            guesses: counters(),
+            requests: counters(),
             hasher,
         }
     }
@@ -96,14 +153,18 @@ impl Limits {
         let own = match guess {
             Guess::Password(name) => (self.counter(&("name", canonical_name(name))), PER_NAME),
             Guess::SetupCode => (self.counter(&("setup code", "")), SETUP_CODE),
+            Guess::InitialAccessToken => (
+                self.counter(&("initial access token", network(peer))),
+                INITIAL_ACCESS_TOKEN,
+            ),
         };
         let network = (self.counter(&("network", network(peer))), PER_NETWORK);
         let mut attempt = Attempt {
-            limits: self,
+            counters: &self.guesses,
             paid: Vec::with_capacity(2),
         };
         for (counter, allowance) in [own, network] {
-            if let Err(wait) = self.pay(counter, allowance, now) {
+            if let Err(wait) = pay(&self.guesses[counter], allowance, now) {
                 attempt.give_back();
                 return Err(wait);
             }
@@ -121,29 +182,49 @@ impl Limits {
             return Ok(());
         }
         let counter = self.counter(&("document fetches", network(peer)));
-        self.pay(counter, DOCUMENT_FETCHES, now)
+        pay(&self.guesses[counter], DOCUMENT_FETCHES, now)
+    }
+
+    /// Pays for a request of `peer`.
+    ///
+    /// # Errors
+    /// How long to wait until there is one again.
+    pub fn request(
+        &self,
+        endpoint: Endpoint,
+        peer: IpAddr,
+        now: Timestamp,
+    ) -> Result<Request<'_>, Duration> {
+        let (allowance, given_back) = match endpoint {
+            Endpoint::Authorize => (AUTHORIZE, 0),
+            Endpoint::Register => (REGISTER, 0),
+            Endpoint::Token => (TOKEN, TOKEN.millis_each - ANSWERED),
+        };
+        let counter = &self.requests[self.counter(&(endpoint, network(peer)))];
+        if !weakened("a_065") {
+            pay(counter, allowance, now)?;
+        }
+        Ok(Request {
+            counter,
+            given_back,
+        })
     }
 
     fn counter(&self, key: &impl std::hash::Hash) -> usize {
         usize::try_from(self.hasher.hash_one(key) % COUNTERS as u64).expect("below COUNTERS")
     }
+}
 
-    /// Generic cell rate algorithm: a counter holds the moment at which all attempts are back.
-    fn pay(&self, counter: usize, allowance: Allowance, now: Timestamp) -> Result<(), Duration> {
-        let slack = allowance.millis_each * (allowance.burst - 1);
-        let paid = self.counters[counter].fetch_update(
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-            |full_again| {
-                let start = full_again.max(now.0);
-                (start - now.0 <= slack || weakened("a_160"))
-                    .then_some(start + allowance.millis_each)
-            },
-        );
-        paid.map(|_| ()).map_err(|full_again| {
-            Duration::from_millis(u64::try_from(full_again - now.0 - slack).unwrap_or(0))
-        })
-    }
+/// Generic cell rate algorithm: a counter holds the moment at which all attempts are back.
+fn pay(counter: &AtomicI64, allowance: Allowance, now: Timestamp) -> Result<(), Duration> {
+    let slack = allowance.millis_each * (allowance.burst - 1);
+    let paid = counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_again| {
+        let start = full_again.max(now.0);
+        (start - now.0 <= slack || weakened("a_160")).then_some(start + allowance.millis_each)
+    });
+    paid.map(|_| ()).map_err(|full_again| {
+        Duration::from_millis(u64::try_from(full_again - now.0 - slack).unwrap_or(0))
+    })
 }
 
 impl Default for Limits {
@@ -160,13 +241,20 @@ impl Attempt<'_> {
 
     fn give_back(&mut self) {
         for (counter, allowance) in self.paid.drain(..) {
-            self.limits.counters[counter].fetch_sub(allowance.millis_each, Ordering::Relaxed);
+            self.counters[counter].fetch_sub(allowance.millis_each, Ordering::Relaxed);
         }
     }
 }
 
+impl Request<'_> {
+    /// It came to something.
+    pub fn answered(self) {
+        self.counter.fetch_sub(self.given_back, Ordering::Relaxed);
+    }
+}
+
 /// One network: an IPv4 address, or the /64 that one subscriber gets.
-fn network(peer: IpAddr) -> u128 {
+pub(crate) fn network(peer: IpAddr) -> u128 {
     match peer.to_canonical() {
         IpAddr::V4(address) => u128::from(address.to_bits()),
         IpAddr::V6(address) => address.to_bits() & (u128::MAX << 64),
@@ -174,100 +262,4 @@ fn network(peer: IpAddr) -> u128 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
-
-    fn peer(number: u32) -> IpAddr {
-        IpAddr::V4(std::net::Ipv4Addr::from_bits(0xC633_0000 + number))
-    }
-
-    fn tries(limits: &Limits, name: &str, now: Timestamp) -> bool {
-        limits.attempt(Guess::Password(name), PEER, now).is_ok()
-    }
-
-    #[test]
-    fn a_160_every_spelling_and_network_shares_one_counter_per_name() {
-        let limits = Limits::new();
-        let spellings = ["alice", "Alice", "ALICE", " alice "];
-        let mut through = 0;
-        for number in 0..10_000_u32 {
-            let name = spellings[number as usize % spellings.len()];
-            let attempt = limits.attempt(Guess::Password(name), peer(number), Timestamp(1_000));
-            through += u32::from(attempt.is_ok());
-        }
-        assert_eq!(through, 10);
-    }
-
-    #[test]
-    fn one_network_cannot_try_many_names() {
-        let limits = Limits::new();
-        let through =
-            (0..1_000).filter(|name| tries(&limits, &format!("person {name}"), Timestamp(5)));
-        assert_eq!(through.count(), 30);
-    }
-
-    #[test]
-    fn ipv6_addresses_of_one_subscriber_count_together() {
-        let of = |text: &str| network(text.parse().expect("an address"));
-        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
-        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
-        assert_eq!(of("::ffff:192.0.2.7"), of("192.0.2.7"));
-    }
-
-    #[test]
-    fn attempts_come_back_with_time_and_the_wait_says_when() {
-        let limits = Limits::new();
-        let start = Timestamp(1_000_000);
-        for _ in 0..10 {
-            assert!(tries(&limits, "alice", start));
-        }
-        let wait = limits
-            .attempt(Guess::Password("alice"), PEER, start)
-            .err()
-            .expect("too many");
-        assert_eq!(wait, Duration::from_secs(30));
-        assert!(!tries(
-            &limits,
-            "alice",
-            start.plus(Duration::from_secs(29))
-        ));
-        assert!(tries(&limits, "alice", start.plus(wait)));
-    }
-
-    #[test]
-    fn a_060_one_network_makes_a_bounded_number_of_fetches() {
-        let limits = Limits::new();
-        let start = Timestamp(1_000_000);
-        let through = (0..10_000).filter(|_| limits.fetch_document(PEER, start).is_ok());
-        assert_eq!(through.count(), 20);
-        assert!(limits.fetch_document(peer(1), start).is_ok(), "a neighbour");
-        let wait = limits.fetch_document(PEER, start).expect_err("too many");
-        assert_eq!(wait, Duration::from_secs(6));
-        assert!(limits.fetch_document(PEER, start.plus(wait)).is_ok());
-        assert!(tries(&limits, "alice", start), "guesses are counted apart");
-    }
-
-    #[test]
-    fn right_passwords_never_count() {
-        let limits = Limits::new();
-        for _ in 0..1_000 {
-            let attempt = limits.attempt(Guess::Password("alice"), PEER, Timestamp(7));
-            attempt
-                .unwrap_or_else(|wait| panic!("limited for {wait:?}"))
-                .settle();
-        }
-    }
-
-    #[test]
-    fn a_refused_attempt_costs_the_network_nothing() {
-        let limits = Limits::new();
-        for _ in 0..200 {
-            let _ = limits
-                .attempt(Guess::Password("alice"), PEER, Timestamp(7))
-                .map(drop);
-        }
-        assert!(tries(&limits, "bob", Timestamp(7)));
-    }
-}
+mod tests;

@@ -109,14 +109,16 @@ impl IntoResponse for Page {
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(wait) = self.retry_after {
-            let seconds = wait.as_millis().div_ceil(1000).max(1);
-            headers.insert(
-                RETRY_AFTER,
-                HeaderValue::from(u64::try_from(seconds).unwrap_or(60)),
-            );
+            headers.insert(RETRY_AFTER, whole_seconds(wait));
         }
         response
     }
+}
+
+/// The value of a `Retry-After`, rounded up.
+pub(crate) fn whole_seconds(wait: Duration) -> HeaderValue {
+    let seconds = wait.as_millis().div_ceil(1000).max(1);
+    HeaderValue::from(u64::try_from(seconds).unwrap_or(60))
 }
 
 /// No `Cross-Origin-Opener-Policy` beside it: clients open sign-in in a popup and wait for it

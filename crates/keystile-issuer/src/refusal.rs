@@ -9,7 +9,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CACHE_CONTROL, LOCATION, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use keystile_domain::decide::authorize::NOT_REGISTERED;
 use keystile_domain::secrets::reference::Reference;
@@ -19,6 +19,7 @@ use keystile_protocol::redirect::RedirectUri;
 use serde::Serialize;
 
 use crate::app::SharedApp;
+use crate::limits;
 use crate::pages::error::ErrorPage;
 
 /// An OAuth error as the JSON body of a token, registration or revocation endpoint.
@@ -30,6 +31,7 @@ pub struct Refusal {
     error: OAuthError,
     status: StatusCode,
     allow: Option<&'static str>,
+    wait: Option<Duration>,
 }
 
 /// On its way from a handler to [`render`].
@@ -48,6 +50,7 @@ impl From<OAuthError> for Refusal {
             status: error.code.status(),
             error,
             allow: None,
+            wait: None,
         }
     }
 }
@@ -67,11 +70,19 @@ impl Refusal {
         self
     }
 
+    /// With a `Retry-After` (RFC 9110 §10.2.3).
+    #[must_use]
+    pub(crate) fn wait(mut self, wait: Duration) -> Self {
+        self.wait = Some(wait);
+        self
+    }
+
     fn render(&self, reference: &Reference) -> Response {
         let Self {
             error,
             status,
             allow,
+            wait,
         } = self;
         log(error, reference);
         let body = Body {
@@ -83,6 +94,16 @@ impl Refusal {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(methods) = allow {
             headers.insert(ALLOW, HeaderValue::from_static(methods));
+        }
+        if let Some(wait) = wait {
+            headers.insert(RETRY_AFTER, crate::pages::whole_seconds(*wait));
+        }
+        if error.code == ErrorCode::InvalidToken {
+            // RFC 6750 §3: an initial access token is a bearer token.
+            headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"keystile\", error=\"invalid_token\""),
+            );
         }
         if error.code == ErrorCode::InvalidClient {
             // RFC 6749 §5.2: required when the client used HTTP authentication, harmless otherwise.
@@ -221,6 +242,9 @@ fn log(error: &OAuthError, reference: &Reference) {
             "refused: {}",
             error.description
         );
+    } else if reason == limits::TOO_MANY {
+        // A flood must not fill the log, too.
+        tracing::debug!(reference, reason, "refused: {}", error.description);
     } else {
         tracing::info!(
             reference,

@@ -122,10 +122,10 @@ impl RedirectUri {
             return Err(RedirectError::Length);
         }
         let illegal = |byte: u8| !byte.is_ascii_graphic() || b"\\\"<>^`{|}".contains(&byte);
-        if text.bytes().any(illegal) {
+        if text.bytes().any(illegal) && !weakened("a_011") {
             return Err(RedirectError::Characters);
         }
-        if text.contains('#') {
+        if text.contains('#') && !weakened("a_009") {
             return Err(RedirectError::Fragment);
         }
         if names_answer(text) && !weakened("n_as_24") {
@@ -167,7 +167,7 @@ impl RedirectUri {
         if self.text == came.text {
             return true;
         }
-        if weakened("n_as_18") && came.text.starts_with(&self.text) {
+        if (weakened("n_as_18") || weakened("n_as_38")) && came.text.starts_with(&self.text) {
             return true;
         }
         match (&self.kind, &came.kind) {
@@ -185,10 +185,19 @@ impl RedirectUri {
         }
     }
 
-    /// What a Content-Security-Policy `form-action` must name for a redirect to this URI: origin or
-    /// scheme (Chromium applies it to the redirect after a POST).
+    /// The place it leads to: the origin (RFC 6454 §6.2), or the scheme with its colon. It is what an
+    /// owner approves of, and what a Content-Security-Policy `form-action` must name for a redirect to
+    /// this URI (Chromium applies it to the redirect after a POST).
+    ///
+    /// ```
+    /// use keystile_protocol::redirect::RedirectUri;
+    /// let place = |text| RedirectUri::parse(text).map(|uri| uri.place());
+    /// assert_eq!(place("https://app.example:8443/cb?x=1")?, "https://app.example:8443");
+    /// assert_eq!(place("notes:/callback")?, "notes:");
+    /// # Ok::<(), keystile_protocol::redirect::RedirectError>(())
+    /// ```
     #[must_use]
-    pub fn form_action_source(&self) -> String {
+    pub fn place(&self) -> String {
         match &self.kind {
             RedirectKind::PrivateUse { scheme } => format!("{scheme}:"),
             RedirectKind::Https { .. } | RedirectKind::Loopback { .. } => Url::parse(&self.text)
@@ -243,7 +252,7 @@ fn hierarchical(scheme: &str, text: &str, rest: &str) -> Result<RedirectKind, Re
     // One parser and the raw text must agree on the host: no encodings, no case, no trailing dot.
     // A `*` is what somebody meant as a pattern, and nothing here is one.
     let plain = url.host_str() == Some(host) && !host.ends_with('.') && !host.contains('*');
-    if !plain && !weakened("a_005") && !weakened("a_002") {
+    if !plain && !weakened("a_005") && !weakened("a_002") && !weakened("a_011") {
         return Err(RedirectError::Malformed);
     }
     if scheme == "https" {

@@ -10,6 +10,7 @@ mod contract {
     pub(crate) mod keys;
     pub(crate) mod people;
     pub(crate) mod refresh;
+    pub(crate) mod registrations;
     pub(crate) mod revocation;
     pub(crate) mod world;
 }

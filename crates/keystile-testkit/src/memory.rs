@@ -12,7 +12,10 @@ use std::sync::{Mutex, MutexGuard};
 use async_trait::async_trait;
 use keystile_domain::ids::{GrantId, InitialAccessTokenId, PersonId, TransactionId};
 use keystile_domain::ports::{Bindings, StoreError};
-use keystile_domain::records::{Bound, InitialAccessToken, PersonRecord, PreRegisteredClient, ServiceGrant, SessionRecord, SetupCode};
+use keystile_domain::records::{
+    Bound, InitialAccessToken, PersonRecord, PreRegisteredClient, ServiceGrant, SessionRecord,
+    SetupCode,
+};
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
 

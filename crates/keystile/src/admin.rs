@@ -3,8 +3,8 @@
 pub(crate) mod clients;
 mod keys;
 mod on_record;
-pub(crate) mod registrations;
 mod people;
+pub(crate) mod registrations;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,8 +25,8 @@ use serde_json::{Value, json};
 
 use self::registrations::RegistrationRequest;
 use crate::failure::Failure;
-use clients::ClientRequest;
 use crate::keys::Keys;
+use clients::ClientRequest;
 
 /// How long a set-up link works.
 const SETUP_LINK: Duration = Duration::from_secs(15 * 60);

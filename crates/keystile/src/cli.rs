@@ -7,7 +7,9 @@ pub(crate) mod grant;
 pub(crate) mod key;
 pub(crate) mod output;
 pub(crate) mod protect;
+mod registrations;
 pub(crate) mod serving;
+mod strangers;
 mod unparsed;
 pub(crate) mod user;
 

@@ -86,11 +86,15 @@ impl Front {
             Ok(origin) => origin,
             Err(refusal) => return refusal.respond_outside_mcp(&parts.headers, &SystemRng),
         };
-        let register = parts.uri.path().ends_with("/register");
+        let register = ["/oauth/register", "/register"].contains(&parts.uri.path());
+        if register && let Err(refusal) = origin.require_listed() {
+            return refusal.respond_outside_mcp(&parts.headers, &SystemRng);
+        }
         let readable = parts.uri.path().starts_with("/.well-known/")
             || parts.uri.path().starts_with("/oauth/")
-            || parts.uri.path() == "/token";
-        if parts.method == Method::OPTIONS && readable && !register {
+            || parts.uri.path() == "/token"
+            || register;
+        if parts.method == Method::OPTIONS && readable {
             let mut response = origin.preflight(&parts.headers, "GET, POST, OPTIONS");
             origin.expose(&mut response);
             return response;
@@ -110,7 +114,7 @@ impl Front {
         if response.status() == StatusCode::NOT_FOUND && !issuers {
             response = self.elsewhere(&method, &path);
         }
-        if readable && !register {
+        if readable {
             origin.expose(&mut response);
         }
         response

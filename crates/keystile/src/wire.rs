@@ -14,6 +14,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use keystile_domain::decide::register::RegistrationMode;
+use keystile_fetch::ClientHosts;
 use keystile_protocol::issuer::Issuer;
 use url::Url;
 
@@ -48,7 +50,8 @@ pub(crate) struct Plan {
     pub(crate) origins: Vec<String>,
     pub(crate) rebind: bool,
     pub(crate) air_gapped: bool,
-    pub(crate) registration: bool,
+    pub(crate) registration: Option<RegistrationMode>,
+    pub(crate) client_hosts: ClientHosts,
     pub(crate) fetch_allow: Vec<String>,
     pub(crate) extra_ca_file: Option<PathBuf>,
 }

@@ -24,3 +24,5 @@ mod snapshot;
 mod start;
 #[path = "support/tools.rs"]
 mod tools;
+#[path = "client_documents/trust.rs"]
+mod trust;

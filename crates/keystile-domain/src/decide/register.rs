@@ -1,5 +1,7 @@
 //! Dynamic client registration (RFC 7591): which clients may register themselves.
 
+use std::collections::BTreeSet;
+
 use keystile_protocol::client_metadata::{
     ApplicationType, ClientMetadata, TokenEndpointAuthMethod,
 };
@@ -9,15 +11,45 @@ use keystile_protocol::redirect::{RedirectKind, RedirectUri};
 use keystile_protocol::resource::ResourceTable;
 use keystile_protocol::scope::{OFFLINE_ACCESS, ScopeSet};
 
+use crate::client::Trust;
 use crate::shown;
 
-/// What the registration endpoint allows (DESIGN §5).
+/// What the registration endpoint allows (DESIGN §5). Where nobody registers there is none.
 #[derive(Debug, Clone)]
 pub struct RegistrationPolicy {
+    /// What a registration needs.
+    pub mode: RegistrationMode,
     /// Private-use schemes of programs that people know.
     pub schemes: Vec<String>,
     /// https callbacks of clients that people know: exact, or, ending in `/*`, one more path segment.
     pub callbacks: Vec<String>,
+}
+
+/// What a registration needs besides being in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RegistrationMode {
+    /// Nothing, if all its redirects are loopback or those of clients that people know.
+    #[default]
+    Default,
+    /// An initial access token, always (RFC 7591 §3).
+    InitialAccessToken,
+    /// As [`Self::Default`]; redirects that nobody knows are remembered for the owner to approve of.
+    Approval,
+}
+
+impl RegistrationPolicy {
+    /// Whether a redirect is one of this computer or of clients that people know.
+    #[must_use]
+    pub fn knows(&self, uri: &RedirectUri) -> bool {
+        match uri.kind() {
+            RedirectKind::Loopback { .. } => true,
+            RedirectKind::PrivateUse { scheme } => self.schemes.contains(scheme),
+            RedirectKind::Https { .. } => self
+                .callbacks
+                .iter()
+                .any(|known| is_callback(known, uri.as_str())),
+        }
+    }
 }
 
 impl Default for RegistrationPolicy {
@@ -34,19 +66,41 @@ impl Default for RegistrationPolicy {
             "https://www.cursor.com/agents/mcp/oauth/callback",
         ];
         Self {
+            mode: RegistrationMode::default(),
             schemes: schemes.map(str::to_owned).into(),
             callbacks: callbacks.map(str::to_owned).into(),
         }
     }
 }
 
-/// A registration that may be sealed.
+/// A registration that is in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registrable {
     /// Only what means something here, in a stable order, so that equal clients get equal ids.
     pub metadata: ClientMetadata,
     /// How it will authenticate.
     pub auth_method: TokenEndpointAuthMethod,
+    /// Redirects that the default policy does not let in: whoever runs this server has to.
+    pub strange: Vec<RedirectUri>,
+}
+
+impl Registrable {
+    /// The places of the redirects that need leave, each once.
+    #[must_use]
+    pub fn places(&self) -> BTreeSet<String> {
+        self.strange.iter().map(RedirectUri::place).collect()
+    }
+}
+
+/// What speaks for a registration besides itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leave {
+    /// Nothing does.
+    Nothing,
+    /// A good initial access token.
+    Token,
+    /// The owner approved of these places.
+    Places(BTreeSet<String>),
 }
 
 /// The methods that a client that registers itself may use.
@@ -56,7 +110,7 @@ const METHODS: [TokenEndpointAuthMethod; 3] = [
     TokenEndpointAuthMethod::ClientSecretPost,
 ];
 
-/// Decides a registration.
+/// Reads what a client asks for as what it would get.
 ///
 /// # Errors
 /// `invalid_redirect_uri` or `invalid_client_metadata`, with the rule and what to do.
@@ -89,18 +143,29 @@ pub fn register(
             "response_types must contain code.",
         ));
     }
-    if asked.redirect_uris.len() > 16 {
+    if asked.redirect_uris.len() > MOST_REDIRECTS {
         return Err(OAuthError::new(
             ErrorCode::InvalidRedirectUri,
-            "at most 16 redirect_uris.",
+            format!("at most {MOST_REDIRECTS} redirect_uris."),
         ));
     }
+    let mut strange = Vec::new();
     for text in &asked.redirect_uris {
-        redirect(text, asked.application_type, policy)?;
+        let uri = redirect(text, asked.application_type)?;
+        if !policy.knows(&uri) && !weakened("a_063") {
+            strange.push(uri);
+        }
     }
     let mut redirect_uris = asked.redirect_uris;
     redirect_uris.sort();
     redirect_uris.dedup();
+    // PAINS 2: every client may refresh, and is told so.
+    let mut grant_types = vec!["authorization_code".to_owned(), "refresh_token".to_owned()];
+    let mut scope = known_scopes(asked.scope.as_deref(), resources);
+    if weakened("a_067") {
+        grant_types = asked.grant_types;
+        scope = asked.scope.unwrap_or(scope);
+    }
     let metadata = ClientMetadata {
         redirect_uris,
         // What is echoed is what people will be shown (RFC 7591 §3.2.1 lets us replace it).
@@ -108,18 +173,83 @@ pub fn register(
         client_uri: None,
         token_endpoint_auth_method: Some(auth_method),
         token_endpoint_auth_methods_supported: Vec::new(),
-        // PAINS 2: every client may refresh, and is told so.
-        grant_types: vec!["authorization_code".to_owned(), "refresh_token".to_owned()],
+        grant_types,
         response_types: vec!["code".to_owned()],
         application_type: asked.application_type,
-        scope: Some(known_scopes(asked.scope.as_deref(), resources)),
+        scope: Some(scope),
         jwks_uri: None,
         jwks: None,
     };
     Ok(Registrable {
         metadata,
         auth_method,
+        strange,
     })
+}
+
+/// Decides whether a registration that is in order is let in, and who answers for it then.
+///
+/// # Errors
+/// `invalid_token` where an initial access token is needed; `invalid_redirect_uri` for a redirect
+/// that nobody knows, with what whoever runs this server can do about it.
+pub fn admit(
+    asked: &Registrable,
+    policy: &RegistrationPolicy,
+    leave: &Leave,
+) -> Result<Trust, OAuthError> {
+    if *leave == Leave::Token {
+        return Ok(Trust::Operator);
+    }
+    if policy.mode == RegistrationMode::InitialAccessToken && !weakened("n_as_14") {
+        return Err(token_needed());
+    }
+    if asked.strange.is_empty() {
+        return Ok(Trust::Unknown);
+    }
+    let approved = |uri: &&RedirectUri| match leave {
+        Leave::Places(places) => places.contains(&uri.place()),
+        Leave::Nothing | Leave::Token => false,
+    };
+    match asked.strange.iter().find(|uri| !approved(uri)) {
+        Some(uri) => Err(strange(uri, policy)),
+        None => Ok(Trust::Approved),
+    }
+}
+
+/// The refusal of a registration without the initial access token that it needs (RFC 6750 §3).
+#[must_use]
+pub fn token_needed() -> OAuthError {
+    let why = "Clients register here with an initial access token (RFC 7591 section 3), sent as Authorization: Bearer. Whoever runs this server makes one: keystile client initial-access-token add.";
+    OAuthError::new(ErrorCode::InvalidToken, why).because("initial_access_token_missing")
+}
+
+fn strange(uri: &RedirectUri, policy: &RegistrationPolicy) -> OAuthError {
+    let (text, place) = (uri.as_str(), uri.place());
+    let what = match uri.kind() {
+        RedirectKind::PrivateUse { scheme } => format!(
+            "{text}: the scheme {scheme} is not on this server's list ({}).",
+            policy.schemes.join(", ")
+        ),
+        RedirectKind::Https { host } => {
+            format!("{text}: {host} is not among the clients known here.")
+        }
+        RedirectKind::Loopback { .. } => format!("{text} is not known here."),
+    };
+    let (how, reason) = match policy.mode {
+        RegistrationMode::Approval => (
+            format!(
+                "Its owner has been told; register again when they have run: keystile client redirect approve {place}"
+            ),
+            "redirect_not_approved_yet",
+        ),
+        RegistrationMode::Default | RegistrationMode::InitialAccessToken => (
+            format!(
+                "Use a loopback redirect, or ask whoever runs this server for: keystile client redirect approve {place}"
+            ),
+            "redirect_not_known",
+        ),
+    };
+    OAuthError::new(ErrorCode::InvalidRedirectUri, format!("{what} {how}")).because(reason)
 }
 
 /// The scopes that exist here out of those that the client named; all of them if it named none.
@@ -135,45 +265,20 @@ fn known_scopes(asked: Option<&str>, resources: &ResourceTable) -> String {
     known.unwrap_or(all).to_string()
 }
 
+/// A redirect of a legal form that fits to the type of the client.
 fn redirect(
     text: &str,
     application_type: Option<ApplicationType>,
-    policy: &RegistrationPolicy,
-) -> Result<(), OAuthError> {
+) -> Result<RedirectUri, OAuthError> {
     let refuse = |why: String| OAuthError::new(ErrorCode::InvalidRedirectUri, why);
     let uri = RedirectUri::parse(text).map_err(|error| refuse(format!("{text}: {error}.")))?;
-    let web = application_type == Some(ApplicationType::Web);
-    match uri.kind() {
-        RedirectKind::Loopback { .. } if web && !weakened("n_as_15") => Err(refuse(format!(
+    let https = matches!(uri.kind(), RedirectKind::Https { .. });
+    if application_type == Some(ApplicationType::Web) && !https && !weakened("n_as_15") {
+        return Err(refuse(format!(
             "{text}: a client of application_type web has https redirects; register as native (OpenID Registration section 2)."
-        ))),
-        RedirectKind::Loopback { .. } => Ok(()),
-        RedirectKind::PrivateUse { scheme }
-            if policy.schemes.iter().any(|known| known == scheme) =>
-        {
-            if web {
-                return Err(refuse(format!(
-                    "{text}: a web client has https redirects; register as native."
-                )));
-            }
-            Ok(())
-        }
-        RedirectKind::PrivateUse { scheme } => Err(refuse(format!(
-            "{text}: the scheme {scheme} is not on this server's list ({}). Use a loopback redirect, or ask the operator for: keystile client add.",
-            policy.schemes.join(", ")
-        ))),
-        RedirectKind::Https { .. }
-            if policy
-                .callbacks
-                .iter()
-                .any(|known| is_callback(known, text)) =>
-        {
-            Ok(())
-        }
-        RedirectKind::Https { host } => Err(refuse(format!(
-            "{text}: {host} is not among the clients known here. Use a loopback redirect, or ask the operator for: keystile client add."
-        ))),
+        )).because("redirect_of_native_client"));
     }
+    Ok(uri)
 }
 
 fn is_callback(known: &str, text: &str) -> bool {
@@ -188,77 +293,8 @@ fn is_callback(known: &str, text: &str) -> bool {
     }
 }
 
+/// The most redirect URIs of one registration.
+const MOST_REDIRECTS: usize = 16;
+
 #[cfg(test)]
-mod tests {
-    use keystile_protocol::issuer::Issuer;
-
-    use super::*;
-
-    fn judge(body: &str) -> Result<Registrable, ErrorCode> {
-        let table = ResourceTable::new(
-            &Issuer::parse("http://localhost:7717").unwrap(),
-            &["kb".to_owned()],
-        );
-        let metadata = ClientMetadata::registration(body.as_bytes()).unwrap();
-        register(metadata, &RegistrationPolicy::default(), &table).map_err(|error| error.code)
-    }
-
-    #[test]
-    fn what_cursor_sends_in_one_registration_is_accepted() {
-        let cursor = r#"{"client_name":"Cursor","token_endpoint_auth_method":"none","redirect_uris":["cursor://anysphere.cursor-mcp/oauth/callback","https://www.cursor.com/agents/mcp/oauth/callback","http://localhost:8787/callback"]}"#;
-        let fine = judge(cursor).unwrap();
-        assert_eq!(fine.auth_method, TokenEndpointAuthMethod::None);
-        assert_eq!(
-            fine.metadata.scope.as_deref(),
-            Some("kb:call offline_access")
-        );
-        assert!(
-            fine.metadata
-                .grant_types
-                .contains(&"refresh_token".to_owned())
-        );
-    }
-
-    #[test]
-    fn an_unknown_https_redirect_or_scheme_needs_the_operator() {
-        for uri in [
-            "https://evil.example/cb",
-            "evil://cb",
-            "https://chatgpt.com/connector/oauth/a/b",
-            "https://chatgpt.com/connector/oauth/",
-            "https://claude.ai.evil.example/api/mcp/auth_callback",
-        ] {
-            let body =
-                format!(r#"{{"token_endpoint_auth_method":"none","redirect_uris":["{uri}"]}}"#);
-            assert_eq!(
-                judge(&body).unwrap_err(),
-                ErrorCode::InvalidRedirectUri,
-                "{uri}"
-            );
-        }
-        let chatgpt = r#"{"token_endpoint_auth_method":"none","redirect_uris":["https://chatgpt.com/connector/oauth/Ab_1-2"]}"#;
-        assert!(judge(chatgpt).is_ok());
-    }
-
-    #[test]
-    fn a_web_client_has_no_loopback_redirect() {
-        let with = |kind: &str| {
-            judge(&format!(
-                r#"{{"application_type":"{kind}","token_endpoint_auth_method":"none","redirect_uris":["http://127.0.0.1:1/cb"]}}"#
-            ))
-        };
-        assert_eq!(with("web").unwrap_err(), ErrorCode::InvalidRedirectUri);
-        assert!(with("native").is_ok());
-    }
-
-    #[test]
-    fn the_same_client_in_another_order_is_the_same() {
-        let a = judge(
-            r#"{"token_endpoint_auth_method":"none","redirect_uris":["http://127.0.0.1:1/cb","http://localhost:1/cb"]}"#,
-        );
-        let b = judge(
-            r#"{"redirect_uris":["http://localhost:1/cb","http://127.0.0.1:1/cb","http://localhost:1/cb"],"token_endpoint_auth_method":"none"}"#,
-        );
-        assert_eq!(a.unwrap(), b.unwrap());
-    }
-}
+mod tests;

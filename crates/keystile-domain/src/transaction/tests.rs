@@ -19,6 +19,7 @@ fn transaction(client_id: &str, name: &str, redirect_uri: &str, state: &str) -> 
         kind: ClientKind::Document,
         name: crate::shown::name(name),
         is_loopback_only: false,
+        trust: crate::client::Trust::Unknown,
     };
     Transaction {
         id: TransactionId::new(NOW, &Sevens),

@@ -7,6 +7,7 @@ mod flood;
 mod names;
 mod redirects;
 mod transport;
+mod trust;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,17 +1,27 @@
 //! `POST /oauth/register` (RFC 7591): the id is the sealed metadata, no row is kept.
 
+mod initial_access;
+
+use std::net::IpAddr;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CACHE_CONTROL;
-use keystile_domain::decide::register::register;
+use http::request::Parts;
+use keystile_domain::decide::register::{
+    Leave, Registrable, RegistrationMode, RegistrationPolicy, admit, register, token_needed,
+};
+use keystile_domain::time::Timestamp;
 use keystile_protocol::client_metadata::{ClientMetadata, MetadataError, TokenEndpointAuthMethod};
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use serde::Serialize;
 
-use crate::app::SharedApp;
+use crate::app::{App, SharedApp};
 use crate::endpoints::body::Json;
+use crate::peer;
 use crate::refusal::Refusal;
+use initial_access::InitialAccess;
 
 /// RFC 7591 §3.2.1. A public client that registers twice gets the same answer.
 #[derive(Serialize)]
@@ -26,20 +36,37 @@ struct Registration {
     metadata: ClientMetadata,
 }
 
-/// Registers a client.
+/// Registers a client. An initial access token is spent last, when nothing else can fail.
 pub(crate) async fn post(
     State(app): State<SharedApp>,
-    Json(body): Json,
+    request: Parts,
+    body: Result<Json, Refusal>,
 ) -> Result<Response, Refusal> {
-    let policy = app.settings.registration.as_ref().ok_or_else(closed)?;
+    let policy = app.settings.registration.as_ref();
+    let policy = policy.ok_or_else(not_here)?;
+    let (peer, now) = (peer::of(&request.extensions), app.clock.now());
+    let access = InitialAccess::shown(&request.headers)?;
+    if access.is_none() && policy.mode == RegistrationMode::InitialAccessToken {
+        return Err(token_needed().into());
+    }
+    let Json(body) = body?;
     let asked = ClientMetadata::registration(&body).map_err(|error| unreadable(&error))?;
     let asked_order = asked.redirect_uris.clone();
     let registrable = register(asked, policy, &app.settings.resources)?;
+    let leave = match access {
+        Some(_) => Leave::Token,
+        None => approved(&app, &registrable).await?,
+    };
+    let trust = admit(&registrable, policy, &leave)
+        .inspect_err(|_| remember(&app, policy, &registrable, peer, now))?;
     let method = registrable.auth_method;
     let client_id = app
         .secrets
-        .seal_client_id(&registrable.metadata, method, &*app.rng)
+        .seal_client_id(&registrable.metadata, method, trust, &*app.rng)
         .map_err(|error| metadata_error(format!("{error}.")))?;
+    if let Some(access) = access {
+        access.spend(&app, &client_id, peer, now).await?;
+    }
     let secret =
         (method != TokenEndpointAuthMethod::None).then(|| app.secrets.client_secret(&client_id));
     let answer = Registration {
@@ -59,6 +86,49 @@ pub(crate) async fn post(
         .into_response())
 }
 
+/// Where nobody registers there is no endpoint (N-AS-14).
+pub(crate) async fn closed() -> Refusal {
+    not_here()
+}
+
+fn not_here() -> Refusal {
+    let why = "Clients can't register themselves here; ask whoever runs this server for: keystile client add.";
+    let closed = metadata_error(why).because("registration_off");
+    Refusal::from(closed).status(StatusCode::NOT_FOUND)
+}
+
+/// Which of the places that need leave the owner approved of.
+async fn approved(app: &App, asked: &Registrable) -> Result<Leave, OAuthError> {
+    let mut places = asked.places();
+    if places.is_empty() {
+        return Ok(Leave::Nothing);
+    }
+    for place in asked.places() {
+        let approved = app.registrations.is_approved(&place).await;
+        if !approved.map_err(OAuthError::internal)? {
+            places.remove(&place);
+        }
+    }
+    Ok(Leave::Places(places))
+}
+
+/// What nobody knows is kept for the owner, where the owner is asked.
+fn remember(
+    app: &App,
+    policy: &RegistrationPolicy,
+    asked: &Registrable,
+    peer: IpAddr,
+    now: Timestamp,
+) {
+    if policy.mode != RegistrationMode::Approval {
+        return;
+    }
+    let name = asked.metadata.client_name.as_deref();
+    for place in asked.places() {
+        app.asked_redirects.remember(&place, name, peer, now);
+    }
+}
+
 /// RFC 7591 §3.2.2 has two codes.
 fn unreadable(error: &MetadataError) -> OAuthError {
     let code = if error.is_about_redirect_uris() {
@@ -67,12 +137,6 @@ fn unreadable(error: &MetadataError) -> OAuthError {
         ErrorCode::InvalidClientMetadata
     };
     OAuthError::new(code, format!("{error}."))
-}
-
-/// Where nobody registers there is no endpoint (N-AS-14).
-fn closed() -> Refusal {
-    let why = "Clients can't register themselves here; ask the operator for: keystile client add.";
-    Refusal::from(metadata_error(why)).status(StatusCode::NOT_FOUND)
 }
 
 fn metadata_error(description: impl Into<std::borrow::Cow<'static, str>>) -> OAuthError {

@@ -1,7 +1,9 @@
 //! The consent page: who asks, for what, and where the answer goes (CHECKLIST N-AS-11, -12, -35).
 
 use askama::Template;
+use keystile_domain::client::{ClientKind, ClientSnapshot, Trust};
 use keystile_protocol::mutation::weakened;
+use keystile_protocol::redirect::{RedirectKind, RedirectUri};
 
 use super::Page;
 use super::form_action::FormAction;
@@ -34,6 +36,46 @@ impl Requester {
             Self::Site(host) => host.clone(),
             Self::ThisComputer => "an app on this computer".to_owned(),
             Self::Scheme(scheme) => format!("the app behind {scheme}:"),
+        }
+    }
+}
+
+/// Who, beside the client itself, says who it is: in plain words, under the headline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Vouched {
+    /// Keystile ships with the client's document or callback.
+    WellKnown,
+    /// Whoever runs this server does.
+    ByOperator,
+    /// Nobody does.
+    ByNobody,
+}
+
+impl Vouched {
+    /// What is known of a client that is not on this computer; of one that is, the page has a
+    /// warning to give instead.
+    pub(crate) fn of(client: &ClientSnapshot, redirect: &RedirectUri) -> Option<Self> {
+        let https = matches!(redirect.kind(), RedirectKind::Https { .. });
+        match (client.kind, client.trust) {
+            // The line under its name says so.
+            (ClientKind::PreRegistered, _) => None,
+            (_, Trust::Shipped) => Some(Self::WellKnown),
+            (_, Trust::Operator) => Some(Self::ByOperator),
+            (_, Trust::Approved) => (!redirect.is_loopback()).then_some(Self::ByOperator),
+            (ClientKind::Document, Trust::Unknown) => Some(Self::ByNobody),
+            // Registration lets in none but well-known callbacks.
+            (ClientKind::Registered, Trust::Unknown) => https.then_some(Self::WellKnown),
+        }
+    }
+
+    pub(crate) fn words(self, requester: &Requester) -> String {
+        let who = requester.title();
+        match self {
+            Self::WellKnown => format!("Keystile knows {who} as the address of a well-known app."),
+            Self::ByOperator => format!("Whoever runs this server lets {who} connect."),
+            Self::ByNobody => format!(
+                "Neither Keystile nor whoever runs this server knows {who}. Allow it only if you do."
+            ),
         }
     }
 }
@@ -114,6 +156,8 @@ pub(crate) struct Consent<'a> {
     pub(crate) name: Option<String>,
     /// Whether an operator wrote that name: then it is not a claim.
     pub(crate) name_by_operator: bool,
+    /// Who says who it is.
+    pub(crate) vouched: Option<Vouched>,
     /// What to know first.
     pub(crate) warnings: Vec<Warning>,
     /// Name of the server.

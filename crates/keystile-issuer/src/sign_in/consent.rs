@@ -17,7 +17,7 @@ use super::refusal::{PageRefusal, Why, answer};
 use super::session::{SignedIn, Visitor};
 use super::transaction::{Open, requester};
 use crate::app::{App, CODE_LIFETIME, SharedApp};
-use crate::pages::consent::{Consent, Power, ReturnsTo, Warning};
+use crate::pages::consent::{Consent, Power, ReturnsTo, Vouched, Warning};
 use crate::pages::{brand, notice, shown};
 use crate::refusal::{redirect, see_other};
 
@@ -100,6 +100,7 @@ fn page(app: &App, session: &SignedIn, open: &Open) -> crate::pages::Page {
         requester: who,
         name,
         name_by_operator: by_operator,
+        vouched: Vouched::of(client, &transaction.redirect()),
         warnings,
         server: &transaction.server,
         resource: &transaction.resource,

@@ -3,14 +3,11 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::Request;
-use keystile_domain::ports::{Clients, StoreError};
-use keystile_domain::records::{AssertionUse, ClientSecrets, PreRegisteredClient};
-use keystile_domain::secrets::digest::Digest;
-use keystile_domain::time::Timestamp;
 use keystile_fetch::{ClientDocuments, FetchOptions, Fetcher};
 use keystile_issuer::peer::Peer;
 use keystile_testkit::issuer::{CHALLENGE, TestApp};
 
+use crate::gone::Gone;
 use crate::{
     CLAUDE, CLAUDE_CALLBACK, LOOPBACK, OTHER_RESOURCE, RESOURCE, authorize_url, get, own_page,
     send, sent_back, two_servers,
@@ -322,72 +319,6 @@ async fn a_document_that_cannot_be_had_tells_nothing_about_the_network() {
             !text.contains("address") && !text.contains("10.0.0.1"),
             "{text}"
         );
-    }
-}
-
-/// A database that is gone.
-struct Gone;
-
-fn gone<T>() -> Result<T, StoreError> {
-    Err(StoreError::Unavailable("secret path /var/lib".into()))
-}
-
-#[async_trait::async_trait]
-impl Clients for Gone {
-    async fn add(&self, _: PreRegisteredClient, _: Option<Digest>) -> Result<bool, StoreError> {
-        gone()
-    }
-
-    async fn lookup(&self, _: &str) -> Result<Option<PreRegisteredClient>, StoreError> {
-        gone()
-    }
-
-    async fn list(&self) -> Result<Vec<PreRegisteredClient>, StoreError> {
-        gone()
-    }
-
-    async fn secrets(&self, _: &str, _: Timestamp) -> Result<ClientSecrets, StoreError> {
-        gone()
-    }
-
-    async fn rotate_secret(
-        &self,
-        _: &str,
-        _: Digest,
-        _: Timestamp,
-        _: Timestamp,
-    ) -> Result<bool, StoreError> {
-        gone()
-    }
-
-    async fn disable(&self, _: &str, _: Timestamp) -> Result<bool, StoreError> {
-        gone()
-    }
-
-    async fn enable(&self, _: &str) -> Result<bool, StoreError> {
-        gone()
-    }
-
-    async fn disabled_since(&self, _: &str) -> Result<Option<Timestamp>, StoreError> {
-        gone()
-    }
-
-    async fn dead_until(&self, _: &str) -> Result<Option<Timestamp>, StoreError> {
-        gone()
-    }
-
-    async fn disabled(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
-        gone()
-    }
-
-    async fn take_assertion(
-        &self,
-        _: &str,
-        _: Digest,
-        _: Timestamp,
-        _: Timestamp,
-    ) -> Result<AssertionUse, StoreError> {
-        gone()
     }
 }
 

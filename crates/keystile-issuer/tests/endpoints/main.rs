@@ -5,6 +5,7 @@ mod authorize;
 mod authorize_attacks;
 mod client_facts;
 mod connecting;
+mod gone;
 mod limits;
 mod metadata;
 mod pkce;

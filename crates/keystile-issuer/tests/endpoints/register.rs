@@ -211,14 +211,14 @@ async fn each_refusal_says_what_was_expected() {
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_redirect_uri","error_description":"https://evil.example/cb: evil.example is not among the clients known here. Use a loopback redirect, or ask the operator for: keystile client add. (KS-…)"}
+    {"error":"invalid_redirect_uri","error_description":"https://evil.example/cb: evil.example is not among the clients known here. Use a loopback redirect, or ask whoever runs this server for: keystile client redirect approve https://evil.example (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(r#"{"redirect_uris":["evil://cb"]}"#).await, @r#"
     400 Bad Request
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_redirect_uri","error_description":"evil://cb: the scheme evil is not on this server's list (cursor, vscode, vscode-insiders, windsurf, claude). Use a loopback redirect, or ask the operator for: keystile client add. (KS-…)"}
+    {"error":"invalid_redirect_uri","error_description":"evil://cb: the scheme evil is not on this server's list (cursor, vscode, vscode-insiders, windsurf, claude). Use a loopback redirect, or ask whoever runs this server for: keystile client redirect approve evil: (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(r#"{"redirect_uris":["http://127.0.0.1/cb"],"token_endpoint_auth_method":"tls_client_auth"}"#).await, @r#"
     400 Bad Request

@@ -20,6 +20,7 @@ async fn n_as_35_the_page_names_host_name_scopes_and_the_exact_redirect() {
     Connect this app?
     claude.ai
     It calls itself “Claude”. Apps choose that name; Keystile cannot check it.
+    Keystile knows claude.ai as the address of a well-known app.
     Server
     knowledge-base
     http://localhost:7717/knowledge-base/mcp

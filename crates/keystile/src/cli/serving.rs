@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use keystile_protocol::issuer::Issuer;
 
+use crate::cli::strangers::Strangers;
 use crate::cli::{Global, output, runtime};
 use crate::failure::Failure;
 use crate::wire::{self, Plan, Upstream};
@@ -47,9 +48,8 @@ pub(crate) struct Serving {
     /// Fetch no documents that describe clients; those of well-known clients are built in.
     #[arg(long)]
     air_gapped: bool,
-    /// Let no client register itself (RFC 7591); see `keystile client add`.
-    #[arg(long)]
-    no_registration: bool,
+    #[command(flatten)]
+    strangers: Strangers,
     /// Fetch client documents from this host or network, too, though it is not on the public internet.
     /// May be given several times.
     #[arg(long, value_name = "HOST|CIDR")]
@@ -126,7 +126,8 @@ impl Serving {
             origins: self.origins,
             rebind: self.rebind,
             air_gapped: self.air_gapped,
-            registration: !self.no_registration,
+            registration: self.strangers.registration.mode(),
+            client_hosts: self.strangers.client_hosts()?,
             fetch_allow: self.danger_fetch_allow,
             extra_ca_file: self.extra_ca_file,
         })

@@ -244,7 +244,8 @@ fn documents(plan: &Plan) -> Result<(ClientDocuments, ClientKeys), Failure> {
         )
     })?;
     let keys = ClientKeys::fetching(fetcher.clone());
-    Ok((ClientDocuments::fetching_from(fetcher, plan.client_hosts.clone()), keys))
+    let documents = ClientDocuments::fetching_from(fetcher, plan.client_hosts.clone());
+    Ok((documents, keys))
 }
 
 /// Reads what fetching needs once the server answers, so that a lack of it is said now and not at

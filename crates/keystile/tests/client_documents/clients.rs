@@ -46,7 +46,7 @@ async fn signs_in_by_its_url(program: &str, script: Option<&str>, mode: &str) {
     let client_id = publish_native(&host, DOCUMENT, "cache-control: max-age=600\r\n");
     let gate = open_gate(
         &host,
-        &["--no-registration", "--access-token-lifetime", "3s"],
+        &["--registration", "off", "--access-token-lifetime", "3s"],
     )
     .with_account();
 

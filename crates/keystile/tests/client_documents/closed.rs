@@ -125,7 +125,7 @@ async fn n_as_05_an_air_gapped_server_says_so_and_asks_nobody() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_known_client_signs_in_at_an_air_gapped_server() {
     let host = Hostile::start().await;
-    let air_gapped = gate(&host, &["--air-gapped", "--no-registration"]).with_account();
+    let air_gapped = gate(&host, &["--air-gapped", "--registration", "off"]).with_account();
     let callback = "http://localhost:51234/callback";
     let mut person = browser(&air_gapped);
     let consent = reach_consent(&mut person, &authorize(CLAUDE_CODE, callback)).await;

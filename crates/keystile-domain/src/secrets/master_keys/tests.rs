@@ -102,7 +102,11 @@ const SESSION: Digest = Digest::from_bytes([3; 32]);
 
 impl Made {
     fn with(secrets: &Secrets, rng: &dyn Rng) -> Self {
-        let id = |method| secrets.seal_client_id(&metadata(), method, rng).unwrap();
+        let id = |method| {
+            secrets
+                .seal_client_id(&metadata(), method, crate::client::Trust::Unknown, rng)
+                .unwrap()
+        };
         let confidential = id(TokenEndpointAuthMethod::ClientSecretBasic);
         Self {
             refresh: secrets.refresh_token(GrantId::from_bytes([7; 16]), 3),

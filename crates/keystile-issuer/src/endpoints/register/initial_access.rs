@@ -1,0 +1,88 @@
+//! Initial access tokens (RFC 7591 §3): a registration that the operator let in beforehand.
+
+use std::net::IpAddr;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, StatusCode};
+use keystile_domain::audit::{Action, Event, Outcome};
+use keystile_domain::records::Spent;
+use keystile_domain::secrets::code::INITIAL_ACCESS_TOKEN;
+use keystile_domain::secrets::digest::Digest;
+use keystile_domain::time::Timestamp;
+use keystile_protocol::error::{ErrorCode, OAuthError};
+
+use crate::app::App;
+use crate::limits::{Guess, TOO_MANY};
+use crate::pages::shown;
+use crate::refusal::Refusal;
+
+/// A token that was shown, and not looked at yet.
+pub(super) struct InitialAccess(Digest);
+
+impl InitialAccess {
+    /// The token of the `Authorization` header. Bearer tokens of other kinds count as none: some
+    /// clients send the same header to every endpoint.
+    pub(super) fn shown(headers: &HeaderMap) -> Result<Option<Self>, OAuthError> {
+        let mut lines = headers.get_all(AUTHORIZATION).iter();
+        let (line, another) = (lines.next(), lines.next());
+        if another.is_some() {
+            let why = "A request has one Authorization header.";
+            return Err(OAuthError::invalid_request(why).because("two_authorizations"));
+        }
+        let text = line.and_then(|line| line.to_str().ok()).unwrap_or_default();
+        let token = text
+            .split_once(' ')
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, token)| token.trim_start());
+        let ours = token.filter(|token| token.starts_with(INITIAL_ACCESS_TOKEN));
+        Ok(ours.map(|token| Self(Digest::of(token))))
+    }
+
+    /// Spends one use of the token; what came of it is on record before anybody is answered.
+    pub(super) async fn spend(
+        self,
+        app: &App,
+        client_id: &str,
+        peer: IpAddr,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let attempt = app
+            .limits
+            .attempt(Guess::InitialAccessToken, peer, now)
+            .map_err(|wait| {
+                let time = shown::wait(wait);
+                let why = format!("Too many wrong initial access tokens. Try again in {time}.");
+                let error = OAuthError::new(ErrorCode::TemporarilyUnavailable, why);
+                let refusal = Refusal::from(error.because(TOO_MANY));
+                refusal.status(StatusCode::TOO_MANY_REQUESTS).wait(wait)
+            })?;
+        let spent = app.registrations.spend_token(self.0, now).await;
+        let (id, outcome) = match spent.map_err(OAuthError::internal)? {
+            Spent::Now(id) => (Some(id.to_string()), Outcome::Allow),
+            Spent::No => (None, Outcome::Deny),
+        };
+        let peer = peer.to_string();
+        let event = Event {
+            client: id.as_ref().map(|_| client_id),
+            method: Some("initial_access_token"),
+            name: id.as_deref(),
+            reason: id.is_none().then_some(UNUSABLE),
+            peer: Some(&peer),
+            ..Event::new(now, Action::Registration, outcome)
+        };
+        app.audit
+            .record(&event)
+            .await
+            .map_err(OAuthError::internal)?;
+        if outcome == Outcome::Deny {
+            let why = "The initial access token is not known, expired, revoked or used up. Ask whoever runs this server for another: keystile client initial-access-token add.";
+            return Err(OAuthError::new(ErrorCode::InvalidToken, why)
+                .because(UNUSABLE)
+                .into());
+        }
+        attempt.settle();
+        Ok(())
+    }
+}
+
+const UNUSABLE: &str = "initial_access_token_unusable";
