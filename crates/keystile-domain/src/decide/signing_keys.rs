@@ -44,8 +44,8 @@ pub struct Rotation {
     pub instead_of_next: Option<SealedSigningKey>,
     /// The new next key.
     pub new_next: SealedSigningKey,
-    /// The key that signed until now and all retired ones go at once, and with them every access
-    /// token: one of them has leaked.
+    /// One of the keys has leaked. All of them go at once, and with them every access token; what was
+    /// next lay beside the others, so it goes unused.
     pub forget_old: bool,
 }
 
@@ -62,7 +62,7 @@ pub fn rotate(
     let current = in_state(SigningKeyState::Current).ok_or(NotRotated::NoCurrent)?;
     let successor = rotation
         .instead_of_next
-        .or_else(|| in_state(SigningKeyState::Next))
+        .or_else(|| in_state(SigningKeyState::Next).filter(|_| !rotation.forget_old))
         .unwrap_or_else(|| rotation.new_next.clone());
     let mut wanted = Vec::new();
     if !rotation.forget_old {

@@ -19,8 +19,8 @@ pub(crate) enum Key {
         /// What to sign with from now on (default: as until now).
         #[arg(long, value_enum, value_name = "ALGORITHM")]
         algorithm: Option<Algorithm>,
-        /// A key has leaked: publish no earlier one any more. Every access token ends at once;
-        /// clients get others with their refresh tokens.
+        /// A key has leaked: make new ones and publish no earlier one any more. Every access token ends
+        /// at once; clients get others with their refresh tokens.
         #[arg(long)]
         forget_old: bool,
     },

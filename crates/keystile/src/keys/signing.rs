@@ -35,7 +35,8 @@ impl Keys {
         Ok(json!({ "signing": signing, "master": master, "now": now }))
     }
 
-    /// The key that is next signs from now on, or a new one if it shall be of another algorithm.
+    /// The key that is next signs from now on, or a new one if it shall be of another algorithm or if
+    /// a key has leaked.
     /// It is stored, then known to whoever verifies, then signed with.
     ///
     /// # Errors
@@ -52,7 +53,7 @@ impl Keys {
             let known = decide::is_known(&seen, now);
             let like = algorithm_of_next(&seen, |key| self.unseal(key))?;
             let algorithm = algorithm.unwrap_or(like);
-            let instead_of_next = if algorithm == like {
+            let instead_of_next = if algorithm == like && !forget_old {
                 None
             } else {
                 Some(self.fresh(algorithm, SigningKeyState::Next, now).await?)

@@ -114,9 +114,15 @@ fn after_a_leak_no_earlier_key_is_good_for_anything() {
     let client = Client::register(gate.port, &gate.text("mcp_url"), "none");
     let tokens = connect(&client, NAME, PASSWORD);
     assert_eq!(call(&gate, &tokens), 502);
+    let before = published(&gate);
     installation.answer(&["key", "rotate", "--forget-old"]);
     assert_eq!(call(&gate, &tokens), 401);
-    assert_eq!(published(&gate).len(), 2);
+    let after = published(&gate);
+    assert_eq!(after.len(), 2);
+    assert!(
+        after.iter().all(|kid| !before.contains(kid)),
+        "nor what was next"
+    );
     let refreshed = Tokens::of(&client.refresh(&tokens.refresh));
     assert_eq!(call(&gate, &refreshed), 502);
     let failed = installation.failure(&["key", "rotate", "--algorithm", "HS256"]);

@@ -63,14 +63,17 @@ fn another_algorithm_takes_the_place_of_the_next_key_which_signed_nothing() {
 }
 
 #[test]
-fn a_leaked_key_is_not_published_any_more() {
+fn a_leaked_key_and_those_beside_it_are_not_published_any_more() {
     let once = rotate(&first(), plain("c", NOW), NOW).unwrap();
-    let rotation = Rotation {
+    let rotation = |instead_of_next| Rotation {
+        instead_of_next,
         forget_old: true,
-        ..plain("d", NOW)
+        ..plain("e", NOW)
     };
-    let keys = rotate(&once, rotation, NOW).unwrap();
-    assert_eq!(told(&keys), [("c", Current, NOW), ("d", Next, NOW)]);
+    let keys = rotate(&once, rotation(Some(key("d", Next, NOW))), NOW).unwrap();
+    assert_eq!(told(&keys), [("d", Current, NOW), ("e", Next, NOW)]);
+    let keys = rotate(&once, rotation(None), NOW).unwrap();
+    assert_eq!(told(&keys), [("e", Current, NOW)]);
 }
 
 #[test]
@@ -134,5 +137,5 @@ fn retired_keys_are_bounded_and_no_living_one_is_dropped_for_that() {
         forget_old: true,
         ..plain("y", later)
     };
-    assert_eq!(rotate(&keys, rotation, later).unwrap().len(), 2);
+    assert_eq!(rotate(&keys, rotation, later).unwrap().len(), 1);
 }
