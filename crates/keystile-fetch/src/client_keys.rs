@@ -98,7 +98,9 @@ impl ClientKeys {
         }
         // One may have landed since we looked.
         let landed = self.shared.known.get(url);
-        if let Some(known) = landed.filter(|known| now - known.asked_at < MIN_INTERVAL_MS && !weakened("a_082")) {
+        if let Some(known) =
+            landed.filter(|known| now - known.asked_at < MIN_INTERVAL_MS && !weakened("a_082"))
+        {
             return std::future::ready(known.answer).boxed().shared();
         }
         let landing = Landing {
@@ -149,9 +151,9 @@ impl Keys {
             if_none_match: None,
         };
         let fetched = match fetcher.get(get).await {
-            Ok(Fetched::Body { body, .. }) => {
-                KeySet::from_jwks(&body).map(Arc::new).map_err(KeysError::from)
-            }
+            Ok(Fetched::Body { body, .. }) => KeySet::from_jwks(&body)
+                .map(Arc::new)
+                .map_err(KeysError::from),
             Ok(Fetched::NotModified { .. }) => Err(FetchError::Status(304).into()),
             Err(error) => Err(error.into()),
         };

@@ -4,8 +4,7 @@ use std::str::FromStr;
 
 use keystile_domain::ids::PersonId;
 use keystile_domain::records::{
-    GrantRecord, PersonRecord, PreRegisteredClient, SealedSigningKey, ServiceGrant,
-    SigningKeyState,
+    GrantRecord, PersonRecord, PreRegisteredClient, SealedSigningKey, ServiceGrant, SigningKeyState,
 };
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
@@ -56,8 +55,19 @@ pub(crate) type ClientRow = (
 );
 
 pub(crate) fn client(row: ClientRow) -> Result<PreRegisteredClient, Failure> {
-    let (client_id, name, redirect_uris, native, method, jwks, jwks_uri, grants, scopes, serves, at) =
-        row;
+    let (
+        client_id,
+        name,
+        redirect_uris,
+        native,
+        method,
+        jwks,
+        jwks_uri,
+        grants,
+        scopes,
+        serves,
+        at,
+    ) = row;
     let native = match native {
         0 => false,
         1 => true,
@@ -72,9 +82,7 @@ pub(crate) fn client(row: ClientRow) -> Result<PreRegisteredClient, Failure> {
         redirect_uris: json(&redirect_uris, "clients.redirect_uris")?,
         native,
         auth_method: json(&format!("\"{method}\""), "clients.auth_method")?,
-        jwks: jwks
-            .map(|jwks| json(&jwks, "clients.jwks"))
-            .transpose()?,
+        jwks: jwks.map(|jwks| json(&jwks, "clients.jwks")).transpose()?,
         jwks_uri,
         grant_types: json(&grants, "clients.grant_types")?,
         scopes: parse(&scopes, "clients.scopes")?,

@@ -88,7 +88,9 @@ impl Source<'_> {
     ) -> Result<Arc<KeySet>, OAuthError> {
         if let Some(jwks) = self.jwks {
             let keys = KeySet::from_jwks(jwks.to_string().as_bytes());
-            return keys.map(Arc::new).map_err(|error| no_good("client_keys", error));
+            return keys
+                .map(Arc::new)
+                .map_err(|error| no_good("client_keys", error));
         }
         let url = self.jwks_uri.and_then(|uri| Url::parse(uri).ok());
         let url = url.ok_or_else(|| no_good("client_keys", "the client has no keys"))?;
@@ -123,7 +125,10 @@ async fn judge(
         .map_err(OAuthError::internal)?;
     match taken {
         AssertionUse::First => Ok(()),
-        AssertionUse::Again => Err(no_good("client_assertion_replayed", "its jti was shown before")),
+        AssertionUse::Again => Err(no_good(
+            "client_assertion_replayed",
+            "its jti was shown before",
+        )),
         AssertionUse::TooMany => {
             let why = "This client has shown too many assertions. Use each access token until it expires.";
             Err(OAuthError::new(ErrorCode::TemporarilyUnavailable, why)

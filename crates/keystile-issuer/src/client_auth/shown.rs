@@ -54,10 +54,10 @@ impl Shown {
         let ways = [basic.is_some(), body_secret.is_some(), assertion.is_some()];
         let ways = ways.into_iter().filter(|shown| *shown).count();
         if (another.is_some() || ways > 1) && !weakened("n_cc_01") {
-            return Err(OAuthError::invalid_request(
-                "The client authenticates in one way only.",
-            )
-            .because("client_auth_twice"));
+            return Err(
+                OAuthError::invalid_request("The client authenticates in one way only.")
+                    .because("client_auth_twice"),
+            );
         }
         let (id, proof) = if let Some(header) = basic {
             let (id, secret) = header.to_str().ok().and_then(basic_pair).ok_or_else(|| {

@@ -54,9 +54,9 @@ pub(crate) async fn post(
     if !client.is_confidential() {
         return Err(clients::not_proven().into());
     }
-    let token = params
-        .one("token")
-        .ok_or_else(|| OAuthError::invalid_request("token is missing: send the token to ask about."))?;
+    let token = params.one("token").ok_or_else(|| {
+        OAuthError::invalid_request("token is missing: send the token to ask about.")
+    })?;
     let said = match app.secrets.open_refresh_token(token) {
         Some((grant, generation)) => refresh_token(&app, grant, generation, now).await?,
         None => access_token(&app, token, now).await?,

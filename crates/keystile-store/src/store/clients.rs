@@ -186,11 +186,13 @@ impl Verb for RotateSecret {
             return Ok(false);
         }
         // Two secrets at most: the one that has no end yet, until it has one, and the new one.
-        sqlx::query("DELETE FROM client_secrets WHERE client_id = $1 AND (expires_at IS NOT NULL OR $2)")
-            .bind(&self.client_id)
-            .bind(self.old_until <= self.now)
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query(
+            "DELETE FROM client_secrets WHERE client_id = $1 AND (expires_at IS NOT NULL OR $2)",
+        )
+        .bind(&self.client_id)
+        .bind(self.old_until <= self.now)
+        .execute(&mut *connection)
+        .await?;
         sqlx::query("UPDATE client_secrets SET expires_at = $2 WHERE client_id = $1")
             .bind(&self.client_id)
             .bind(self.old_until.0)

@@ -53,9 +53,8 @@ impl Grants for Store {
         .await
         .map_err(Failure::from)?;
         let legal = |highest: i64| {
-            u32::try_from(highest).map_err(|_| {
-                Failure::Inconsistent("grants.presented is no generation".to_owned())
-            })
+            u32::try_from(highest)
+                .map_err(|_| Failure::Inconsistent("grants.presented is no generation".to_owned()))
         };
         Ok(highest.map(legal).transpose()?)
     }

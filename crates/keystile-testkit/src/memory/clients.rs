@@ -1,8 +1,6 @@
 use async_trait::async_trait;
 use keystile_domain::ports::{Clients, StoreError};
-use keystile_domain::records::{
-    AssertionUse, ClientSecrets, MOST_ASSERTIONS, PreRegisteredClient,
-};
+use keystile_domain::records::{AssertionUse, ClientSecrets, MOST_ASSERTIONS, PreRegisteredClient};
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
 

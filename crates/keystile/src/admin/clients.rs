@@ -136,9 +136,11 @@ impl Admin {
             shown["disabled_at"] = json!(at.map(|at| kept_out.remove(at).1));
             all.push(shown);
         }
-        all.extend(kept_out.into_iter().map(|(id, at)| {
-            json!({ "client_id": id, "kind": kind(&id), "disabled_at": at })
-        }));
+        all.extend(
+            kept_out
+                .into_iter()
+                .map(|(id, at)| json!({ "client_id": id, "kind": kind(&id), "disabled_at": at })),
+        );
         Ok(Value::Array(all))
     }
 
@@ -228,9 +230,16 @@ impl Admin {
         }
         if ClientIdUrl::is_meant_by(id) {
             ClientIdUrl::parse(id).map_err(|error| {
-                Failure::usage("client_id", format!("{id}: {error}"), "write it as the client does")
+                Failure::usage(
+                    "client_id",
+                    format!("{id}: {error}"),
+                    "write it as the client does",
+                )
             })?;
-            return Ok(Known::Other(json!({ "client_id": id }), ClientKind::Document));
+            return Ok(Known::Other(
+                json!({ "client_id": id }),
+                ClientKind::Document,
+            ));
         }
         let found = self.clients.lookup(id).await;
         let found = found.map_err(|error| store(&error))?;

@@ -30,11 +30,12 @@ impl Verb for Disable {
     async fn apply(&self, connection: &mut SqliteConnection) -> Result<Self::Answer, Failure> {
         let id = self.person.to_string();
         // The first time counts, unless they were let in between.
-        let found = sqlx::query("UPDATE people SET disabled_at = coalesce(disabled_at, $2) WHERE id = $1")
-            .bind(&id)
-            .bind(self.now.0)
-            .execute(&mut *connection)
-            .await?;
+        let found =
+            sqlx::query("UPDATE people SET disabled_at = coalesce(disabled_at, $2) WHERE id = $1")
+                .bind(&id)
+                .bind(self.now.0)
+                .execute(&mut *connection)
+                .await?;
         if found.rows_affected() == 0 {
             return Ok(None);
         }
