@@ -7,9 +7,11 @@ use axum::body::Body;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
+use keystile_domain::decide::diagnose::proxy;
 use keystile_protocol::issuer::{Issuer, is_loopback_host};
 use keystile_protocol::mutation::weakened;
 
+use crate::addressed::addressed;
 use crate::refusal::{Code, Refusal};
 
 /// Which names and which origins are ours.
@@ -82,7 +84,8 @@ impl Guard {
             return Ok(());
         }
         let sentence = format!("This server is {}: use that URL.", self.public);
-        Err(Refusal::new(Code::WrongHost, sentence))
+        let diagnosis = proxy::diagnose(&self.public, &addressed(parts));
+        Err(Refusal::new(Code::WrongHost, sentence).with_diagnosis(diagnosis))
     }
 
     fn is_ours(&self, host: &[u8]) -> bool {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keystile_domain::decide::register::RegistrationPolicy;
+use keystile_domain::flow::FlowBook;
 use keystile_domain::ports::{
     AuditSink, Clients, Clock, Grants, People, Registrations, Rng, ServiceGrants, Sessions,
 };
@@ -69,6 +70,8 @@ pub struct App {
     pub keys: Arc<KeyRing>,
     /// Password hashing.
     pub passwords: Passwords,
+    /// What each attempt did, for `keystile doctor`.
+    pub flows: Arc<FlowBook>,
     /// Limits on guesses and on fetches that a stranger asks for.
     pub limits: Limits,
 }

@@ -14,3 +14,4 @@ pub mod refusal;
 pub mod routes;
 pub mod sign_in;
 mod tokens;
+mod traced;

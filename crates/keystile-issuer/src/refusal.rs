@@ -12,6 +12,8 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CACHE_CONTROL, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use keystile_domain::decide::authorize::NOT_REGISTERED;
+use keystile_domain::decide::diagnose::Diagnosis;
+use keystile_domain::flow::Noted;
 use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::issuer::Issuer;
@@ -21,6 +23,7 @@ use serde::Serialize;
 use crate::app::SharedApp;
 use crate::limits;
 use crate::pages::error::ErrorPage;
+use crate::traced;
 
 /// An OAuth error as the JSON body of a token, registration or revocation endpoint.
 ///
@@ -32,6 +35,7 @@ pub struct Refusal {
     status: StatusCode,
     allow: Option<&'static str>,
     wait: Option<Duration>,
+    about: Option<Reference>,
 }
 
 /// On its way from a handler to [`render`].
@@ -51,6 +55,7 @@ impl From<OAuthError> for Refusal {
             error,
             allow: None,
             wait: None,
+            about: None,
         }
     }
 }
@@ -77,12 +82,20 @@ impl Refusal {
         self
     }
 
+    /// As the end of an attempt that has a reference already.
+    #[must_use]
+    pub(crate) fn about(mut self, reference: Reference) -> Self {
+        self.about = Some(reference);
+        self
+    }
+
     fn render(&self, reference: &Reference) -> Response {
         let Self {
             error,
             status,
             allow,
             wait,
+            about: _,
         } = self;
         log(error, reference);
         let body = Body {
@@ -124,13 +137,20 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// Renders what a handler refused.
+/// Renders what a handler refused, and keeps it for `keystile doctor`.
 pub(crate) async fn render(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
+    let stage = traced::stage(request.uri().path());
     let mut response = next.run(request).await;
-    match response.extensions_mut().remove::<Refused>() {
-        Some(Refused(refusal)) => refusal.render(&Reference::new(&*app.rng)),
-        None => response,
+    if let Some(Refused(refusal)) = response.extensions_mut().remove::<Refused>() {
+        let fresh = || Reference::new(&*app.rng);
+        let reference = refusal.about.clone().unwrap_or_else(fresh);
+        response = refusal.render(&reference);
+        traced::note(&mut response, &reference, Diagnosis::of(&refusal.error));
     }
+    if let Some(noted) = response.extensions_mut().remove::<Noted>() {
+        app.flows.refused(Noted { stage, ..noted }, app.clock.now());
+    }
+    response
 }
 
 /// What a person can do about a refusal.
@@ -162,10 +182,12 @@ pub(crate) fn page(error: &OAuthError, advice: &Advice, reference: &Reference) -
         reference: Some(reference.as_str()),
     };
     let page = view.page(status);
-    match advice.wait {
+    let mut response = match advice.wait {
         Some(wait) => page.retry_after(wait).into_response(),
         None => page.into_response(),
-    }
+    };
+    traced::note(&mut response, reference, Diagnosis::of(error));
+    response
 }
 
 /// A refusal sent back to a client whose redirect URI was matched (RFC 9207: with `iss`).
@@ -186,7 +208,9 @@ pub(crate) fn redirect(
     if !keystile_protocol::mutation::weakened("n_as_24") {
         params.push(("iss", issuer.as_str()));
     }
-    see_other(&redirect.with_params(&params))
+    let mut response = see_other(&redirect.with_params(&params));
+    traced::note(&mut response, reference, Diagnosis::of(error));
+    response
 }
 
 /// 303, never 307: what was posted here is not posted there (RFC 9700 §4.12).
@@ -226,7 +250,8 @@ fn headline(error: &OAuthError) -> &'static str {
 
 /// A refusal is logged once, here.
 fn log(error: &OAuthError, reference: &Reference) {
-    let (code, reason) = (error.code.as_str(), error.reason());
+    let (code, diagnosis) = (error.code.as_str(), Diagnosis::of(error));
+    let reason = &*diagnosis.reason;
     let reference = reference.as_str();
     let detail = error
         .detail

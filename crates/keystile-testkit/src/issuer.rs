@@ -94,6 +94,7 @@ impl TestApp {
             secrets: Arc::new(Secrets::new(&MasterKey::generate(&*rng))),
             keys: Arc::new(KeyRing::new(key)),
             passwords: Passwords::new(rng.clone(), 2),
+            flows: Arc::default(),
             limits: Limits::new(),
             rng,
         };

@@ -1,6 +1,7 @@
 //! What administrators can ask for; the one place that answers, whoever asks.
 
 pub(crate) mod clients;
+mod doctor;
 mod keys;
 mod on_record;
 mod people;
@@ -9,6 +10,7 @@ pub(crate) mod registrations;
 use std::sync::Arc;
 use std::time::Duration;
 
+use keystile_domain::flow::FlowBook;
 use keystile_domain::ids::{GrantId, PersonId};
 use keystile_domain::ports::{
     AuditSink, Clients, Clock, Grants, People, Registrations, Rng, ServiceGrants, StoreError,
@@ -61,6 +63,12 @@ pub(crate) enum Request {
     Registration {
         registration: RegistrationRequest,
     },
+    /// One attempt.
+    Explain {
+        reference: String,
+    },
+    /// The latest ones that failed.
+    FailedAttempts,
     KeyList,
     KeyRotate {
         /// As in a token's header; `None` keeps the one there is.
@@ -84,6 +92,8 @@ impl Request {
             | Self::UserEnable { .. }
             | Self::GrantList { .. }
             | Self::GrantRevoke { .. }
+            | Self::Explain { .. }
+            | Self::FailedAttempts
             | Self::KeyList
             | Self::KeyRotate { .. }
             | Self::KeyRotateMaster { .. } => false,
@@ -118,6 +128,7 @@ pub(crate) struct Admin {
     pub(crate) asked_redirects: Arc<AskedRedirects>,
     pub(crate) service_grants: Arc<dyn ServiceGrants>,
     pub(crate) secrets: Arc<Secrets>,
+    pub(crate) flows: Arc<FlowBook>,
     pub(crate) audit: Arc<dyn AuditSink>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rng: Arc<dyn Rng>,
@@ -140,6 +151,8 @@ impl Admin {
             Request::GrantList { all, user, client } => self.grant_list(all, user, client).await,
             Request::GrantRevoke { id } => self.grant_revoke(&id).await,
             Request::Registration { registration } => self.registration(registration).await,
+            Request::Explain { reference } => self.explain(&reference),
+            Request::FailedAttempts => Ok(self.failed_attempts()),
             Request::KeyList => self.keys.list().await,
             Request::KeyRotate {
                 algorithm,

@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod generate;
 pub(crate) mod grant;
 pub(crate) mod key;
@@ -79,6 +80,8 @@ pub(crate) enum Command {
     /// Keys that sign access tokens, and the master key that seals everything else.
     #[command(subcommand)]
     Key(key::Key),
+    /// Say why an attempt failed and what to do; without a reference, which failed lately.
+    Doctor(doctor::Doctor),
     /// Print generated reference pages.
     #[command(hide = true, subcommand)]
     Generate(generate::Generate),
@@ -112,6 +115,7 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Client(client) => client.run(global),
         Command::Grant(grant) => grant.run(global),
         Command::Key(key) => key.run(global),
+        Command::Doctor(doctor) => doctor.run(global),
         Command::Generate(generate) => generate.run(),
         Command::KnowledgeBase(server) => server.run(),
     }

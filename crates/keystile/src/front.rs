@@ -3,6 +3,7 @@
 
 pub(crate) mod ops;
 pub(crate) mod serve;
+pub(crate) mod traced;
 pub(crate) mod workers;
 
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +23,7 @@ use keystile_protocol::resource::ResourceTable;
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
+use self::traced::Traced;
 use crate::ambient::SystemRng;
 
 /// Everything that answers on the public listener.
@@ -31,6 +33,7 @@ pub(crate) struct Front {
     directory: String,
     mcp_urls: Vec<String>,
     proxies: Arc<[IpNet]>,
+    traced: Traced,
     ending: watch::Receiver<bool>,
 }
 
@@ -40,6 +43,7 @@ impl Front {
         issuer: Router,
         resources: &ResourceTable,
         proxies: Arc<[IpNet]>,
+        traced: Traced,
         ending: watch::Receiver<bool>,
     ) -> Self {
         let mcp_urls: Vec<String> = resources
@@ -59,13 +63,21 @@ impl Front {
             directory,
             mcp_urls,
             proxies,
+            traced,
             ending,
         }
     }
 
-    /// Answers one request.
+    /// Answers one request, and keeps why if it refuses.
     pub(crate) async fn answer(&self, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
-        let (mut parts, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
+        self.traced.look_at_address(&parts);
+        let mut response = self.answered(parts, body, peer).await;
+        self.traced.keep(&mut response);
+        response
+    }
+
+    async fn answered(&self, mut parts: Parts, body: Body, peer: SocketAddr) -> Response<Body> {
         // There is no access log: paths may have codes in them, headers have tokens.
         if keystile_protocol::mutation::weakened("a_169") {
             tracing::debug!(uri = %parts.uri, headers = ?parts.headers, "a request");
@@ -137,10 +149,16 @@ impl Front {
             )
                 .into_response();
         }
-        let body = serde_json::json!({
-            "error": "not_found",
-            "error_description": format!("Nothing lives at this path. MCP endpoints here: {}", self.mcp_urls.join(" ")),
-        });
+        let mut why = format!(
+            "Nothing lives at this path. MCP endpoints here: {}",
+            self.mcp_urls.join(" ")
+        );
+        if method == Method::POST {
+            // Programs post; browsers look for icons, and strangers for what might be there.
+            let reference = self.traced.wrong_path(path, &self.mcp_urls);
+            why = format!("{why} ({reference})");
+        }
+        let body = serde_json::json!({ "error": "not_found", "error_description": why });
         (StatusCode::NOT_FOUND, axum::Json(body)).into_response()
     }
 }

@@ -7,6 +7,7 @@ mod connect_snippets;
 mod control;
 mod data_dir;
 mod failure;
+mod flows;
 mod front;
 mod keys;
 mod listen;

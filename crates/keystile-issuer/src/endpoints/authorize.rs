@@ -145,6 +145,7 @@ async fn begin(app: &App, request: &Parts, reference: &Reference) -> Result<Resp
         .map_err(|error| {
             OAuthError::invalid_request(format!("{error}.")).because("state_too_long")
         })?;
+    app.flows.begin(&transaction, now);
     tracing::info!(
         reference = reference.as_str(),
         oauth.client_name = transaction.client.name,

@@ -20,6 +20,7 @@ use crate::app::{App, CODE_LIFETIME, SharedApp};
 use crate::pages::consent::{Consent, Power, ReturnsTo, Vouched, Warning};
 use crate::pages::{brand, notice, shown};
 use crate::refusal::{redirect, see_other};
+use crate::traced;
 
 /// Purpose of the synchroniser token of this page.
 const PURPOSE: &str = "consent";
@@ -125,7 +126,8 @@ async fn deny(
     session: &SignedIn,
     transaction: &Transaction,
 ) -> Result<Response, PageRefusal> {
-    let denied = OAuthError::new(ErrorCode::AccessDenied, "The person said no.");
+    let denied = OAuthError::new(ErrorCode::AccessDenied, "The person said no.")
+        .because("person_said_no");
     let recorded = record(app, visitor, session, transaction, Answer::No).await;
     Ok(back(app, transaction, recorded.err().unwrap_or(denied)))
 }
@@ -160,6 +162,7 @@ async fn allow(
             .await?;
         return Ok(back(app, transaction, failed));
     }
+    traced::allowed(app, &transaction.reference, code.digest, visitor.now);
     let issuer = &app.settings.issuer;
     let mut params = vec![("code", code.text.as_str())];
     params.extend(transaction.state.as_deref().map(|state| ("state", state)));

@@ -18,6 +18,7 @@ use crate::app::{App, SharedApp};
 use crate::limits::Guess;
 use crate::pages::sign_in::FirstAccount;
 use crate::pages::{Problem, shown};
+use crate::traced;
 
 pub(super) async fn get(
     State(app): State<SharedApp>,
@@ -143,6 +144,10 @@ async fn record(
     open: Option<&Open>,
     outcome: Result<PersonId, &'static str>,
 ) -> Result<(), PageRefusal> {
+    if let Some(open) = open {
+        let outcome = outcome.map(|_| "with a new account, the first");
+        traced::signed_in(app, &open.transaction.reference, outcome, visitor.now);
+    }
     let person = outcome.ok().map(|id| id.to_string());
     let peer = visitor.peer.to_string();
     let event = Event {

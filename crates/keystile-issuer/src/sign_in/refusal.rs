@@ -2,6 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use keystile_domain::decide::diagnose::Diagnosis;
 use keystile_domain::ports::{AuditFailed, StoreError};
 use keystile_domain::secrets::reference::Reference;
 use keystile_domain::transaction::TransactionError;
@@ -9,6 +10,7 @@ use keystile_domain::transaction::TransactionError;
 use super::password::PasswordError;
 use crate::app::App;
 use crate::pages::error::ErrorPage;
+use crate::traced;
 
 /// A refusal that only a person sees: nothing here redirects to a client.
 #[derive(Debug)]
@@ -107,7 +109,9 @@ impl PageRefusal {
             code,
             reference: Some(reference.as_str()),
         };
-        view.page(status).into_response()
+        let mut response = view.page(status).into_response();
+        traced::note(&mut response, &reference, Diagnosis::described(code, headline));
+        response
     }
 }
 

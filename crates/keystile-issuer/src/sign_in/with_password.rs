@@ -16,6 +16,7 @@ use super::transaction::{Open, after_sign_in};
 use crate::app::{App, SharedApp};
 use crate::limits::Guess;
 use crate::pages::sign_in::SignIn;
+use crate::traced;
 
 pub(super) async fn get(
     State(app): State<SharedApp>,
@@ -104,6 +105,10 @@ async fn record(
     open: Option<&Open>,
     outcome: Result<&PersonRecord, &'static str>,
 ) -> Result<(), PageRefusal> {
+    if let Some(open) = open {
+        let outcome = outcome.map(|_| "by password");
+        traced::signed_in(app, &open.transaction.reference, outcome, visitor.now);
+    }
     let person = outcome.ok().map(|person| person.id.to_string());
     let peer = visitor.peer.to_string();
     let event = Event {

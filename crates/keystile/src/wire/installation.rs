@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use keystile_domain::flow::FlowBook;
 use keystile_domain::ports::{Clock, Rng};
 use keystile_domain::secrets::Secrets;
 use keystile_issuer::asked_redirects::AskedRedirects;
@@ -24,6 +25,7 @@ pub(crate) struct Installation {
     pub(crate) rng: Arc<dyn Rng>,
     pub(crate) passwords: Passwords,
     pub(crate) asked_redirects: Arc<AskedRedirects>,
+    pub(crate) flows: Arc<FlowBook>,
     pub(crate) keys: Arc<Keys>,
 }
 
@@ -80,6 +82,8 @@ impl Installation {
                 "without an audit trail nothing is done: make room or mend the permissions",
             )
         })?;
+        let failed = crate::flows::load(&owned.dir().at(crate::flows::FILE));
+        let flows = Arc::new(FlowBook::new(failed, clock.now()));
         let passwords = Passwords::new(Arc::clone(&rng), 2);
         let store = Arc::new(store);
         let keys = Keys::new(
@@ -97,6 +101,7 @@ impl Installation {
             rng,
             passwords,
             asked_redirects: Arc::default(),
+            flows,
             keys: Arc::new(keys),
         })
     }
@@ -112,6 +117,7 @@ impl Installation {
             asked_redirects: Arc::clone(&self.asked_redirects),
             grants: store,
             secrets: self.secrets.clone(),
+            flows: Arc::clone(&self.flows),
             audit: self.audit.clone(),
             clock: self.clock.clone(),
             rng: self.rng.clone(),

@@ -21,6 +21,8 @@ use crate::cli::{no_threads, output};
 use crate::control::{self, server::SocketFile};
 use crate::data_dir::Owned;
 use crate::failure::Failure;
+use crate::flows::{self, Keeper};
+use crate::front::traced::Traced;
 use crate::front::workers::Workers;
 use crate::front::{Front, ops, serve as http};
 use crate::listen;
@@ -126,6 +128,7 @@ impl Start {
             routes,
             &resources,
             Arc::clone(&proxies),
+            Traced::new(Arc::clone(&installation.flows), issuer.clone()),
             ending.clone(),
         ));
         let workers = Arc::new(Workers::start().map_err(|error| no_threads(&error))?);
@@ -167,6 +170,12 @@ impl Start {
             ops_url: ops_url(&bound.ops),
             pid: std::process::id(),
         };
+        let keeper = Keeper::new(
+            Arc::clone(&installation.flows),
+            installation.clock.clone(),
+            owned.dir().at(flows::FILE),
+        );
+        tasks.spawn(keeper.run(ending.clone()));
         tasks.spawn(chores::learn_eras(gateway, ending.clone()));
         for listener in bound.listeners {
             tasks.spawn(http::serve(
@@ -244,8 +253,10 @@ fn documents(plan: &Plan) -> Result<(ClientDocuments, ClientKeys), Failure> {
         )
     })?;
     let keys = ClientKeys::fetching(fetcher.clone());
-    let documents = ClientDocuments::fetching_from(fetcher, plan.client_hosts.clone());
-    Ok((documents, keys))
+    Ok((
+        ClientDocuments::fetching_from(fetcher, plan.client_hosts.clone()),
+        keys,
+    ))
 }
 
 /// Reads what fetching needs once the server answers, so that a lack of it is said now and not at
@@ -289,6 +300,7 @@ fn app(
         grants: store,
         audit: installation.audit.clone(),
         secrets: installation.secrets.clone(),
+        flows: Arc::clone(&installation.flows),
         keys: Arc::clone(keys),
         passwords: installation.passwords.clone(),
         limits: Limits::new(),

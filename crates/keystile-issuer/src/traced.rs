@@ -1,0 +1,129 @@
+//! The steps of an attempt as they are kept for `keystile doctor` (docs/adr/0011-flow-traces.md), and
+//! what is known of an attempt when its token request is refused.
+
+use axum::response::Response;
+use keystile_domain::decide::diagnose::{Diagnosis, difference, pkce, resource};
+use keystile_domain::flow::{KnownCode, Noted, Stage, Step};
+use keystile_domain::secrets::digest::Digest;
+use keystile_domain::secrets::reference::Reference;
+use keystile_domain::time::Timestamp;
+use keystile_protocol::error::OAuthError;
+use keystile_protocol::form::Params;
+use keystile_protocol::pkce::CodeChallenge;
+
+use crate::app::App;
+use crate::refusal::Refusal;
+
+/// Leaves a refusal for [`crate::refusal::render`] to keep.
+pub(crate) fn note(response: &mut Response, reference: &Reference, diagnosis: Diagnosis) {
+    response.extensions_mut().insert(Noted {
+        reference: reference.clone(),
+        stage: Stage::Request,
+        diagnosis,
+    });
+}
+
+/// Where an attempt is that comes to this path.
+pub(crate) fn stage(path: &str) -> Stage {
+    match path {
+        "/oauth/authorize" | "/authorize" => Stage::Authorize,
+        "/oauth/token" | "/token" => Stage::Token,
+        "/oauth/register" | "/register" => Stage::Register,
+        "/oauth/revoke" | "/oauth/introspect" => Stage::AboutToken,
+        "/ks/consent" => Stage::Consent,
+        "/ks/sign-in" | "/ks/setup" => Stage::SignIn,
+        _ if path.starts_with("/ks/") => Stage::Page,
+        _ => Stage::Request,
+    }
+}
+
+/// A person signed in as part of an attempt, or could not. What was typed stays out of it.
+pub(crate) fn signed_in(
+    app: &App,
+    reference: &Reference,
+    outcome: Result<&'static str, &'static str>,
+    now: Timestamp,
+) {
+    let step = match outcome {
+        Ok(how) => Step::passed(now, Stage::SignIn, how),
+        Err(reason) => Step::refused(now, Stage::SignIn, Diagnosis::named(reason, "")),
+    };
+    app.flows.add(reference, step);
+}
+
+/// A person said yes, and this code was made.
+pub(crate) fn allowed(app: &App, reference: &Reference, code: Digest, now: Timestamp) {
+    let step = Step::passed(now, Stage::Consent, "the person allowed it");
+    app.flows.add(reference, step);
+    app.flows.code_made(reference, code, now);
+}
+
+/// A token request was answered: its attempt, if it is known by its code, goes on or ends here, and a
+/// refusal says what mistake it looks like.
+pub(crate) fn token(
+    app: &App,
+    params: &Params,
+    answered: Result<Response, OAuthError>,
+    now: Timestamp,
+) -> Result<Response, Refusal> {
+    let known = params
+        .one("code")
+        .and_then(|code| app.flows.of_code(Digest::of(code)));
+    match answered {
+        Ok(response) => {
+            if let Some(known) = known {
+                let step = Step::passed(now, Stage::Token, "the app got its tokens");
+                app.flows.add(&known.reference, step);
+            }
+            Ok(response)
+        }
+        Err(error) => {
+            let error = diagnosed(app, params, known.as_ref(), error);
+            let refusal = Refusal::from(error);
+            Err(match known {
+                Some(known) => refusal.about(known.reference),
+                None => refusal,
+            })
+        }
+    }
+}
+
+/// Whoever is told shows the code and names its client: what they hear is about what they sent.
+fn diagnosed(
+    app: &App,
+    params: &Params,
+    known: Option<&KnownCode>,
+    error: OAuthError,
+) -> OAuthError {
+    let asked = params.one("redirect_uri").unwrap_or_default();
+    match (error.reason(), known) {
+        ("code_challenge_not_met" | "pkce_verifier_malformed", known) => {
+            let verifier = params.one("code_verifier").unwrap_or_default();
+            let reused = known.zip(CodeChallenge::of_verifier(verifier));
+            let reused =
+                reused.and_then(|(known, own)| app.flows.of_challenge(&own, &known.reference));
+            let challenge = known.and_then(|known| known.challenge);
+            pkce::mismatch(verifier, challenge, reused.as_ref()).explain(error)
+        }
+        (reason @ "code_of_another_redirect_uri", Some(known)) => {
+            let expected = known.redirect_uri.as_deref().into_iter();
+            difference::diagnose("code_redirect", reason, asked, expected).explain(error)
+        }
+        (reason @ "code_for_another_resource", Some(known)) => {
+            let asked = params.many("resource").next().unwrap_or_default();
+            let expected = known.resource.as_deref().into_iter();
+            difference::diagnose("code_resource", reason, asked, expected).explain(error)
+        }
+        (reason @ "code_of_another_client", Some(known)) => {
+            let owner = known.client.as_deref().unwrap_or("another one");
+            // For the operator: it is nobody else's business who the code was made for.
+            let diagnosis = Diagnosis::named(reason, format!("The code was made for {owner}."));
+            error.with_detail(diagnosis)
+        }
+        (resource::NOT_SERVED, _) => {
+            let resources = &app.settings.resources;
+            resource::explain(error, params.many("resource"), resources)
+        }
+        _ => error,
+    }
+}

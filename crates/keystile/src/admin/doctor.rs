@@ -1,0 +1,58 @@
+//! What is known of attempts, for `keystile doctor`.
+
+use std::time::Duration;
+
+use keystile_domain::flow::{KEPT_FAILED, KEPT_GOING, MOST_FAILED, MOST_GOING};
+use keystile_domain::secrets::reference::Reference;
+use serde_json::{Value, json};
+
+use super::Admin;
+use crate::failure::Failure;
+
+/// The most failed attempts that one answer lists.
+const MOST_LISTED: usize = 50;
+
+impl Admin {
+    /// One attempt, step by step.
+    pub(super) fn explain(&self, text: &str) -> Result<Value, Failure> {
+        let reference: Reference = text.trim().to_uppercase().parse().map_err(|error| {
+            let help = "copy it from the page, from error_description or from the log";
+            Failure::usage("reference", format!("{text}: {error}"), help)
+        })?;
+        let found = self.flows.lookup(&reference, self.clock.now());
+        found.map(|attempt| json!(attempt)).ok_or_else(|| {
+            let days = KEPT_FAILED.as_secs() / 86_400;
+            let others = if self.issuer.is_some() {
+                let minutes = KEPT_GOING.as_secs() / Duration::from_secs(60).as_secs();
+                format!("; the latest {MOST_GOING} others for {minutes} minutes")
+            } else {
+                "; others only while keystile serves".to_owned()
+            };
+            Failure::failed(
+                "reference_unknown",
+                format!(
+                    "nothing is known of {reference}; the latest {MOST_FAILED} failed attempts are kept for {days} days{others}"
+                ),
+                "let it happen again and use the new reference, or see the latest: keystile doctor; the audit trail keeps the reference longer",
+            )
+        })
+    }
+
+    /// The latest failed attempts, newest first.
+    pub(super) fn failed_attempts(&self) -> Value {
+        let failed = self.flows.failed(self.clock.now());
+        let lines = failed.iter().rev().take(MOST_LISTED).filter_map(|attempt| {
+            let (step, diagnosis) = attempt.failure()?;
+            Some(json!({
+                "reference": attempt.reference,
+                "at": step.at,
+                "stage": step.stage,
+                "reason": diagnosis.reason,
+                "client": attempt.client,
+                "resource": attempt.resource,
+                "found": diagnosis.found,
+            }))
+        });
+        Value::Array(lines.collect())
+    }
+}
