@@ -6,7 +6,9 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::{CACHE_CONTROL, PRAGMA};
 use keystile_domain::records::GrantType;
+use keystile_domain::time::Timestamp;
 use keystile_protocol::error::OAuthError;
+use keystile_protocol::form::Params;
 use keystile_protocol::mutation::weakened;
 use keystile_protocol::token::{TokenRequest, TokenResponse};
 
@@ -15,6 +17,7 @@ use crate::client_auth::authenticate;
 use crate::endpoints::body::Form;
 use crate::grants::{authorization_code, client_credentials, refresh_token};
 use crate::refusal::Refusal;
+use crate::traced;
 
 /// Exchanges a code, a refresh token, or the proof of a client that acts for itself.
 pub(crate) async fn post(
@@ -23,18 +26,28 @@ pub(crate) async fn post(
     Form(params): Form,
 ) -> Result<Response, Refusal> {
     let now = app.clock.now();
-    let client = authenticate(&app, &headers, &params, now).await?;
-    let tokens = match TokenRequest::parse(&params)? {
+    let answered = answer(&app, &headers, &params, now).await;
+    traced::token(&app, &params, answered, now)
+}
+
+async fn answer(
+    app: &App,
+    headers: &HeaderMap,
+    params: &Params,
+    now: Timestamp,
+) -> Result<Response, OAuthError> {
+    let client = authenticate(app, headers, params, now).await?;
+    let tokens = match TokenRequest::parse(params)? {
         TokenRequest::AuthorizationCode(code) => {
             client.require(GrantType::AuthorizationCode)?;
-            authorization_code::exchange(&app, &client, &code, now).await?
+            authorization_code::exchange(app, &client, &code, now).await?
         }
         TokenRequest::RefreshToken(refresh) => {
             client.require(GrantType::RefreshToken)?;
-            refresh_token::exchange(&app, &client, &refresh, now).await?
+            refresh_token::exchange(app, &client, &refresh, now).await?
         }
         TokenRequest::ClientCredentials(asked) => {
-            client_credentials::exchange(&app, &client, &asked, now).await?
+            client_credentials::exchange(app, &client, &asked, now).await?
         }
     };
     Ok(uncached(tokens))
