@@ -99,7 +99,7 @@ impl ClientKeys {
         // One may have landed since we looked.
         let landed = self.shared.known.get(url);
         if let Some(known) =
-            landed.filter(|known| now - known.asked_at < MIN_INTERVAL_MS && !weakened("a_082"))
+            landed.filter(|known| now - known.asked_at < MIN_INTERVAL_MS && !weakened("a_082k"))
         {
             return std::future::ready(known.answer).boxed().shared();
         }
@@ -139,7 +139,7 @@ impl Keys {
         let fresh = now - known.seen_at < FRESH_MS;
         let has_it = |keys: &Arc<KeySet>| kid.is_none_or(|kid| keys.has(kid));
         let good = fresh && known.answer.as_ref().is_ok_and(has_it);
-        let too_soon = now - known.asked_at < MIN_INTERVAL_MS && !weakened("a_082");
+        let too_soon = now - known.asked_at < MIN_INTERVAL_MS && !weakened("a_082k");
         (good || too_soon).then_some(known.answer)
     }
 

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
+use crate::client_metadata::TokenEndpointAuthMethod;
 use crate::issuer::Issuer;
+use crate::jwt::Algorithm;
 use crate::mutation::weakened;
 use crate::resource::{ResourceTable, ServedResource};
 use crate::scope::OFFLINE_ACCESS;
@@ -25,13 +27,20 @@ pub struct AuthorizationServerMetadata {
     #[serde(skip_serializing_if = "Option::is_none")]
     registration_endpoint: Option<String>,
     revocation_endpoint: String,
+    /// RFC 7662
+    introspection_endpoint: String,
     jwks_uri: String,
     scopes_supported: Vec<String>,
     response_types_supported: [&'static str; 1],
     response_modes_supported: [&'static str; 1],
-    grant_types_supported: [&'static str; 2],
-    token_endpoint_auth_methods_supported: [&'static str; 3],
-    revocation_endpoint_auth_methods_supported: [&'static str; 3],
+    grant_types_supported: [&'static str; 3],
+    token_endpoint_auth_methods_supported: [&'static str; 4],
+    token_endpoint_auth_signing_alg_values_supported: [&'static str; 3],
+    revocation_endpoint_auth_methods_supported: [&'static str; 4],
+    revocation_endpoint_auth_signing_alg_values_supported: [&'static str; 3],
+    /// Only those that prove something.
+    introspection_endpoint_auth_methods_supported: [&'static str; 3],
+    introspection_endpoint_auth_signing_alg_values_supported: [&'static str; 3],
     code_challenge_methods_supported: [&'static str; 1],
     /// RFC 9207 §3
     authorization_response_iss_parameter_supported: bool,
@@ -44,7 +53,18 @@ impl AuthorizationServerMetadata {
     /// The document of this issuer.
     #[must_use]
     pub fn new(issuer: &Issuer, resources: &ResourceTable, offers: Offers) -> Self {
-        let methods = ["none", "client_secret_basic", "client_secret_post"];
+        let proofs = [
+            TokenEndpointAuthMethod::ClientSecretBasic,
+            TokenEndpointAuthMethod::ClientSecretPost,
+            TokenEndpointAuthMethod::PrivateKeyJwt,
+        ]
+        .map(TokenEndpointAuthMethod::as_str);
+        let methods = ["none", proofs[0], proofs[1], proofs[2]];
+        let mut algorithms =
+            [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256].map(Algorithm::as_str);
+        if weakened("n_cc_02") {
+            algorithms[2] = "PS256";
+        }
         let mut scopes: Vec<String> = resources.iter().map(ServedResource::call_scope).collect();
         scopes.push(OFFLINE_ACCESS.to_owned());
         Self {
@@ -53,13 +73,18 @@ impl AuthorizationServerMetadata {
             token_endpoint: issuer.at("/oauth/token"),
             registration_endpoint: offers.registration.then(|| issuer.at("/oauth/register")),
             revocation_endpoint: issuer.at("/oauth/revoke"),
+            introspection_endpoint: issuer.at("/oauth/introspect"),
             jwks_uri: issuer.at("/oauth/jwks"),
             scopes_supported: scopes,
             response_types_supported: ["code"],
             response_modes_supported: ["query"],
-            grant_types_supported: ["authorization_code", "refresh_token"],
+            grant_types_supported: ["authorization_code", "refresh_token", "client_credentials"],
             token_endpoint_auth_methods_supported: methods,
+            token_endpoint_auth_signing_alg_values_supported: algorithms,
             revocation_endpoint_auth_methods_supported: methods,
+            revocation_endpoint_auth_signing_alg_values_supported: algorithms,
+            introspection_endpoint_auth_methods_supported: proofs,
+            introspection_endpoint_auth_signing_alg_values_supported: algorithms,
             code_challenge_methods_supported: [if weakened("n_as_04") { "plain" } else { "S256" }],
             authorization_response_iss_parameter_supported: true,
             client_id_metadata_document_supported: offers.client_id_metadata_documents,

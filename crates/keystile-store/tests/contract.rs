@@ -5,6 +5,7 @@
 )]
 
 mod contract {
+    pub(crate) mod clients;
     pub(crate) mod codes;
     pub(crate) mod keeping;
     pub(crate) mod keys;

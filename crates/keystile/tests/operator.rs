@@ -3,6 +3,8 @@
 
 #[path = "operator/administration.rs"]
 mod administration;
+#[path = "operator/clients.rs"]
+mod clients;
 #[path = "operator/command_line.rs"]
 mod command_line;
 #[path = "operator/data_directory.rs"]

@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_gets_no_more_than_the_operator_chose() {
+    fn n_cc_04_a_client_gets_no_more_than_the_operator_chose() {
         let issuer = Issuer::parse("http://localhost:7717").unwrap();
         let table = ResourceTable::new(&issuer, &["kb".to_owned(), "git".to_owned()]);
         let kb = table.by_name("kb").unwrap();

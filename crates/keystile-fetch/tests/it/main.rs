@@ -2,6 +2,7 @@
 
 mod addresses;
 mod caching;
+mod client_keys;
 mod documents;
 mod flood;
 mod names;

@@ -137,7 +137,7 @@ async fn judge(
     }
 }
 
-fn no_good(
+pub(super) fn no_good(
     reason: &'static str,
     detail: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> OAuthError {

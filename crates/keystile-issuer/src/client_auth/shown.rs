@@ -10,6 +10,7 @@ use keystile_protocol::form::Params;
 use keystile_protocol::jwt::assertion::UnverifiedAssertion;
 use keystile_protocol::mutation::weakened;
 
+use super::assertion::no_good;
 use super::refuse;
 
 /// RFC 7523 §2.2
@@ -66,9 +67,10 @@ impl Shown {
             (Some(id), Proof::Basic(secret))
         } else if let Some(text) = assertion {
             jwt_bearer(params)?;
-            let subject = UnverifiedAssertion::parse(text).ok();
-            let subject = subject.map(|assertion| assertion.claimed_client().to_owned());
-            (subject, Proof::Assertion(text.to_owned()))
+            let read = UnverifiedAssertion::parse(text)
+                .map_err(|error| no_good("client_assertion", error))?;
+            let subject = read.claimed_client().to_owned();
+            (Some(subject), Proof::Assertion(text.to_owned()))
         } else if let Some(secret) = body_secret {
             (None, Proof::Post(secret.to_owned()))
         } else {

@@ -5,7 +5,10 @@ mod authorize;
 mod authorize_attacks;
 mod client_facts;
 mod connecting;
+mod disabled;
 mod gone;
+mod introspect;
+mod knocking;
 mod limits;
 mod metadata;
 mod pkce;
@@ -15,6 +18,7 @@ mod refusals;
 mod register;
 mod registration;
 mod revoke;
+mod strangers;
 mod token;
 
 use axum::body::{Body, to_bytes};

@@ -36,7 +36,19 @@ async fn n_as_02_both_well_known_forms_give_the_same_document() {
       ],
       "grant_types_supported": [
         "authorization_code",
-        "refresh_token"
+        "refresh_token",
+        "client_credentials"
+      ],
+      "introspection_endpoint": "http://localhost:7717/oauth/introspect",
+      "introspection_endpoint_auth_methods_supported": [
+        "client_secret_basic",
+        "client_secret_post",
+        "private_key_jwt"
+      ],
+      "introspection_endpoint_auth_signing_alg_values_supported": [
+        "ES256",
+        "EdDSA",
+        "RS256"
       ],
       "issuer": "http://localhost:7717",
       "jwks_uri": "http://localhost:7717/oauth/jwks",
@@ -54,7 +66,13 @@ async fn n_as_02_both_well_known_forms_give_the_same_document() {
       "revocation_endpoint_auth_methods_supported": [
         "none",
         "client_secret_basic",
-        "client_secret_post"
+        "client_secret_post",
+        "private_key_jwt"
+      ],
+      "revocation_endpoint_auth_signing_alg_values_supported": [
+        "ES256",
+        "EdDSA",
+        "RS256"
       ],
       "scopes_supported": [
         "knowledge-base:call",
@@ -64,7 +82,13 @@ async fn n_as_02_both_well_known_forms_give_the_same_document() {
       "token_endpoint_auth_methods_supported": [
         "none",
         "client_secret_basic",
-        "client_secret_post"
+        "client_secret_post",
+        "private_key_jwt"
+      ],
+      "token_endpoint_auth_signing_alg_values_supported": [
+        "ES256",
+        "EdDSA",
+        "RS256"
       ]
     }
     "#);
@@ -129,7 +153,7 @@ async fn n_as_03_the_issuer_comes_from_the_configuration_only() {
             .iter()
             .filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri");
         let urls: Vec<&Value> = urls.map(|(_, url)| url).collect();
-        assert_eq!(urls.len(), 5, "{urls:?}");
+        assert_eq!(urls.len(), 6, "{urls:?}");
         for url in urls {
             let url = url.as_str().expect("a URL");
             assert!(url.starts_with(&format!("{issuer}/oauth/")), "{url}");

@@ -1,4 +1,6 @@
+mod client_assertion;
 mod client_auth;
+mod client_credentials;
 mod code;
 mod refresh;
 mod resource;

@@ -153,7 +153,7 @@ impl<'a> UnverifiedAssertion<'a> {
             .find(self.kid(), self.algorithm)
             .ok_or(Rejected::UnknownKey)?;
         let good = key.verify(self.signed.as_bytes(), &self.signature);
-        if !good && !weakened("a_078") && !weakened("n_cc_05b") {
+        if !good && !weakened("a_078") {
             return Err(Rejected::Signature);
         }
         let claims = self.claims;

@@ -101,7 +101,7 @@ impl KeySet {
                 continue;
             };
             let kid = jwk.kid.clone().unwrap_or_default();
-            if kid.len() > MAX_KID {
+            if kid.len() > MAX_KID && !weakened("a_075") {
                 continue;
             }
             set.insert(&kid, jwk.key(algorithm)?)?;

@@ -7,6 +7,7 @@ use keystile_domain::records::{
     Rotated, Taken, TakenCode,
 };
 use keystile_domain::time::Timestamp;
+use keystile_protocol::mutation::weakened;
 
 use super::{MemoryStore, State};
 
@@ -178,7 +179,7 @@ impl State {
         let differs = |shown: &Option<String>, kept: &str| {
             shown.as_deref().is_some_and(|shown| shown != kept)
         };
-        if approval.client_id != proof.client_id {
+        if approval.client_id != proof.client_id && !weakened("a_017") {
             return Err(Mismatch::Client);
         }
         if differs(&proof.redirect_uri, &approval.redirect_uri) {

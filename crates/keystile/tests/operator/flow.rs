@@ -116,7 +116,7 @@ pub(crate) struct Client {
     pub(crate) port: u16,
     pub(crate) id: String,
     pub(crate) secret: Option<String>,
-    resource: String,
+    pub(crate) resource: String,
 }
 
 /// What the token endpoint gave.

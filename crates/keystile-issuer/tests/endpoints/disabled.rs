@@ -1,0 +1,94 @@
+//! Clients and people that an operator keeps out.
+
+use keystile_domain::ports::{Clients, Clock as _, People};
+
+use crate::connecting::{Connecting, text};
+use crate::knocking::Knocker;
+use crate::{CLAUDE, CLAUDE_CALLBACK, authorize_url, get, json, own_page, refused};
+
+#[tokio::test]
+async fn a_025_a_disabled_client_of_any_kind_gets_nothing_at_any_step() {
+    let denied = (401, "invalid_client".to_owned());
+    for kind in ["added", "registered", "document"] {
+        let mut connecting = Connecting::new().await;
+        let mut redirect = vec![];
+        match kind {
+            "added" => {
+                let client = Knocker::public(&connecting.test, "added").await;
+                connecting.client = client.id().to_owned();
+            }
+            "document" => {
+                connecting.client = CLAUDE.to_owned();
+                redirect = vec![("redirect_uri", Some(CLAUDE_CALLBACK))];
+            }
+            _ => {}
+        }
+        let code = connecting.code(&redirect).await;
+        let tokens = json(&connecting.redeem(&code, &redirect).await);
+        let unused = connecting.code(&redirect).await;
+        let store = connecting.test.store.clone();
+        let now = connecting.test.clock.now();
+        assert!(
+            Clients::disable(&*store, &connecting.client, now)
+                .await
+                .expect("memory"),
+            "{kind}"
+        );
+        let page = get(
+            &connecting.test,
+            &authorize_url(&connecting.client, &redirect),
+        )
+        .await;
+        own_page(&page, kind);
+        assert!(page.text().contains("disabled"), "{}", page.text());
+        assert_eq!(
+            refused(&connecting.redeem(&unused, &redirect).await),
+            denied,
+            "{kind}"
+        );
+        let refresh = text(&tokens, "refresh_token");
+        assert_eq!(
+            refused(&connecting.refresh(refresh, &[]).await),
+            denied,
+            "{kind}"
+        );
+        let form = [("token", refresh), ("client_id", &connecting.client)];
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .finish();
+        let reply = crate::post_form(&connecting.test, "/oauth/revoke", form).await;
+        assert_eq!(refused(&reply), denied, "{kind}");
+        assert!(
+            Clients::enable(&*store, &connecting.client)
+                .await
+                .expect("memory")
+        );
+        let again = connecting.refresh(refresh, &[]).await;
+        assert_eq!(again.status, 200, "{kind}: what people gave is still there");
+    }
+}
+
+#[tokio::test]
+async fn a_025_a_disabled_person_is_out_at_every_step() {
+    let mut connecting = Connecting::new().await;
+    let tokens = connecting.tokens().await;
+    let unused = connecting.code(&[]).await;
+    let store = connecting.test.store.clone();
+    let alice = People::list(&*store).await.expect("memory").remove(0).id;
+    let now = connecting.test.clock.now();
+    let ended = People::disable(&*store, alice, now).await.expect("memory");
+    assert_eq!(ended, Some(2));
+    let gone = (400, "invalid_grant".to_owned());
+    let refresh = text(&tokens, "refresh_token");
+    assert_eq!(refused(&connecting.refresh(refresh, &[]).await), gone);
+    assert_eq!(refused(&connecting.redeem(&unused, &[]).await), gone);
+    let page = connecting.begin(&[]).await;
+    assert_eq!(page.status, 303);
+    assert_eq!(store.session_count(), 0);
+    assert!(People::enable(&*store, alice).await.expect("memory"));
+    assert_eq!(
+        refused(&connecting.refresh(refresh, &[]).await),
+        gone,
+        "it ended for good"
+    );
+}
