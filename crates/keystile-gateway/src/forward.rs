@@ -113,6 +113,7 @@ impl HttpUpstream {
                 connections: target.connections.clone(),
                 call_limit: target.call_limit,
                 max_message: MAX_BRIDGED,
+                strange: Arc::default(),
             };
             HttpBridge::new(reach, ports.clone())
         })

@@ -21,6 +21,7 @@ mod spare;
 mod sse;
 mod stateless;
 mod stateless_bridge;
+mod strange;
 mod upkeep;
 
 pub(crate) use caller::STALE;
@@ -30,4 +31,5 @@ pub use http_bridge::HttpBridge;
 pub(crate) use http_link::Reach;
 pub(crate) use link::{Connect, Link, Outgoing, Received, Wire};
 pub(crate) use serve::Relay;
+pub(crate) use strange::Strange;
 pub(crate) use upkeep::Limits;

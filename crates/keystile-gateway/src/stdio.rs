@@ -15,6 +15,7 @@ use bytes::Bytes;
 use http::{Response, request::Parts};
 
 pub use config::{INHERITED, StdioConfig};
+pub(crate) use lines::printable;
 
 use crate::relay::{Caller, Failure, Limits, Ports, Relay};
 
@@ -37,6 +38,7 @@ impl Pool {
         let name = config.name.clone();
         let spawn = process::Spawn {
             config: Arc::new(config),
+            strange: Arc::default(),
         };
         Self {
             relay: Relay::new(name, Box::new(spawn), ports, limits),

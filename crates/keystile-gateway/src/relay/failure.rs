@@ -113,19 +113,17 @@ impl Failure {
                 "Try again. If it repeats, the server's last words are in the gateway's log."
             }
             Self::NotMcp => {
-                "The address must be an MCP endpoint; a stdio server must log to standard error, since its standard output belongs to MCP alone. What it sent is in the gateway's log."
+                "The address must be an MCP endpoint; a stdio server must log to standard error, since its standard output belongs to MCP alone."
             }
             Self::TooLong(_) => "Ask for less, or raise the gateway's limit for messages.",
             Self::HandshakeTimeout => {
-                "Run the command by hand once, so that what it downloads is in place, or raise the start time limit."
+                "Try again in a while: it may still be starting. If it repeats, whoever runs the gateway should see whether what stands behind it is an MCP server."
             }
             Self::TooMany => {
                 "Try again in a while, or raise the gateway's limit for running servers."
             }
             Self::Closed => "Connect again.",
-            Self::Unreachable(_) => {
-                "Start the server, or correct its address in the gateway's configuration."
-            }
+            Self::Unreachable(_) => "Its operator should see whether it runs, and where.",
             Self::BadStatus(300..=399) => {
                 "It redirects, which is not followed: configure the address that it redirects to."
             }
@@ -134,6 +132,44 @@ impl Failure {
             }
             Self::BadStatus(500..) => "Its own log says why.",
             Self::BadStatus(_) => "Check that the address is an MCP endpoint.",
+        }
+    }
+
+    /// What whoever gave the gateway the address of an HTTP server is to do.
+    pub(crate) const fn advice_for_http(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "Start it, or correct the URL on the command line.",
+            Self::NotMcp => {
+                "The URL on the command line must be its MCP endpoint, and something else answers there."
+            }
+            Self::HandshakeTimeout => {
+                "It takes connections and does not answer MCP's handshake: see what it waits for, or correct the URL on the command line."
+            }
+            Self::BadStatus(300..=399) => {
+                "It redirects, which is not followed: give the URL that it redirects to."
+            }
+            Self::BadStatus(..=499) => match self {
+                Self::BadStatus(401 | 403 | 407) => self.hint(),
+                _ => "See whether the URL on the command line is its MCP endpoint.",
+            },
+            other => other.hint(),
+        }
+    }
+
+    /// What whoever gave the gateway the command of a stdio server is to do.
+    #[must_use]
+    pub const fn advice_for_stdio(&self) -> &'static str {
+        match self {
+            Self::ExitedAtOnce(_) => {
+                "run the command by hand; it may lack an argument or an environment variable (--env)"
+            }
+            Self::NotMcp => {
+                "run the command by hand and see what it prints: on standard output it may speak MCP only, its log belongs on standard error"
+            }
+            Self::HandshakeTimeout => {
+                "run the command by hand: a stdio server answers MCP's initialize on its standard output, and what it downloads first has to be in place"
+            }
+            other => other.hint(),
         }
     }
 
@@ -179,6 +215,23 @@ impl Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn advice_fits_what_the_operator_wrote() {
+        let silent = Failure::HandshakeTimeout;
+        let dead = Failure::Unreachable("refused".into());
+        assert!(silent.advice_for_stdio().contains("by hand"));
+        assert!(silent.advice_for_http().contains("URL on the command line"));
+        assert!(dead.advice_for_http().contains("URL on the command line"));
+        for text in [silent.hint(), silent.advice_for_http(), dead.hint()] {
+            // Neither a flag that is not there nor a command that nobody gave.
+            assert!(
+                !text.contains("limit") && !text.contains("command by hand"),
+                "{text}"
+            );
+            assert!(!text.contains("configuration"), "{text}");
+        }
+    }
 
     #[test]
     fn the_private_detail_never_reaches_the_body() {

@@ -57,7 +57,7 @@ impl HttpBridge {
                         upstream.code = failure.code(),
                         "the server at {} does not work: {failure}. {}",
                         self.url,
-                        failure.hint()
+                        failure.advice_for_http()
                     );
                 }
                 _ => {}

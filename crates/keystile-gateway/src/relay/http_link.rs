@@ -17,7 +17,9 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use super::{Connect, Failure, Link, Outgoing, Received, Wire, peer::CANCELLED, sse::EventReader};
+use super::{
+    Connect, Failure, Link, Outgoing, Received, Strange, Wire, peer::CANCELLED, sse::EventReader,
+};
 use crate::connections::Connections;
 use crate::era::{
     json::{Node, Reshape, quoted},
@@ -36,6 +38,8 @@ pub(crate) struct Reach {
     pub(crate) call_limit: Duration,
     /// Bytes in one message.
     pub(crate) max_message: usize,
+    /// What it has sent that is no MCP.
+    pub(crate) strange: Arc<Strange>,
 }
 
 #[async_trait]
@@ -344,7 +348,15 @@ struct Answers<'a> {
 impl Answers<'_> {
     /// One message. What the strict parser refuses ends the stream (CHECKLIST R10).
     async fn take(&mut self, body: Vec<u8>) -> Result<(), Failure> {
-        let kind = Envelope::parse(&body).map_err(|_| Failure::NotMcp)?.kind();
+        let kind = match Envelope::parse(&body) {
+            Ok(message) => message.kind(),
+            Err(error) => {
+                let reach = &self.shared.reach;
+                let host = String::from_utf8_lossy(reach.host.as_bytes());
+                reach.strange.tell(&host, &body, &error);
+                return Err(Failure::NotMcp);
+            }
+        };
         let mut text = String::from_utf8(body).map_err(|_| Failure::NotMcp)?;
         if matches!(kind, EnvelopeKind::Response | EnvelopeKind::Error) {
             if self.id.is_empty() {

@@ -22,18 +22,19 @@ use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     StdioConfig,
     lines::{Line, next_line, printable},
     stderr::{self, LastWords},
 };
-use crate::relay::{Connect, Failure, Link, Outgoing, Received, Wire};
+use crate::relay::{Connect, Failure, Link, Outgoing, Received, Strange, Wire};
 
 /// Starts children of one command line.
 pub(crate) struct Spawn {
     pub(crate) config: Arc<StdioConfig>,
+    pub(crate) strange: Arc<Strange>,
 }
 
 #[async_trait]
@@ -55,6 +56,9 @@ impl Spawn {
     /// `tried_out`: somebody waits for the failure of this child, and reports it.
     fn start(&self, tried_out: bool) -> Result<Wire, Failure> {
         let config = &self.config;
+        if self.strange.is_resting() {
+            return Err(Failure::NotMcp);
+        }
         let mut child = command(config)
             .spawn()
             .map_err(|error| not_started(config, &error))?;
@@ -68,9 +72,14 @@ impl Spawn {
         let (stdin, stdout, errors) = pipes(&mut child);
         let words = LastWords::default();
         let talk = Arc::new(Talk::default());
-        let hearing = stderr::log(config.name.clone(), pid, errors, words.clone());
-        let hearing = tokio::spawn(hearing);
-        tokio::spawn(write(stdin, to_child, stop.clone()));
+        let source = stderr::Source {
+            server: config.name.clone(),
+            pid,
+            dismissed: stop.clone(),
+        };
+        let hearing = tokio::spawn(stderr::log(source, errors, words.clone()));
+        let hang_up = stop.child_token();
+        tokio::spawn(write(stdin, to_child, hang_up.clone()));
         let supervisor = Supervisor {
             config: Arc::clone(config),
             group: Group(Pid::from_raw(i32::try_from(pid).unwrap_or_default())),
@@ -78,8 +87,10 @@ impl Spawn {
             words,
             hearing,
             talk: Arc::clone(&talk),
+            strange: Arc::clone(&self.strange),
             tried_out,
             stop: stop.clone(),
+            hang_up,
         };
         tokio::spawn(async move {
             supervisor.run(stdout, from_child).await;
@@ -250,21 +261,34 @@ struct Supervisor {
     /// Reads standard error to its end.
     hearing: JoinHandle<()>,
     talk: Arc<Talk>,
+    strange: Arc<Strange>,
     /// The failure is reported by whoever waits for it.
     tried_out: bool,
+    /// Nobody wants it any more.
     stop: CancellationToken,
+    /// Closes its standard input.
+    hang_up: CancellationToken,
 }
 
 impl Supervisor {
     async fn run(mut self, stdout: ChildStdout, out: mpsc::Sender<Received>) {
+        let mut stdout = BufReader::with_capacity(32 * 1024, stdout);
         let mut reader = Reader {
             config: &self.config,
             talk: &self.talk,
+            strange: &self.strange,
         };
         let broken = tokio::select! {
             () = self.stop.cancelled() => Some(Failure::Closed),
-            broken = reader.pump(stdout, &out) => broken,
+            broken = reader.pump(&mut stdout, &out) => broken,
         };
+        // A server that is told to end may be writing, and many crash loudly when nobody reads.
+        let _heard_out = (broken == Some(Failure::Closed)).then(|| {
+            self.stop.cancel();
+            AbortOnDropHandle::new(tokio::spawn(async move {
+                tokio::io::copy(&mut stdout, &mut tokio::io::sink()).await
+            }))
+        });
         let answered = self.talk.answered.load(Ordering::Relaxed);
         let strange = self.talk.strange.load(Ordering::Relaxed);
         let mut failure = match broken {
@@ -288,6 +312,7 @@ impl Supervisor {
             Failure::Closed => None,
             failure => Some(failure.clone()),
         };
+        let refused = why == Some(Failure::NotMcp) && !answered;
         if let Some(why) = why {
             // What it said last may still be in the pipe. All who could hold that open are dead.
             let _ = tokio::time::timeout(HEAR_OUT, &mut self.hearing).await;
@@ -295,6 +320,10 @@ impl Supervisor {
             match self.tried_out {
                 false => tracing::error!(%server, code, last_words = %words, "{why}"),
                 true => tracing::debug!(%server, code, last_words = %words, "{why}"),
+            }
+            if refused && !self.tried_out {
+                let rest = self.strange.refused().as_secs();
+                tracing::warn!(%server, "it is not started again for {rest} s, since it is not MCP");
             }
             if let Failure::ExitedAtOnce(status) = &mut failure
                 && !words.is_empty()
@@ -308,9 +337,9 @@ impl Supervisor {
         let _ = out.send(Received::Ended(failure)).await;
     }
 
-    /// Closes the child's standard input (by `stop`), waits, then SIGTERM and SIGKILL for the whole group.
+    /// Closes the child's standard input, waits, then SIGTERM and SIGKILL for the whole group.
     async fn end(&mut self) -> String {
-        self.stop.cancel();
+        self.hang_up.cancel();
         let grace = self.config.grace;
         let mut status = self.exit_within(grace).await;
         if status.is_none() {
@@ -338,14 +367,18 @@ impl Supervisor {
 struct Reader<'a> {
     config: &'a StdioConfig,
     talk: &'a Talk,
+    strange: &'a Strange,
 }
 
 impl Reader<'_> {
     /// Until the child closes its standard output (`None`) or breaks the protocol.
-    async fn pump(&mut self, stdout: ChildStdout, out: &mpsc::Sender<Received>) -> Option<Failure> {
-        let mut stdout = BufReader::with_capacity(32 * 1024, stdout);
+    async fn pump(
+        &mut self,
+        stdout: &mut BufReader<ChildStdout>,
+        out: &mpsc::Sender<Received>,
+    ) -> Option<Failure> {
         loop {
-            let line = match next_line(&mut stdout, self.config.max_message).await {
+            let line = match next_line(stdout, self.config.max_message).await {
                 Ok(Line::Text(line)) => line,
                 Ok(Line::TooLong(start)) => {
                     tracing::warn!(server = %self.config.name, line = %printable(&start, 80), "too long a line");
@@ -359,6 +392,7 @@ impl Reader<'_> {
             match Envelope::parse(&line) {
                 Ok(_) => {
                     self.talk.answered.store(true, Ordering::Relaxed);
+                    self.strange.forget();
                     let text =
                         String::from_utf8(line).expect("the strict parser accepts UTF-8 only");
                     if out
@@ -370,12 +404,7 @@ impl Reader<'_> {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(
-                        server = %self.config.name,
-                        line = %printable(&line, WORD),
-                        %error,
-                        "the server printed a line that is not MCP"
-                    );
+                    self.strange.tell(&self.config.name, &line, &error);
                     let strange = self.talk.strange.fetch_add(1, Ordering::Relaxed) + 1;
                     // A banner is forgiven. Something that looks like a message may be an answer that
                     // somebody waits for, and must not be passed over.
@@ -390,7 +419,7 @@ impl Reader<'_> {
 
 /// Messages on the way to and from a child.
 const QUEUE: usize = 32;
-/// Characters of a strange line in the log.
+/// Characters of the command in the log.
 const WORD: usize = 200;
 const HEAR_OUT: Duration = Duration::from_millis(500);
 /// Lines on standard output that are no message and are forgiven.

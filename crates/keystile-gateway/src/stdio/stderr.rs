@@ -7,17 +7,26 @@ use tokio::{
     io::{AsyncRead, BufReader},
     time::{Instant, sleep_until},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::lines::{Line, next_line, printable};
 
+/// Whose standard error it is.
+pub(super) struct Source {
+    pub(super) server: String,
+    pub(super) pid: u32,
+    /// It was told to end: what it says about that interests nobody but who looks for defects.
+    pub(super) dismissed: CancellationToken,
+}
+
 /// Passes lines on until the pipe ends. More than an allowance of them are counted instead: a child in a loop must not
 /// fill the disk of the log.
-pub(super) async fn log(
-    server: String,
-    pid: u32,
-    stderr: impl AsyncRead + Unpin,
-    words: LastWords,
-) {
+pub(super) async fn log(source: Source, stderr: impl AsyncRead + Unpin, words: LastWords) {
+    let Source {
+        server,
+        pid,
+        dismissed,
+    } = source;
     let mut stderr = BufReader::with_capacity(4 * 1024, stderr);
     let mut allowance = Allowance::new(Instant::now());
     let tell_left_out = |count: u64| {
@@ -46,7 +55,10 @@ pub(super) async fn log(
         }
         let line = printable(&line, LINE);
         tell_left_out(allowance.renew(Instant::now()));
-        if allowance.take() {
+        let told = allowance.take();
+        if told && dismissed.is_cancelled() {
+            tracing::debug!(target: "keystile::stdio", %server, child.pid = pid, "{line}");
+        } else if told {
             tracing::info!(target: "keystile::stdio", %server, child.pid = pid, "{line}");
         }
         words.hear(line);
@@ -166,7 +178,12 @@ mod tests {
             .finish();
         let _listening = tracing::subscriber::set_default(subscriber);
         let words = LastWords::default();
-        log("s".into(), 1, stderr, words.clone()).await;
+        let source = Source {
+            server: "s".into(),
+            pid: 1,
+            dismissed: CancellationToken::new(),
+        };
+        log(source, stderr, words.clone()).await;
         let text = String::from_utf8(kept.0.lock().clone()).unwrap();
         (text, words)
     }

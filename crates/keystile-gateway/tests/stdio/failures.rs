@@ -6,6 +6,7 @@ use http::StatusCode;
 use keystile_gateway::stdio::StdioConfig;
 use serde_json::{Value, json};
 
+use crate::log::Log;
 use crate::support::{App, body, config, gone, initialize};
 
 async fn refused(config: StdioConfig) -> (u16, String) {
@@ -77,6 +78,41 @@ async fn a_banner_is_forgiven_and_a_broken_answer_is_not() {
     );
     gone(pid).await;
     assert_eq!(client.legacy(call).await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_mcp_is_not_started_again_at_once_and_a_few_of_its_lines_are_logged() {
+    let (log, _listening) = Log::listen();
+    let app = App::of(&["garbage"]);
+    for _ in 0..3 {
+        let client = app.client("ada", "editor");
+        let response = client.legacy(initialize(json!({}))).await;
+        assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
+        let error = body(response).await["error"].clone();
+        assert_eq!(error["data"]["code"], "upstream_not_mcp");
+        app.pool.shutdown().await;
+    }
+    let times = |what: &str| log.text().matches(what).count();
+    assert_eq!(times("stdio server started"), 1, "{}", log.text());
+    assert_eq!(times("not started again for 5 s"), 1, "{}", log.text());
+    assert_eq!(times("line=not MCP at all"), 5, "{}", log.text());
+}
+
+#[tokio::test]
+async fn a_server_is_heard_out_when_it_is_told_to_end() {
+    let (log, _listening) = Log::listen();
+    let app = App::of(&["legacy", "wordy"]);
+    app.pool.probe().await.unwrap();
+    app.pool.shutdown().await;
+    let ended = |text: &str| text.contains("all is said") || text.contains("panicked");
+    while !ended(&log.text()) {
+        tokio::task::yield_now().await;
+    }
+    let text = log.text();
+    assert!(!text.contains("panicked"), "{text}");
+    let last = text.lines().find(|line| line.contains("all is said"));
+    // It was we who ended it.
+    assert!(last.is_some_and(|line| line.contains("DEBUG")), "{last:?}");
 }
 
 #[tokio::test]

@@ -38,25 +38,29 @@ fn started(log: &Log) -> Vec<u64> {
 /// Time is fake: it passes when the test says so, or when nothing else happens.
 #[tokio::test(start_paused = true)]
 async fn a_client_of_a_server_that_does_not_answer_is_told_so_before_it_gives_up() {
+    // What one has started goes on listening to its world.
+    let mut kept = Vec::new();
     for (behaviour, heard, status, code) in [
         ("mute", SAID, 504, "upstream_handshake_timeout"),
         (
             "murmur",
-            "printed a line that is not MCP",
+            "sent something that is not MCP",
             502,
             "upstream_not_mcp",
         ),
     ] {
-        let app = App::of(&[behaviour]);
-        let client = app.client("ada", "editor");
-        let discover = client.envelope(json!(1), "server/discover", json!({}));
-        let list = client.envelope(json!(1), "tools/list", json!({}));
-        for (limit, request) in [
-            (15, initialize(json!({}))),
-            (15, list),
+        for (limit, method) in [
+            (15, "initialize"),
+            (15, "tools/list"),
             // rmcp tries for 10 s whether the server answers this.
-            (9, discover),
+            (9, "server/discover"),
         ] {
+            let app = App::of(&[behaviour]);
+            let client = app.client("ada", "editor");
+            let request = match method {
+                "initialize" => initialize(json!({})),
+                method => client.envelope(json!(1), method, json!({})),
+            };
             let (log, _listening) = Log::listen();
             let before = Instant::now();
             let answer = async {
@@ -94,6 +98,7 @@ async fn a_client_of_a_server_that_does_not_answer_is_told_so_before_it_gives_up
             assert!(!error.to_string().contains("licence"), "{error}");
             let line = logged(&log, "last_words").await;
             assert!(line.contains("waiting for a licence \\u{1b}[2J"), "{line}");
+            kept.push(app);
         }
     }
 }
