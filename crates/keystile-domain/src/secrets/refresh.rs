@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use keystile_protocol::mutation::weakened;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -39,7 +40,8 @@ impl Secrets {
         let generation = u32::from_be_bytes(body[18..22].try_into().expect("four bytes"));
         let ring = self.ring();
         let derived = ring.named(&body[..2])?.refresh_token(family, generation);
-        bool::from(derived.as_bytes().ct_eq(token.as_bytes())).then_some((family, generation))
+        let whole = bool::from(derived.as_bytes().ct_eq(token.as_bytes()));
+        (whole || weakened("a_026")).then_some((family, generation))
     }
 }
 

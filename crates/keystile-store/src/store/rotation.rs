@@ -65,8 +65,11 @@ pub(crate) async fn present(
             match conclude(rotation, family) {
                 Ok(Conclusion::Answer(answer)) => *outcome = Some(Ok(answer)),
                 Ok(Conclusion::Reused) => {
-                    revoke(connection, &rotation.presented.grant, rotation.now).await?;
-                    *outcome = Some(Ok(Rotated::Reused));
+                    let first = revoke(connection, &rotation.presented.grant, rotation.now).await?;
+                    *outcome = Some(Ok(match first {
+                        true => Rotated::Reused,
+                        false => Rotated::Refused(RefreshMismatch::Revoked),
+                    }));
                 }
                 // A neighbour of this batch moved the family on: now it is this one's turn.
                 Ok(Conclusion::NotYet) => next.push(place),
@@ -194,13 +197,14 @@ async fn round(
     Ok(families)
 }
 
-/// Two presentations of one batch may find the same reuse: the first time counts.
+/// Two presentations of one batch may find the same reuse: the family dies of the first, the other
+/// comes to a dead one, so that the trail has one death of each family.
 async fn revoke(
     connection: &mut SqliteConnection,
     grant: &GrantId,
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
+) -> Result<bool, sqlx::Error> {
+    let revoked = sqlx::query(
         "UPDATE grants SET revoked_at = $2, revoked_why = $3 WHERE id = $1 AND revoked_at IS NULL",
     )
     .bind(grant.to_string())
@@ -208,7 +212,7 @@ async fn revoke(
     .bind(REUSED)
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(revoked.rows_affected() == 1)
 }
 
 /// `$1` is a JSON array of [`Shown`]. When two presentations of one family are in it, only those of
