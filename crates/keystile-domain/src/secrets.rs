@@ -8,6 +8,7 @@ pub mod master_keys;
 pub mod reference;
 pub mod refresh;
 pub mod seal;
+pub mod session_id;
 pub mod synchroniser;
 pub mod whose_id;
 
@@ -37,6 +38,7 @@ struct Subkeys {
     client_secret: Subkey<32>,
     transaction: Subkey<32>,
     synchroniser: Subkey<32>,
+    session_id: Subkey<32>,
     signing_keys: Subkey<32>,
 }
 
@@ -104,6 +106,7 @@ impl Subkeys {
             client_secret: master.subkey("client secret"),
             transaction: master.subkey("transaction"),
             synchroniser: master.subkey("synchroniser token"),
+            session_id: master.subkey("session id"),
             signing_keys: master.subkey("signing keys at rest"),
         }
     }

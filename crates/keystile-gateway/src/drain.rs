@@ -8,11 +8,12 @@ use http_body_util::{BodyExt as _, Limited};
 
 use crate::inspect::MAX_BODY;
 
-/// As much as is read of it: four times of what could have been a message.
-const MOST: usize = 4 * MAX_BODY;
+/// As much as is read of it. It is dropped as it comes, so this bounds work and not memory; whoever means well sends
+/// less by mistake, and who does not can send the same over a new connection.
+const MOST: usize = 64 * MAX_BODY;
 
-/// As long as it may take to come.
-const LONGEST: Duration = Duration::from_secs(5);
+/// As long as it may take to come: as long as that of a request that is taken.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// Reads and drops the body of a request that is refused without it.
 ///

@@ -2,6 +2,7 @@
 
 mod answer;
 mod headers;
+mod session;
 mod stream;
 
 use std::fmt;
@@ -21,6 +22,7 @@ use crate::connections::Connections;
 use crate::refusal::{Code, Refusal};
 use crate::relay::{HttpBridge, Ports, Reach};
 use answer::Media;
+pub(crate) use session::{InSession, Sessions};
 use stream::{Lasts, PermittedBody, Waited};
 
 /// A running MCP server that is reached over HTTP. Its URL comes from the operator only.
@@ -126,9 +128,10 @@ impl HttpUpstream {
         parts: &Parts,
         body: Bytes,
         exchange: Exchange,
+        session: Option<&InSession>,
         ports: &Arc<Ports>,
     ) -> Result<Response<Body>, NotForwarded> {
-        let request = self.request(parts, body);
+        let request = self.request(parts, body, session);
         let waiting = stream::waited(permit, ports, self.0.call_limit);
         let answer = tokio::select! {
             biased;
@@ -155,7 +158,12 @@ impl HttpUpstream {
 
     /// The upstream's request: our method and target, the client's message, and of its headers only
     /// those that MCP needs.
-    fn request(&self, parts: &Parts, body: Bytes) -> Request<Full<Bytes>> {
+    fn request(
+        &self,
+        parts: &Parts,
+        body: Bytes,
+        session: Option<&InSession>,
+    ) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = parts.method.clone();
         *request.uri_mut() = if weakened("a_130") {
@@ -164,6 +172,7 @@ impl HttpUpstream {
             self.0.uri.clone()
         };
         *request.headers_mut() = headers::forwarded(&parts.headers);
+        session::forward(session, request.headers_mut());
         request
             .headers_mut()
             .insert(header::HOST, self.0.host.clone());

@@ -13,6 +13,7 @@ use keystile_domain::audit::{Action, Event, Outcome};
 use keystile_domain::decide::diagnose::Diagnosis;
 use keystile_domain::flow::{Noted, Stage};
 use keystile_domain::ports::{AuditSink, Standing};
+use keystile_domain::secrets::Secrets;
 use keystile_domain::secrets::reference::Reference;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::issuer::Issuer;
@@ -23,7 +24,7 @@ use keystile_resource::{Verifier, refuse};
 
 use crate::admit::{Denied, Permit, admit, describe};
 use crate::drain::drain;
-use crate::forward::{Exchange, NotForwarded};
+use crate::forward::{Exchange, NotForwarded, Sessions};
 use crate::guard::{AllowedOrigin, Guard, is_preflight};
 use crate::inspect::{inspect, read};
 use crate::refusal::{Code, Refusal};
@@ -51,16 +52,18 @@ pub struct Gateway {
     verifier: Arc<Verifier>,
     audit: Arc<dyn AuditSink>,
     ports: Arc<Ports>,
+    sessions: Sessions,
 }
 
 impl Gateway {
-    /// A gateway that takes the tokens that `verifier` finds good.
+    /// A gateway that takes the tokens that `verifier` finds good. `secrets` bind the sessions of HTTP upstreams.
     #[must_use]
     pub fn new(
         settings: Settings,
         verifier: Arc<Verifier>,
         audit: Arc<dyn AuditSink>,
         ports: Ports,
+        secrets: Arc<Secrets>,
     ) -> Self {
         let Settings {
             public,
@@ -74,6 +77,7 @@ impl Gateway {
             verifier,
             audit,
             ports: Arc::new(ports),
+            sessions: Sessions::new(secrets),
         }
     }
 
@@ -162,45 +166,56 @@ impl Gateway {
             Ok(call) => call,
             Err(refusal) => return Err(self.record_refusal(refusal, permit, parts, now).await),
         };
-        let (exchange, id, bridge) = match call.understand(parts) {
-            Ok(message) => {
-                self.record_call(permit, parts, message.as_ref(), now)?;
-                let id = message.as_ref().and_then(Envelope::id).map(|id| id.span);
-                let bridge = permit
-                    .route()
-                    .upstream
-                    .bridge(&self.ports, parts, message.as_ref());
-                (exchange(parts, message.as_ref()), id, bridge.await)
-            }
+        let message = match call.understand(parts) {
+            Ok(message) => message,
             Err(refusal) => return Err(self.record_refusal(refusal, permit, parts, now).await),
         };
+        let id = message.as_ref().and_then(Envelope::id).map(|id| id.lexeme);
+        let route = permit.route();
+        let bridge = route.upstream.bridge(&self.ports, parts, message.as_ref());
+        let bridge = bridge.await;
+        // The relay keeps the sessions that it begins itself, by their owners.
+        let session = match (bridge, &route.upstream) {
+            (None, Upstream::Http(_)) => self.sessions.named(permit, parts),
+            _ => Ok(None),
+        };
+        let session = match session {
+            Ok(session) => session,
+            Err(refusal) => {
+                let refusal = refusal.with_id(id);
+                return Err(self.record_refusal(refusal, permit, parts, now).await);
+            }
+        };
+        self.record_call(permit, parts, message.as_ref(), now)?;
         if let Some(bridge) = bridge {
-            let response = bridge.handle(&permit.caller(), parts, call.body).await;
+            let body = call.body.clone();
+            let response = bridge.handle(&permit.caller(), parts, body).await;
             return self.relayed(response, permit, parts).await;
         }
-        let upstream = match &permit.route().upstream {
+        let upstream = match &route.upstream {
             Upstream::Http(upstream) => upstream,
             Upstream::Stdio(pool) => {
-                let response = pool.handle(&permit.caller(), parts, call.body).await;
+                let body = call.body.clone();
+                let response = pool.handle(&permit.caller(), parts, body).await;
                 return self.relayed(response, permit, parts).await;
             }
         };
-        let body = call.body.clone();
-        match upstream
-            .forward(permit, parts, body, exchange, &self.ports)
-            .await
-        {
-            Ok(response) => Ok(response),
-            Err(NotForwarded::Refused(refusal)) => {
-                let text = std::str::from_utf8(&call.body).unwrap_or_default();
-                Err(refusal.with_id(id.map(|span| span.of(text))))
-            }
+        let (body, exchange) = (call.body.clone(), exchange(parts, message.as_ref()));
+        let forwarded = upstream
+            .forward(permit, parts, body, exchange, session.as_ref(), &self.ports)
+            .await;
+        let refused = match forwarded {
+            Ok(mut response) => match self.sessions.bind(permit, session.as_ref(), &mut response) {
+                Ok(()) => return Ok(response),
+                Err(refusal) => refusal,
+            },
+            Err(NotForwarded::Refused(refusal)) => refusal,
             Err(NotForwarded::Revoked) => {
                 let now = self.ports.clock.now();
-                self.deny(self.ended(permit), permit.route(), parts, now)
-                    .await
+                return self.deny(self.ended(permit), route, parts, now).await;
             }
-        }
+        };
+        Err(refused.with_id(id))
     }
 
     /// Why a call was cut short: only a revocation is the token's end. A feed that can't tell (it is closed with the

@@ -60,10 +60,24 @@ impl Guard {
     /// Lets a request through that means us and comes from us.
     ///
     /// # Errors
-    /// 421 for another host, 400 for none or two, 403 for another origin.
+    /// 421 for another host, 400 for none or two and for a transfer coding, 403 for another origin.
     pub fn check(&self, parts: &Parts) -> Result<AllowedOrigin, Refusal> {
-        self.host(parts)?;
+        self.check_address(parts)?;
         self.origin(&parts.headers)
+    }
+
+    /// As [`check`](Self::check), without the origin: for those who look at it themselves. Nobody may
+    /// read the answer from another one.
+    ///
+    /// # Errors
+    /// 421 for another host, 400 for none or two and for a transfer coding.
+    pub fn check_address(&self, parts: &Parts) -> Result<AllowedOrigin, Refusal> {
+        framing(&parts.headers)?;
+        self.host(parts)?;
+        Ok(AllowedOrigin {
+            origin: None,
+            listed: false,
+        })
     }
 
     /// One host, and it is ours: in the request line (HTTP/2, absolute form) and in `Host`
@@ -181,6 +195,20 @@ impl AllowedOrigin {
         }
         response
     }
+}
+
+/// `chunked`, once and alone (RFC 9112 §6.1). hyper reads what ends in it; others on the way may
+/// understand what stands before it otherwise, or not at all.
+fn framing(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let Some(coding) = codings.next() else {
+        return Ok(());
+    };
+    if coding.as_bytes().eq_ignore_ascii_case(b"chunked") && codings.next().is_none() {
+        return Ok(());
+    }
+    let sentence = "The only transfer coding that is taken here is chunked.";
+    Err(Refusal::new(Code::BadFraming, sentence))
 }
 
 /// For the log, which an operator copies it from.

@@ -15,6 +15,8 @@ use keystile_protocol::mcp::RpcError;
 pub enum Code {
     /// No `Host`, or two.
     BadHost,
+    /// A transfer coding that readers may understand differently. The connection ends with it.
+    BadFraming,
     /// `Host` is not one of ours.
     WrongHost,
     /// `Origin` is not one of ours.
@@ -35,6 +37,8 @@ pub enum Code {
     HeaderMismatch,
     /// A method that no revision has.
     UnknownMethod,
+    /// No such session of this caller (CHECKLIST N-RS-16).
+    UnknownSession,
     /// Too much of it from this caller.
     TooManyRequests,
     /// Too many or too long headers.
@@ -63,6 +67,7 @@ impl Code {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::BadHost => "bad_host",
+            Self::BadFraming => "bad_framing",
             Self::WrongHost => "wrong_host",
             Self::ForeignOrigin => "foreign_origin",
             Self::UnknownPath => "unknown_path",
@@ -73,6 +78,7 @@ impl Code {
             Self::NotAMessage => "not_a_message",
             Self::HeaderMismatch => "header_mismatch",
             Self::UnknownMethod => "unknown_method",
+            Self::UnknownSession => "unknown_session",
             Self::TooManyRequests => "too_many_requests",
             Self::HeadersTooLarge => "headers_too_large",
             Self::AuditUnavailable => "audit_unavailable",
@@ -90,12 +96,16 @@ impl Code {
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::BadHost | Self::BodyUnreadable | Self::NotAMessage | Self::HeaderMismatch => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::BadHost
+            | Self::BadFraming
+            | Self::BodyUnreadable
+            | Self::NotAMessage
+            | Self::HeaderMismatch => StatusCode::BAD_REQUEST,
             Self::ForeignOrigin => StatusCode::FORBIDDEN,
             // MCP 2026-07-28, streamable HTTP: with a −32601 body.
             Self::UnknownMethod | Self::UnknownPath => StatusCode::NOT_FOUND,
+            // MCP 2025-11-25, "Session Management": the client sends `initialize` again.
+            Self::UnknownSession => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -216,13 +226,15 @@ impl Refusal {
         } = *self.0;
         let word = code.as_str();
         let mut error = rpc.unwrap_or_else(|| RpcError::new(code.rpc(), sentence));
-        if error.data.is_none() {
-            let data = format!("{{\"code\":\"{word}\",\"reference\":\"{reference}\"}}");
-            error.data = Some(data.into());
-        }
+        let ours = format!("\"code\":\"{word}\",\"reference\":\"{reference}\"}}");
+        error.data = Some(match error.data.as_deref().and_then(open_object) {
+            Some(theirs) => format!("{theirs},{ours}").into(),
+            None => format!("{{{ours}").into(),
+        });
         let body = error.with_id(id.as_deref()).to_json();
         let mut response = answer(status, "application/json", body);
         response.extensions_mut().insert(noted);
+        close(code, &mut response);
         let headers = response.headers_mut();
         if code == Code::MethodNotAllowed {
             headers.insert(
@@ -240,7 +252,10 @@ impl Refusal {
         let noted = self.log(rng);
         let reference = &noted.reference;
         let Inner {
-            sentence, status, ..
+            code,
+            sentence,
+            status,
+            ..
         } = *self.0;
         let mut response = if wants_a_page(asked) {
             let page = format!("{sentence}\n\nReference: {reference}\n");
@@ -253,6 +268,7 @@ impl Refusal {
             answer(status, "application/json", body.to_string())
         };
         response.extensions_mut().insert(noted);
+        close(code, &mut response);
         response
     }
 
@@ -271,9 +287,11 @@ impl Refusal {
             "refused: {sentence}"
         );
         let stage = match self.0.code {
-            Code::BadHost | Code::WrongHost | Code::ForeignOrigin | Code::UnknownPath => {
-                Stage::Address
-            }
+            Code::BadHost
+            | Code::BadFraming
+            | Code::WrongHost
+            | Code::ForeignOrigin
+            | Code::UnknownPath => Stage::Address,
             _ => Stage::Call,
         };
         Noted {
@@ -291,6 +309,20 @@ fn answer(status: StatusCode, media: &'static str, body: String) -> Response<Bod
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// Data that the protocol gives an error, without its closing brace.
+fn open_object(data: &str) -> Option<&str> {
+    let members = data.strip_suffix('}')?;
+    (members.len() > 1 && members.starts_with('{')).then_some(members)
+}
+
+/// Where the next request begins is not to be guessed (RFC 9112 §9.6).
+fn close(code: Code, response: &mut Response<Body>) {
+    if code == Code::BadFraming {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
 }
 
 /// A browser that navigates names `text/html`; a program that takes both names JSON too.

@@ -43,7 +43,9 @@ pub fn refuse<B: From<String>>(
             "error": error.code.as_str(),
             "error_description": error.description,
         }),
+        // RFC 6750 §3 keeps the code out of the challenge; who reads bodies gets a stable word.
         None => json!({
+            "error": "missing_token",
             "error_description": "This needs an access token: follow resource_metadata in \
                                   WWW-Authenticate to the authorization server.",
         }),

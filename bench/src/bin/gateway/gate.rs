@@ -17,6 +17,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use keystile_domain::ids::{GrantId, PersonId, TokenId};
 use keystile_domain::ports::{Clock, Rng};
+use keystile_domain::secrets::Secrets;
+use keystile_domain::secrets::master::MasterKey;
 use keystile_domain::time::Timestamp;
 use keystile_gateway::relay::Ports;
 use keystile_gateway::{Gateway, HttpUpstream, Settings, Upstream};
@@ -81,7 +83,9 @@ async fn serve(upstream: SocketAddr, tokens: usize, file: &Path) -> Result<()> {
         revocations: store.revocations(),
     };
     let verifier = Arc::new(Verifier::new(public.as_str(), keys));
-    let gateway = Arc::new(Gateway::new(settings, verifier, Arc::new(audit), ports));
+    let secrets = Arc::new(Secrets::new(&MasterKey::generate(&System)));
+    let gateway = Gateway::new(settings, verifier, Arc::new(audit), ports, secrets);
+    let gateway = Arc::new(gateway);
     let mut lines = String::new();
     for _ in 0..tokens {
         lines += &token(&key, &public, served.resource.as_str(), now)?;

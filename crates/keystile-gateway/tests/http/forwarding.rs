@@ -49,7 +49,7 @@ async fn a_121_only_listed_headers_pass_in_any_spelling() {
         request = request.header(name, "1");
     }
     let request = request
-        .header("mcp-session-id", "s1")
+        .header("mcp-session-id", app.session("s1"))
         .header("mcp-param-region", "eu")
         .header("last-event-id", "4");
     assert_eq!(
@@ -75,7 +75,7 @@ async fn a_126_nominated_headers_end_at_this_hop() {
     let request = app
         .builder("POST")
         .header("content-type", "application/json")
-        .header("mcp-session-id", "s");
+        .header("mcp-session-id", app.session("s"));
     let request = request
         .header("connection", "Keep-Alive, MCP-Session-Id")
         .header("connection", "TE, host");
@@ -237,7 +237,7 @@ async fn the_statuses_that_mcp_gives_a_meaning_are_relayed() {
         })
         .await;
         let answer = app.send(app.call()).await;
-        assert_eq!(answer.headers()["mcp-session-id"], "s9");
+        assert_eq!(answer.headers()["mcp-session-id"], app.session("s9"));
         assert_eq!(
             text(answer).await,
             (StatusCode::from_u16(status).unwrap(), body.to_owned())
@@ -264,7 +264,7 @@ async fn a_404_says_that_a_session_is_gone_only_where_there_was_one() {
             let request = app
                 .builder(method)
                 .header("content-type", "application/json")
-                .header("mcp-session-id", "s1")
+                .header("mcp-session-id", app.session("s1"))
                 .body(Body::from(TOOL_CALL))
                 .unwrap();
             assert_eq!(

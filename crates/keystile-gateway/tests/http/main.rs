@@ -6,6 +6,7 @@ mod guard;
 mod log;
 mod messages;
 mod raw;
+mod sessions;
 mod streams;
 mod support;
 mod tokens;

@@ -4,7 +4,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::Request;
 
-use crate::support::{App, TOOL_CALL, refusal};
+use crate::support::{App, TOOL_CALL, refusal, text};
 
 async fn refused(app: &App, body: &str) -> (u16, i64) {
     let (status, code, _) = refusal(app.send(app.post(body.to_owned())).await).await;
@@ -174,6 +174,25 @@ async fn a_109_a_body_over_the_limit_is_refused_whole() {
     }
     assert_eq!(app.server.count(), 4);
     assert_eq!(app.server.last().body.len(), LIMIT);
+}
+
+#[tokio::test]
+async fn a_protocol_error_keeps_its_data_and_has_a_code_and_a_reference_too() {
+    let app = App::echo().await;
+    let request = app
+        .builder("POST")
+        .header("content-type", "application/json")
+        .header("mcp-protocol-version", "2042-01-01");
+    let (status, body) = text(app.send(request.body(Body::from(TOOL_CALL)).unwrap()).await).await;
+    assert_eq!(status, 400);
+    let error = serde_json::from_str::<serde_json::Value>(&body).unwrap()["error"].clone();
+    assert_eq!(error["code"], -32022);
+    let data = &error["data"];
+    assert_eq!(data["requested"], "2042-01-01");
+    assert_eq!(data["supported"][0], "2024-11-05");
+    assert_eq!(data["code"], "header_mismatch");
+    let reference = data["reference"].as_str().unwrap();
+    assert!(reference.starts_with("KS-"), "{body}");
 }
 
 #[tokio::test]

@@ -101,11 +101,17 @@ async fn a_body_over_the_limit_gets_its_413_and_no_reset() {
     let app = App::echo().await;
     let address = serve(&app).await;
     let token = app.token();
-    let body = "x".repeat(12 * 1024 * 1024);
+    let body = "x".repeat(40 * 1024 * 1024);
     let declared = head(Some(&token), &format!("content-length: {}\r\n", body.len()));
     let chunked = head(Some(&token), "transfer-encoding: chunked\r\n");
     let chunk = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
-    for (head, body) in [(declared, &body), (chunked, &chunk)] {
+    // Without a token as well: whoever sends that much by mistake may have none yet.
+    let strange = head(None, &format!("content-length: {}\r\n", body.len()));
+    for (head, body, wanted) in [
+        (declared, &body, 413),
+        (chunked, &chunk, 413),
+        (strange, &body, 401),
+    ] {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(head.as_bytes()).await.unwrap();
         stream
@@ -113,8 +119,11 @@ async fn a_body_over_the_limit_gets_its_413_and_no_reset() {
             .await
             .expect("all of it is read");
         let (status, text) = answer(&mut stream).await;
-        assert!(status.starts_with("HTTP/1.1 413"), "{status}");
-        assert!(text.contains("at most 4 MiB"), "{text}");
+        assert!(
+            status.starts_with(&format!("HTTP/1.1 {wanted}")),
+            "{status}"
+        );
+        assert_eq!(text.contains("at most 4 MiB"), wanted == 413, "{text}");
     }
     assert_eq!(app.server.count(), 0);
 }
@@ -183,4 +192,29 @@ async fn two_lengths_smuggle_nothing() {
         );
     }
     assert_eq!(app.server.count(), 3);
+}
+
+/// RFC 9112 §6.1. Readers differ in what a coding before `chunked` means, so nothing is read after it.
+#[tokio::test]
+async fn a_transfer_coding_besides_chunked_is_refused_and_ends_the_connection() {
+    let app = App::echo().await;
+    let address = serve(&app).await;
+    let token = app.token();
+    let chunk = format!("{:x}\r\n{TOOL_CALL}\r\n0\r\n\r\n", TOOL_CALL.len());
+    for coding in [
+        "transfer-encoding: identity, chunked\r\n",
+        "transfer-encoding: identity\r\ntransfer-encoding: chunked\r\n",
+        "transfer-encoding: gzip, chunked\r\n",
+        "transfer-encoding: chunked, chunked\r\n",
+    ] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("{}{chunk}", head(Some(&token), coding));
+        let twice = format!("{request}{request}");
+        stream.write_all(twice.as_bytes()).await.unwrap();
+        let text = rest(&mut stream).await;
+        assert_eq!(text.matches("HTTP/1.1").count(), 1, "{text}");
+        assert!(text.starts_with("HTTP/1.1 400"), "{text}");
+        assert!(text.contains("connection: close"), "{text}");
+    }
+    assert_eq!(app.server.count(), 0);
 }

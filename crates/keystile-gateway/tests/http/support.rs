@@ -22,6 +22,9 @@ use keystile_domain::ids::GrantId;
 use keystile_domain::ports::{
     AuditFailed, AuditSink, Clock, Revocations, Rng, Standing, TokenFacts,
 };
+use keystile_domain::secrets::Secrets;
+use keystile_domain::secrets::master::MasterKey;
+use keystile_domain::secrets::session_id::SessionOwner;
 use keystile_domain::time::Timestamp;
 use keystile_gateway::relay::Ports;
 use keystile_gateway::{Gateway, HttpUpstream, Settings, Upstream};
@@ -224,6 +227,7 @@ impl AuditSink for FakeAudit {
 /// A gateway with two servers, `kb` and `git`, both of which are `server`.
 pub(crate) struct App {
     pub(crate) gateway: Arc<Gateway>,
+    pub(crate) secrets: Arc<Secrets>,
     pub(crate) server: Server,
     pub(crate) key: SigningKey,
     pub(crate) clock: Arc<FakeClock>,
@@ -282,9 +286,12 @@ impl App {
             revocations: Arc::clone(&revocations) as _,
         };
         let verifier = Arc::new(Verifier::new(ORIGIN, keys));
-        let gateway = Gateway::new(settings, verifier, Arc::clone(&audit) as _, ports);
+        let secrets = secrets();
+        let (trail, bound) = (Arc::clone(&audit), Arc::clone(&secrets));
+        let gateway = Gateway::new(settings, verifier, trail, ports, bound);
         Self {
             gateway: Arc::new(gateway),
+            secrets,
             server,
             key,
             clock,
@@ -318,6 +325,16 @@ impl App {
         self.token_with(|_| {})
     }
 
+    /// What the client of [`token`](Self::token) knows the upstream's session `id` as, on `kb`.
+    pub(crate) fn session(&self, id: &str) -> String {
+        let owner = SessionOwner {
+            resource: &format!("{ORIGIN}/kb/mcp"),
+            person: PERSON,
+            client: "client-1",
+        };
+        self.secrets.bind_session_id(owner, id)
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Response<Body> {
         self.gateway.handle(request).await
     }
@@ -337,6 +354,13 @@ impl App {
     pub(crate) fn builder(&self, method: &str) -> http::request::Builder {
         anonymous(method, "/kb/mcp").header("authorization", format!("Bearer {}", self.token()))
     }
+}
+
+/// Those of one installation, whenever they are read.
+pub(crate) fn secrets() -> Arc<Secrets> {
+    let bytes: [u8; 32] = std::array::from_fn(|at| u8::try_from(at * 7).expect("below 256"));
+    let master = MasterKey::from_bytes(&bytes).expect("works in a test");
+    Arc::new(Secrets::new(&master))
 }
 
 pub(crate) const TOOL_CALL: &str = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"read","arguments":{"n":1.0}}}"#;

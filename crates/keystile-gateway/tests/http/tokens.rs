@@ -112,6 +112,9 @@ async fn n_rs_03_missing_and_bad_tokens_are_401_and_malformed_ones_400() {
         !challenge(&bare).contains("error="),
         "no credentials, no error (RFC 6750 §3)"
     );
+    let (_, body) = text(bare).await;
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["error"], "missing_token", "the body may have one");
     let expired = app.token_with(|claims| (claims.iat, claims.exp) = (NOW - 600, NOW));
     let early = app.token_with(|claims| claims.iat = NOW + 1);
     for token in [&*expired, &*early, "abc", "a.b.c", "ksr_x"] {

@@ -43,6 +43,7 @@ impl McpHeaders {
             Some(date) => Some(known(date)?),
             None => None,
         };
+        single(headers, &SESSION_ID_NAME, "Mcp-Session-Id")?;
         Ok(Self { revision })
     }
 
@@ -198,6 +199,7 @@ fn single<'a>(
 
 // Parsed once: every request looks for them.
 static PROTOCOL_VERSION_NAME: HeaderName = HeaderName::from_static(PROTOCOL_VERSION);
+static SESSION_ID_NAME: HeaderName = HeaderName::from_static(SESSION_ID);
 static METHOD_NAME: HeaderName = HeaderName::from_static(METHOD);
 static NAME_NAME: HeaderName = HeaderName::from_static(NAME);
 

@@ -332,7 +332,14 @@ fn gateway(
         origins: plan.origins,
         served: vec![(served, upstream)],
     };
-    let gateway = Gateway::new(settings, verifier, installation.audit.clone(), ports);
+    let secrets = installation.secrets.clone();
+    let gateway = Gateway::new(
+        settings,
+        verifier,
+        installation.audit.clone(),
+        ports,
+        secrets,
+    );
     Ok((Arc::new(gateway), pool))
 }
 

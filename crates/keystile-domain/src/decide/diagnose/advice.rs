@@ -394,6 +394,16 @@ pub const TABLE: &[Advice] = &[
     on("wrong_host", PUBLIC_URL, PROXY),
     on("bad_host", "A request names one host.", PROXY),
     on(
+        "bad_framing",
+        "A body comes with its length or in chunks, not otherwise encoded.",
+        PROXY,
+    ),
+    on(
+        "unknown_session",
+        "The session is this client's own and has not ended.",
+        "Nothing is to be done: the client begins another. If it does so with each call, see whether the server forgets its sessions.",
+    ),
+    on(
         "foreign_origin",
         "Web pages of this origin may call.",
         "Allow the origin: --origin ORIGIN.",

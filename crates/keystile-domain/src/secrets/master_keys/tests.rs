@@ -4,6 +4,7 @@ use super::*;
 use crate::ids::GrantId;
 use crate::secrets::Secrets;
 use crate::secrets::digest::Digest;
+use crate::secrets::session_id::SessionOwner;
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
@@ -94,9 +95,16 @@ struct Made {
     confidential: String,
     secret: String,
     form: String,
+    mcp_session: String,
     signing_key: Vec<u8>,
     transaction: Vec<u8>,
 }
+
+const OWNER: SessionOwner<'_> = SessionOwner {
+    resource: "http://localhost:7717/kb/mcp",
+    person: "alice",
+    client: "desk",
+};
 
 const SESSION: Digest = Digest::from_bytes([3; 32]);
 
@@ -114,19 +122,21 @@ impl Made {
             secret: secrets.client_secret(&confidential),
             confidential,
             form: secrets.synchroniser_token(&SESSION, "t", "consent"),
+            mcp_session: secrets.bind_session_id(OWNER, "s1"),
             signing_key: secrets.seal_signing_key("kid", b"private", rng),
             transaction: secrets.seal_transaction_bytes(b"plain", rng),
         }
     }
 
     /// Which of them are still good.
-    fn good(&self, secrets: &Secrets) -> [bool; 7] {
+    fn good(&self, secrets: &Secrets) -> [bool; 8] {
         [
             secrets.open_refresh_token(&self.refresh) == Some((GrantId::from_bytes([7; 16]), 3)),
             secrets.open_client_id(&self.client_id).is_some(),
             secrets.open_client_id(&self.confidential).is_some(),
             secrets.is_client_secret(&self.secret, &self.confidential),
             secrets.is_synchroniser_token(&self.form, &SESSION, "t", "consent"),
+            secrets.open_session_id(OWNER, &self.mcp_session) == Some("s1"),
             secrets
                 .open_signing_key("kid", &self.signing_key)
                 .as_deref()
@@ -153,19 +163,19 @@ fn what_was_made_before_a_rotation_stays_good_until_its_key_is_forgotten() {
         assert_ne!(made.refresh, last.refresh);
         all.push(made);
         for made in &all {
-            assert_eq!(made.good(&secrets), [true; 7]);
+            assert_eq!(made.good(&secrets), [true; 8]);
         }
     }
     let restarted = Secrets::of(&MasterKeys::from_bytes(&keys.to_bytes()).unwrap());
-    assert!(all.iter().all(|made| made.good(&restarted) == [true; 7]));
+    assert!(all.iter().all(|made| made.good(&restarted) == [true; 8]));
     secrets.replace(&keys.rotated(&rng, NOW, true).unwrap());
     let (last, forgotten) = all.split_last().unwrap();
     assert_eq!(
         last.good(&secrets),
-        [true; 7],
+        [true; 8],
         "the one that sealed until now"
     );
     for made in forgotten {
-        assert_eq!(made.good(&secrets), [false; 7]);
+        assert_eq!(made.good(&secrets), [false; 8]);
     }
 }

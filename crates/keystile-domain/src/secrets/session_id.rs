@@ -1,0 +1,118 @@
+//! Session ids of MCP servers that are not ours, bound to whom they were given (CHECKLIST N-RS-16).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use keystile_protocol::mutation::weakened;
+use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
+
+use crate::secrets::{Secrets, Subkeys};
+
+/// Whose session it is (CHECKLIST R4): never a token's, nor a grant's, for both change while it lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionOwner<'a> {
+    /// The canonical resource.
+    pub resource: &'a str,
+    /// `sub`.
+    pub person: &'a str,
+    /// `client_id`.
+    pub client: &'a str,
+}
+
+impl Secrets {
+    /// What a client gets in place of the server's session id: a tag of 128 bits, a full stop, and
+    /// the id itself. Nothing is kept, so that it outlives a restart.
+    #[must_use]
+    pub fn bind_session_id(&self, owner: SessionOwner<'_>, id: &str) -> String {
+        let tag = self.ring().sealing().session_tag(owner, id);
+        format!("{tag}.{id}")
+    }
+
+    /// The server's id out of what [`bind_session_id`](Self::bind_session_id) made for this owner.
+    #[must_use]
+    pub fn open_session_id<'a>(&self, owner: SessionOwner<'_>, shown: &'a str) -> Option<&'a str> {
+        let (tag, id) = shown.split_once('.')?;
+        let is = |keys: &Subkeys| {
+            let wanted = keys.session_tag(owner, id);
+            bool::from(wanted.as_bytes().ct_eq(tag.as_bytes())).then_some(())
+        };
+        // A session may have begun before the master key was rotated.
+        let bound = self.ring().first_of(is).is_some() || weakened("n_rs_16");
+        bound.then_some(id)
+    }
+}
+
+impl Subkeys {
+    fn session_tag(&self, owner: SessionOwner<'_>, id: &str) -> String {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(self.session_id.bytes()).expect("HMAC takes any key");
+        for part in [owner.resource, owner.person, owner.client, id] {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        let tag: [u8; 32] = mac.finalize().into_bytes().into();
+        let (half, _) = tag.split_at(16);
+        URL_SAFE_NO_PAD.encode(half)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secrets::master::MasterKey;
+
+    const ALICE: SessionOwner<'_> = SessionOwner {
+        resource: "http://localhost:7717/kb/mcp",
+        person: "alice",
+        client: "desk",
+    };
+
+    fn secrets(first: u8) -> Secrets {
+        let bytes: [u8; 32] = std::array::from_fn(|at| (at as u8).wrapping_mul(7) ^ first);
+        Secrets::new(&MasterKey::from_bytes(&bytes).unwrap())
+    }
+
+    #[test]
+    fn a_session_id_opens_for_its_owner_only() {
+        let bound = secrets(1).bind_session_id(ALICE, "a.b~1");
+        assert!(
+            bound.ends_with(".a.b~1") && bound.len() == 22 + 6,
+            "{bound}"
+        );
+        assert_eq!(secrets(1).open_session_id(ALICE, &bound), Some("a.b~1"));
+        let others = [
+            SessionOwner {
+                person: "bob",
+                ..ALICE
+            },
+            SessionOwner {
+                client: "web",
+                ..ALICE
+            },
+            SessionOwner {
+                resource: "http://localhost:7717/git/mcp",
+                ..ALICE
+            },
+            // The same text, cut elsewhere.
+            SessionOwner {
+                person: "alic",
+                client: "edesk",
+                ..ALICE
+            },
+        ];
+        for other in others {
+            assert_eq!(secrets(1).open_session_id(other, &bound), None, "{other:?}");
+        }
+        assert_eq!(secrets(2).open_session_id(ALICE, &bound), None);
+        for shown in [
+            "",
+            "a.b~1",
+            ".a.b~1",
+            &bound[..bound.len() - 1],
+            &bound[1..],
+        ] {
+            assert_eq!(secrets(1).open_session_id(ALICE, shown), None, "{shown}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Sessions of an HTTP upstream belong to who began them (CHECKLIST N-RS-16, R4).
+//!
+//! The upstream knows one caller: us. So a client never gets the upstream's own `Mcp-Session-Id`, but
+//! one that is bound to person, client and server; it is opened again on the way in. Nothing is kept:
+//! it outlives the token and a restart of ours. A request outside of a session costs nothing.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Response};
+use keystile_domain::secrets::Secrets;
+use keystile_domain::secrets::session_id::SessionOwner;
+use keystile_protocol::mcp::{Era, McpHeaders, headers};
+use keystile_protocol::mutation::weakened;
+
+use crate::admit::Permit;
+use crate::refusal::{Code, Refusal};
+
+/// Binds the session ids of upstreams, and opens them.
+pub(crate) struct Sessions(Arc<Secrets>);
+
+/// The session that a request is in.
+pub(crate) struct InSession {
+    /// As the client knows it.
+    shown: HeaderValue,
+    /// As the upstream does.
+    theirs: HeaderValue,
+}
+
+impl Sessions {
+    pub(crate) fn new(secrets: Arc<Secrets>) -> Self {
+        Self(secrets)
+    }
+
+    /// The session that the caller names, if any. 2026-07-28 has none (N-TR-17).
+    ///
+    /// # Errors
+    /// 404 for one that is not this caller's: a session of somebody else is as unknown as none.
+    pub(crate) fn named(
+        &self,
+        permit: &Permit,
+        parts: &Parts,
+    ) -> Result<Option<InSession>, Refusal> {
+        let Some(shown) = parts.headers.get(headers::SESSION_ID) else {
+            return Ok(None);
+        };
+        let read = McpHeaders::read(&parts.headers);
+        if read.is_ok_and(|read| read.era() == Era::Stateless) {
+            return Ok(None);
+        }
+        let text = shown.to_str().ok();
+        let opened = text.and_then(|text| self.0.open_session_id(owner(permit), text));
+        let theirs = opened.and_then(|id| HeaderValue::from_str(id).ok());
+        let theirs = theirs.ok_or_else(|| {
+            let sentence = "There is no such session. Send initialize again.";
+            Refusal::new(Code::UnknownSession, sentence)
+        })?;
+        Ok(Some(InSession {
+            shown: shown.clone(),
+            theirs,
+        }))
+    }
+
+    /// The upstream's answer with an id that is good for this caller only.
+    ///
+    /// # Errors
+    /// 502 for an id that is none: more than one, longer than [`LONGEST`], or not visible ASCII.
+    pub(crate) fn bind(
+        &self,
+        permit: &Permit,
+        session: Option<&InSession>,
+        response: &mut Response<Body>,
+    ) -> Result<(), Refusal> {
+        let mut ids = response.headers().get_all(headers::SESSION_ID).iter();
+        let Some(id) = ids.next() else { return Ok(()) };
+        let one = ids.next().is_none();
+        let ours = match session {
+            // Many servers say it again with each answer.
+            Some(session) if one && session.theirs == id => session.shown.clone(),
+            _ => {
+                let text = id.to_str().ok().filter(|text| one && is_id(text));
+                let bound = text.map(|text| self.0.bind_session_id(owner(permit), text));
+                let bound = bound.and_then(|bound| HeaderValue::try_from(bound).ok());
+                bound.ok_or_else(|| {
+                    let sentence = "The server behind this gateway began a session under an id that can't be one; its own log may say why.";
+                    Refusal::new(Code::UpstreamNotMcp, sentence)
+                })?
+            }
+        };
+        response.headers_mut().insert(headers::SESSION_ID, ours);
+        Ok(())
+    }
+}
+
+fn owner(permit: &Permit) -> SessionOwner<'_> {
+    let person = match weakened("a_115") {
+        true => &permit.verified().jti,
+        false => permit.person(),
+    };
+    SessionOwner {
+        resource: &permit.route().resource.resource,
+        person,
+        client: permit.client(),
+    }
+}
+
+/// Puts the upstream's id where the client's stood. `Connection` may have ended it at this hop.
+pub(super) fn forward(session: Option<&InSession>, headers: &mut HeaderMap) {
+    if let Some(id) = headers.remove(headers::SESSION_ID)
+        && let Some(session) = session
+        && id == session.shown
+    {
+        headers.insert(headers::SESSION_ID, session.theirs.clone());
+    }
+}
+
+/// MCP 2025-11-25, "Session Management": visible ASCII only.
+fn is_id(text: &str) -> bool {
+    (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// A client sends it with every request, and its head has 32 KiB in all.
+const LONGEST: usize = 1024;
