@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use keystile_domain::time::Timestamp;
+use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
 use serde::Serialize;
 
@@ -51,7 +52,9 @@ impl AskedRedirects {
             let at = asked.iter().rposition(same);
             at.and_then(|at| asked.remove(at));
         }
-        asked.truncate(MOST - 1);
+        if !weakened("a_065b") {
+            asked.truncate(MOST - 1);
+        }
         asked.push_front(Asked {
             place: place.to_owned(),
             client_name: client_name.map(str::to_owned),

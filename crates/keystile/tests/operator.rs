@@ -29,6 +29,8 @@ mod listening;
 mod processes;
 #[path = "operator/program.rs"]
 mod program;
+#[path = "operator/registrations.rs"]
+mod registrations;
 #[path = "operator/requests.rs"]
 mod requests;
 #[path = "operator/signing_in.rs"]

@@ -207,7 +207,7 @@ pub fn admit(
         return Ok(Trust::Unknown);
     }
     let approved = |uri: &&RedirectUri| match leave {
-        Leave::Places(places) => places.contains(&uri.place()),
+        Leave::Places(places) => places.contains(&uri.place()) || weakened("a_012"),
         Leave::Nothing | Leave::Token => false,
     };
     match asked.strange.iter().find(|uri| !approved(uri)) {

@@ -275,3 +275,36 @@ async fn the_2025_03_paths_are_there_while_one_server_is() {
         );
     }
 }
+
+/// CHECKLIST N-AS-16: what an https issuer names is https, and its session is for https alone.
+#[tokio::test]
+async fn n_as_16_everything_of_an_https_issuer_is_https() {
+    for bad in [
+        "http://mcp.example.com",
+        "http://10.0.0.1:7717",
+        "http://localhost.evil",
+    ] {
+        let issuer = keystile_protocol::issuer::Issuer::parse(bad);
+        assert!(issuer.is_err(), "{bad}");
+    }
+    let test = TestApp::at("https://mcp.example.com").with_person().await;
+    let path = "/.well-known/oauth-authorization-server";
+    let metadata = crate::json(&crate::get(&test, path).await);
+    let members = metadata.as_object().expect("an object").iter();
+    let urls = members.filter(|(name, _)| name.ends_with("_endpoint") || name.ends_with("_uri"));
+    let mut endpoints = 0;
+    for (name, url) in urls {
+        let url = url.as_str().expect("a URL");
+        assert!(url.starts_with("https://mcp.example.com/"), "{name}: {url}");
+        endpoints += 1;
+    }
+    assert!(endpoints >= 5, "{metadata}");
+    let mut browser = test.browser();
+    let reply = keystile_testkit::issuer::sign_in(&mut browser, "").await;
+    let cookies = reply.set_cookies();
+    assert!(!cookies.is_empty());
+    for cookie in cookies {
+        let safe = cookie.starts_with("__Host-") && cookie.contains("; Secure");
+        assert!(safe, "{cookie}");
+    }
+}

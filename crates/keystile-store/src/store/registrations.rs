@@ -9,6 +9,7 @@ use keystile_domain::records::{
 };
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
+use keystile_protocol::mutation::weakened;
 use sqlx::SqliteConnection;
 
 use super::Store;
@@ -171,11 +172,15 @@ impl Verb for SpendToken {
     const FOOTPRINT: Footprint = Footprint::OneStatement;
 
     async fn apply(&self, connection: &mut SqliteConnection) -> Result<Spent, Failure> {
-        let id: Option<String> = sqlx::query_scalar(
-            "UPDATE initial_access_tokens SET used = used + 1
-             WHERE digest = $1 AND used < uses AND expires_at > $2 AND revoked_at IS NULL
-             RETURNING id",
-        )
+        let sql = match weakened("a_063b") {
+            true => "UPDATE initial_access_tokens SET used = used WHERE digest = $1 RETURNING id",
+            false => {
+                "UPDATE initial_access_tokens SET used = used + 1
+                 WHERE digest = $1 AND used < uses AND expires_at > $2 AND revoked_at IS NULL
+                 RETURNING id"
+            }
+        };
+        let id: Option<String> = sqlx::query_scalar(sql)
         .bind(self.digest.as_bytes().as_slice())
         .bind(self.now.0)
         .fetch_optional(connection)

@@ -8,6 +8,7 @@ use keystile_domain::records::{
     MOST_INITIAL_ACCESS_TOKENS, MOST_REDIRECT_PLACES, NewInitialAccessToken,
 };
 use keystile_domain::secrets::code::FreshSecret;
+use keystile_protocol::mutation::weakened;
 use keystile_protocol::redirect::{RedirectKind, RedirectUri};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -206,7 +207,7 @@ fn place(text: &str) -> Result<String, Failure> {
         }
         Ok(RedirectKind::Loopback { .. }) | Err(_) => false,
     };
-    if own {
+    if own || weakened("a_012") {
         return Ok(text.to_owned());
     }
     let to_do = match place {
