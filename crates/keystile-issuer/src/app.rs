@@ -23,6 +23,8 @@ use crate::sign_in::password::Passwords;
 pub struct Settings {
     /// Comes from the configuration, never from a request (CHECKLIST R15).
     pub issuer: Issuer,
+    /// How commands that administer this installation begin: `keystile`, and where it is if that is not the default.
+    pub admin_command: String,
     /// What tokens can be for.
     pub resources: ResourceTable,
     /// How long an access token lives; 10 minutes by default, at most 60.

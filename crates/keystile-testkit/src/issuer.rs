@@ -76,6 +76,7 @@ impl TestApp {
             settings: Settings {
                 resources: ResourceTable::new(&issuer, &["knowledge-base".to_owned()]),
                 issuer,
+                admin_command: "keystile".to_owned(),
                 access_token_lifetime: Duration::from_secs(600),
                 grant_idle: Duration::from_secs(30 * 24 * 3600),
                 registration: Some(RegistrationPolicy::default()),

@@ -84,10 +84,11 @@ impl Request {
     /// Whether it makes sense in an empty data directory, which becomes an installation then.
     pub(crate) const fn makes_an_installation(&self) -> bool {
         match self {
-            Self::UserAdd { .. } | Self::SetupLink => true,
+            Self::UserAdd { .. } => true,
             Self::Client { client } => client.makes_an_installation(),
             Self::Registration { registration } => registration.makes_an_installation(),
             Self::UserList
+            | Self::SetupLink
             | Self::UserDisable { .. }
             | Self::UserEnable { .. }
             | Self::GrantList { .. }

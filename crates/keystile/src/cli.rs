@@ -132,6 +132,23 @@ impl Global {
         DataDir::open_existing(&self.data_dir_path()?)
     }
 
+    /// How every command that administers this data directory begins, in a shell.
+    pub(crate) fn admin_command(&self) -> String {
+        let named = self.data_dir.as_deref().map(std::path::absolute);
+        let Some(Ok(named)) = named else {
+            return "keystile".to_owned();
+        };
+        if default_data_dir().is_ok_and(|usual| usual == named) {
+            return "keystile".to_owned();
+        }
+        let path = named.to_string_lossy().into_owned();
+        let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+        match path.chars().all(plain) {
+            true => format!("keystile --data-dir {path}"),
+            false => format!("keystile --data-dir '{}'", path.replace('\'', r"'\''")),
+        }
+    }
+
     fn data_dir_path(&self) -> Result<PathBuf, Failure> {
         match &self.data_dir {
             Some(path) => Ok(path.clone()),

@@ -75,7 +75,7 @@ impl DataDir {
             Err(error) if error.kind() == ErrorKind::NotFound => Err(Failure::configuration(
                 "no_installation",
                 format!("there is no installation in {}", path.display()),
-                "name the right directory with --data-dir or KEYSTILE_DATA_DIR, or make one: keystile protect, keystile user add",
+                "name the right directory with --data-dir or KEYSTILE_DATA_DIR, or make one: keystile protect, keystile user add NAME --password-stdin",
             )),
             Err(error) => Err(unreadable(path, &error)),
         }

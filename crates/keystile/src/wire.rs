@@ -2,6 +2,7 @@
 
 mod chores;
 mod ending;
+mod fingerprint;
 mod installation;
 mod looking;
 mod serving;
@@ -31,14 +32,25 @@ pub(crate) enum Upstream {
     /// A command that is started as it is.
     Stdio {
         argv: Vec<OsString>,
+        known_as: KnownAs,
         env: Vec<(OsString, OsString)>,
         idle: Duration,
     },
 }
 
+/// What the operator wrote, by which a stdio server is known again.
+pub(crate) enum KnownAs {
+    /// The built-in one, and the real path of the folder that it serves.
+    Demo(Option<PathBuf>),
+    /// The command, wherever it was found.
+    Command(Vec<OsString>),
+}
+
 /// Everything that a serving process was told, checked.
 pub(crate) struct Plan {
     pub(crate) data_dir: DataDir,
+    /// The beginning of every command that administers this installation, for pages to show.
+    pub(crate) admin_command: String,
     pub(crate) name: String,
     pub(crate) upstream: Upstream,
     pub(crate) port: u16,

@@ -63,6 +63,8 @@ pub(crate) struct FirstAccount<'a> {
     pub(crate) tx: Option<&'a str>,
     /// Who asks, if there is a transaction.
     pub(crate) asks: Option<Asks>,
+    /// How commands of whoever runs this begin.
+    pub(crate) admin: &'a str,
     /// From the set-up link, or what was typed before.
     pub(crate) setup_code: &'a str,
     /// What was typed before.

@@ -158,6 +158,7 @@ fn the_first_account_page_says_where_the_code_is() {
     let view = FirstAccount {
         tx: None,
         asks: None,
+        admin: "keystile --data-dir /srv/notes",
         setup_code: "ABCD-EFGH-JKMN",
         username: "",
         problem: None,
@@ -167,7 +168,7 @@ fn the_first_account_page_says_where_the_code_is() {
     Make the first account
     Nobody has an account here yet. The first one owns this server.
     Set-up code
-    Keystile printed it in the terminal where it runs. It works once. A new one: keystile user setup-link
+    Keystile printed it in the terminal where it runs. It works once. A new one: keystile --data-dir /srv/notes user setup-link
     Name
     Password
     At least 10 characters. A few random words are easy to keep.
@@ -299,6 +300,7 @@ fn a_165_no_text_of_others_becomes_markup() {
         let first = |text| FirstAccount {
             tx: Some(text),
             asks: None,
+            admin: text,
             setup_code: text,
             username: text,
             problem: None,

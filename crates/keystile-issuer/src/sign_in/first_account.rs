@@ -39,8 +39,13 @@ pub(super) async fn post(
 }
 
 /// The empty form, with the code if it came in the link.
-pub(super) fn form<'a>(open: Option<&'a Open>, params: &'a Params) -> FirstAccount<'a> {
+pub(super) fn form<'a>(
+    app: &'a App,
+    open: Option<&'a Open>,
+    params: &'a Params,
+) -> FirstAccount<'a> {
     FirstAccount {
+        admin: &app.settings.admin_command,
         tx: open.map(|open| open.handle.as_str()),
         asks: open.map(Open::asks),
         setup_code: params
@@ -59,12 +64,12 @@ async fn show(app: &App, visitor: &Visitor, query: &str) -> Result<Response, Pag
     if app.people.has_anybody().await? {
         return Err(Why::SetUpAlready.into());
     }
-    Ok(form(open.as_ref(), &params).page().into_response())
+    Ok(form(app, open.as_ref(), &params).page().into_response())
 }
 
 async fn create(app: &App, visitor: &Visitor, params: &Params) -> Result<Response, PageRefusal> {
     let open = Open::find(app, params, visitor.now)?;
-    let view = form(open.as_ref(), params);
+    let view = form(app, open.as_ref(), params);
     if app.people.has_anybody().await? {
         return Err(Why::SetUpAlready.into());
     }

@@ -207,7 +207,7 @@ impl Why {
             Self::Unreadable(_) => "Go back, reload the page and try again.",
             Self::Stale => "Go back, reload the page and answer again.",
             Self::SetUpAlready => {
-                "Sign in at /ks/sign-in. Whoever runs this server adds people with: keystile user add NAME"
+                "Sign in at /ks/sign-in. Whoever runs this server adds people with: keystile user add NAME --password-stdin"
             }
             Self::Busy => "Wait a few seconds, go back and try again.",
             Self::Internal(_) => {

@@ -43,7 +43,7 @@ async fn show(app: &App, visitor: &Visitor, query: &str) -> Result<Response, Pag
         return Ok(after_sign_in(open.as_ref(), &params));
     }
     if !app.people.has_anybody().await? {
-        return Ok(first_account::form(open.as_ref(), &params)
+        return Ok(first_account::form(app, open.as_ref(), &params)
             .page()
             .into_response());
     }

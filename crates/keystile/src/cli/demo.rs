@@ -9,7 +9,7 @@ use rustix::fs::Mode;
 use crate::cli::serving::Serving;
 use crate::cli::{Global, runtime};
 use crate::failure::Failure;
-use crate::wire::Upstream;
+use crate::wire::{KnownAs, Upstream};
 
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("name", |name| name.help(NAME_HELP)))]
@@ -40,12 +40,16 @@ impl Demo {
             "--state".into(),
             state.into(),
         ];
+        let folder = self.folder.as_ref();
+        let known_as =
+            folder.map(|folder| folder.canonicalize().unwrap_or_else(|_| folder.clone()));
         if let Some(folder) = self.folder {
             let folder = std::path::absolute(&folder).unwrap_or(folder);
             argv.extend(["--folder".into(), folder.into()]);
         }
         let upstream = Upstream::Stdio {
             argv,
+            known_as: KnownAs::Demo(known_as),
             env: Vec::new(),
             idle: Duration::from_secs(600),
         };

@@ -11,7 +11,7 @@ use url::Url;
 use crate::cli::Global;
 use crate::cli::serving::{Serving, duration, name_from};
 use crate::failure::Failure;
-use crate::wire::Upstream;
+use crate::wire::{KnownAs, Upstream};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -54,6 +54,7 @@ impl Protect {
                 let name = command_name(&self.command);
                 let env = environment(&self.env, self.env_file.as_deref())?;
                 let upstream = Upstream::Stdio {
+                    known_as: KnownAs::Command(as_written(&self.command)),
                     argv: program(self.command)?,
                     env,
                     idle: self.idle,
@@ -115,6 +116,18 @@ fn redacted(url: &Url) -> String {
     let mut url = url.clone();
     let _ = url.set_password(None).and_then(|()| url.set_username(""));
     url.to_string()
+}
+
+/// Not where the command was found, which an upgrade of it moves. But `./server` of another folder is another one.
+fn as_written(argv: &[OsString]) -> Vec<OsString> {
+    let mut words = argv.to_vec();
+    if let Some(first) = words.first_mut() {
+        let path = PathBuf::from(&*first);
+        if path.components().count() > 1 || path.starts_with(".") {
+            *first = std::path::absolute(&path).unwrap_or(path).into();
+        }
+    }
+    words
 }
 
 /// Finds the program now, so that a typo is said at once and not at the first call.
@@ -232,11 +245,14 @@ fn environment(
             None => (word.as_str(), own(word)),
         };
         let value = value.filter(|_| is_name(name)).ok_or_else(|| {
-            Failure::usage(
-                "env",
-                format!("--env {name}: it is not set here, or no name of a variable"),
-                "write --env NAME=VALUE, or export NAME first",
-            )
+            let why = match (name.is_empty(), is_name(name)) {
+                (true, _) => {
+                    format!("--env {word:.1}: there is no name of a variable before the =")
+                }
+                (_, false) => format!("--env {name}: that is no name of a variable"),
+                (_, true) => format!("--env {name}: it is not set here"),
+            };
+            Failure::usage("env", why, "write --env NAME=VALUE, or export NAME first")
         })?;
         variables.insert(name.into(), value);
     }

@@ -50,9 +50,9 @@ pub(crate) struct Serving {
     air_gapped: bool,
     #[command(flatten)]
     strangers: Strangers,
-    /// Fetch client documents from this host or network, too, though it is not on the public internet.
-    /// May be given several times.
-    #[arg(long, value_name = "HOST|CIDR")]
+    /// Fetch client documents from this host or network, too, though it is not on the public internet;
+    /// `http://HOST:PORT` permits that origin without TLS. May be given several times.
+    #[arg(long, value_name = "HOST|CIDR|ORIGIN")]
     danger_fetch_allow: Vec<String>,
     /// Trust these certificate authorities (PEM), too, when client documents are fetched.
     #[arg(long, value_name = "FILE")]
@@ -70,6 +70,12 @@ impl Serving {
         let name = self.name.clone().unwrap_or_else(|| default_name.to_owned());
         let plan = self.plan(global, legal_name(name)?, upstream)?;
         output::log_to_stderr(global)?;
+        if !plan.ops_listen.ip().is_loopback() {
+            tracing::warn!(
+                "--ops-listen {}: other machines can ask for health and metrics there, without TLS and without a token",
+                plan.ops_listen
+            );
+        }
         runtime()?.block_on(wire::serve(plan, global.json))
     }
 
@@ -113,8 +119,14 @@ impl Serving {
             .iter()
             .try_for_each(|text| legal_origin(text))?;
         let public_port = self.listen.map_or(self.port, |address| address.port());
+        // Where it has a public name, strangers can open the page: they need not know our folders.
+        let admin_command = match &public_url {
+            None => global.admin_command(),
+            Some(_) => "keystile".to_owned(),
+        };
         Ok(Plan {
             data_dir: global.data_dir()?,
+            admin_command,
             name,
             upstream,
             port: self.port,

@@ -5,6 +5,7 @@ use std::io::Read as _;
 use clap::Subcommand;
 
 use crate::admin::Request;
+use crate::cli::grant::moment;
 use crate::cli::{Global, output};
 use crate::control;
 use crate::failure::Failure;
@@ -55,6 +56,7 @@ impl User {
                     let fields = ["id", "name", "created_at", "disabled_at"];
                     let mut rows = control::rows(&answer, fields);
                     for row in &mut rows {
+                        row[2] = moment(&row[2]);
                         let disabled = !row[3].is_empty();
                         row[3] = if disabled { "disabled" } else { "" }.to_owned();
                     }
@@ -99,7 +101,7 @@ impl User {
     }
 }
 
-/// The first line of standard input.
+/// The one line of standard input.
 fn password() -> Result<String, Failure> {
     let mut text = String::new();
     let help = "pipe it in: printf '%s' \"$PASSWORD\" | keystile user add NAME --password-stdin";
@@ -113,7 +115,15 @@ fn password() -> Result<String, Failure> {
                 help,
             )
         })?;
-    let line = text.lines().next().unwrap_or_default();
+    let mut lines = text.lines();
+    let line = lines.next().unwrap_or_default();
+    if lines.next().is_some() {
+        return Err(Failure::usage(
+            "password_lines",
+            "standard input has more than one line, and a password is one",
+            help,
+        ));
+    }
     if line.is_empty() {
         return Err(Failure::usage(
             "password_missing",

@@ -46,7 +46,7 @@ impl Look {
                 Err(failure) => Err(Failure::failed(
                     failure.code(),
                     format!("the stdio server does not work: {failure}"),
-                    help(&failure),
+                    failure.advice_for_stdio(),
                 )),
             },
             () = tokio::time::sleep(MOMENT) => {
@@ -64,25 +64,12 @@ impl Look {
                 Ok(()) => tracing::info!("the stdio server answers now"),
                 Err(failure) => tracing::error!(
                     upstream.code = failure.code(),
-                    "the stdio server does not work: {failure}. {}",
-                    failure.hint()
+                    "the stdio server does not work: {failure}; help: {}",
+                    failure.advice_for_stdio()
                 ),
             },
             () = ended(&mut ending) => {}
         }
-    }
-}
-
-/// The gateway's hints are for clients, who do not see the command.
-const fn help(failure: &relay::Failure) -> &'static str {
-    match failure {
-        relay::Failure::ExitedAtOnce(_) => {
-            "run the command by hand; it may lack an argument or an environment variable (--env)"
-        }
-        relay::Failure::NotMcp => {
-            "run the command by hand and see what it prints: on standard output it may speak MCP only, its log belongs on standard error"
-        }
-        other => other.hint(),
     }
 }
 

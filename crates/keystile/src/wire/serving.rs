@@ -279,6 +279,7 @@ fn app(
     App {
         settings: Settings {
             issuer: issuer.clone(),
+            admin_command: plan.admin_command.clone(),
             resources: resources.clone(),
             access_token_lifetime: plan.access_token_lifetime,
             grant_idle: GRANT_IDLE,

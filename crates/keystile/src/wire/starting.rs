@@ -7,6 +7,7 @@ use keystile_domain::records::Bound;
 use keystile_protocol::issuer::Issuer;
 
 use crate::failure::Failure;
+use crate::wire::fingerprint::{same, text};
 use crate::wire::installation::Installation;
 
 /// The first set-up code works until it is used or the process ends; this bounds a forgotten one.
@@ -24,6 +25,7 @@ pub(super) async fn bind_name(
     let failed = |error| Failure::failed("store", error, "look at the disk and the log");
     match store.bind(name, fingerprint, now).await.map_err(failed)? {
         Bound::New | Bound::Same => Ok(()),
+        Bound::Other(earlier) if same(&earlier, fingerprint) => Ok(()),
         Bound::Other(_) if rebind => {
             let path = format!("/{name}/mcp");
             let rebound = async {
@@ -40,10 +42,12 @@ pub(super) async fn bind_name(
             );
             Ok(())
         }
-        Bound::Other(_) => Err(Failure::configuration(
+        Bound::Other(earlier) => Err(Failure::configuration(
             "other_upstream",
             format!(
-                "in this data directory, {name} is the name of another server, whose tokens must not open this one"
+                "in this data directory, {name} is the name of another server, whose tokens must not open this one; it was: {}; now it is: {}",
+                text(&earlier),
+                text(fingerprint)
             ),
             "choose another --name; or, if this one takes its place, say --rebind, which ends the earlier one's grants",
         )),

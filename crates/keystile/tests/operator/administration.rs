@@ -11,7 +11,7 @@ use serde_json::json;
 use super::fake_server::dead;
 use super::flow::{Browser, Client, connect, initialize};
 use super::http::Request;
-use super::installation::{Installation, mode};
+use super::installation::{Failed, Installation, mode};
 use super::program::Program;
 use super::{NAME, PASSWORD};
 
@@ -23,6 +23,7 @@ fn a_mistyped_data_directory_is_said_and_not_made() {
         &["client", "list"],
         &["grant", "list"],
         &["grant", "revoke", "x"],
+        &["user", "setup-link"],
     ] {
         let failed = installation.failure(words);
         failed
@@ -291,4 +292,27 @@ fn commands_at_the_same_time_wait_for_each_other() {
     }
     let people = installation.answer(&["user", "list"]);
     assert_eq!(people.as_array().map(Vec::len), Some(names.len()));
+}
+
+#[test]
+fn a_list_of_people_is_for_people() {
+    let installation = Installation::new();
+    installation.add_user(NAME, PASSWORD);
+    let list = installation.run(&["user", "list"]).stdout;
+    let line = list.lines().find(|line| line.contains(NAME));
+    assert!(line.is_some_and(|line| line.contains(" GMT")), "{list}");
+}
+
+#[test]
+fn a_password_of_two_lines_is_refused() {
+    let installation = Installation::new();
+    for text in ["kelp-lantern-ostrich\nsecond", "\nkelp-lantern-ostrich"] {
+        let mut add = installation.command(&["--json", "user", "add", NAME, "--password-stdin"]);
+        let failed = Failed::read(&Program::start(&mut add, text).wait());
+        failed.is(2, "password_lines").says("more than one line");
+        assert!(!failed.message.contains("kelp"), "{failed:?}");
+    }
+    assert!(!installation.data().exists());
+    let with_its_end = format!("{PASSWORD}\n");
+    installation.add_user(NAME, &with_its_end);
 }

@@ -125,6 +125,12 @@ fn a_command_line_that_makes_no_sense_says_what_does() {
             "NAME=VALUE",
         ),
         (
+            &["protect", "--env", "=c", "--", "sh"],
+            "env",
+            "--env =: there is no name",
+            "NAME=VALUE",
+        ),
+        (
             &["protect", "--port", "1", "--listen", "127.0.0.1:2", &dead],
             "conflicting_arguments",
             "--listen",
@@ -242,6 +248,23 @@ fn settings_that_would_not_be_safe_or_true_are_refused() {
 }
 
 #[test]
+fn health_that_others_can_ask_for_is_warned_of() {
+    let installation = Installation::new();
+    let missing = installation.beside("missing");
+    let missing = missing.to_str().expect("a plain path");
+    // It ends before it listens anywhere.
+    let end = ["--extra-ca-file", missing, "http://127.0.0.1:1/mcp"];
+    let warned = |address: &str| {
+        let words = [&["protect", "--ops-listen", address][..], &end].concat();
+        let said = installation.run(&words).stderr;
+        assert!(said.contains("code: extra_ca_file"), "{said}");
+        said.contains("WARN") && said.contains(&format!("--ops-listen {address}: other machines"))
+    };
+    assert!(warned("0.0.0.0:7718"));
+    assert!(!warned("127.0.0.1:7718"));
+}
+
+#[test]
 fn an_error_repeats_no_secret_of_the_operator() {
     let installation = Installation::new();
     let failed = installation.failure(&["protect", "http://me:hunter2@127.0.0.1/mcp"]);
@@ -298,6 +321,12 @@ fn help_and_version_go_to_standard_output_in_lines_that_fit() {
     ] {
         assert!(help.contains(command), "{help}");
     }
+    let help = Program::start(&mut bare(&["protect", "--help"]), "").wait();
+    assert!(
+        help.stdout.contains("`http://HOST:PORT`"),
+        "{}",
+        help.stdout
+    );
     let version = Program::start(&mut bare(&["--version"]), "").wait();
     assert!(version.status.success());
     assert_eq!(

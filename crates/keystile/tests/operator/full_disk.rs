@@ -30,7 +30,15 @@ fn limited(command: &Command, kib: u32) -> Command {
 fn a_first_start_without_room_says_so_and_can_be_tried_again() {
     let installation = Installation::new();
     for words in [
-        &["--json", "user", "setup-link"][..],
+        &[
+            "--json",
+            "client",
+            "add",
+            "--name",
+            "x",
+            "--redirect-uri",
+            "https://x.example/cb",
+        ][..],
         &["--json", "protect", "--port", "0", "http://127.0.0.1:1/mcp"],
     ] {
         let ended = Program::start(&mut limited(&installation.command(words), 16), "").wait();

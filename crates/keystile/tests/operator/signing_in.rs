@@ -32,6 +32,7 @@ fn a_wrong_set_up_code_is_no_good_and_the_right_one_is_good_once() {
     let gate = gate(&installation);
     let client = client(&gate);
     let code = gate.text("setup_code");
+    let data = installation.data();
     let mut browser = Browser::new(gate.port);
     let form = browser.open(&client.authorize_with(&[]));
     page(&form, 200, &["Make the first account", "Set-up code"]);
@@ -41,7 +42,7 @@ fn a_wrong_set_up_code_is_no_good_and_the_right_one_is_good_once() {
         401,
         &[
             "set-up code is not the right one",
-            "keystile user setup-link",
+            &format!("keystile --data-dir {} user setup-link", data.display()),
         ],
     );
     let short = browser.set_up(&form, &code, NAME, "short");
@@ -57,7 +58,12 @@ fn a_wrong_set_up_code_is_no_good_and_the_right_one_is_good_once() {
     page(
         &second,
         409,
-        &["exists already", "already_set_up", "/ks/sign-in"],
+        &[
+            "exists already",
+            "already_set_up",
+            "/ks/sign-in",
+            "keystile user add NAME --password-stdin",
+        ],
     );
     let people = installation.answer(&["user", "list"]);
     assert_eq!(people.as_array().map(Vec::len), Some(1));

@@ -39,6 +39,7 @@ fn a_dead_upstream_is_said_at_the_start_and_at_the_call() {
     let warning = gate.program.stderr.find("upstream_unreachable");
     let warning = warning.expect("it is said at the start");
     assert!(warning.contains("Connection refused"), "{warning}");
+    assert!(warning.contains("the URL on the command line"), "{warning}");
     assert!(
         warning.contains("WARN") && warning.contains(&url),
         "{warning}"
@@ -57,6 +58,12 @@ fn what_is_no_mcp_server_is_said_at_the_start_and_at_the_call() {
     let page = ok("text/html", "<h1>It works!</h1>");
     let code = "upstream_not_mcp";
     said_twice(&page, code, code, "no MCP server");
+    let installation = Installation::new();
+    let gate = installation.serve(&["protect", &always(&page)]);
+    let sent = gate.program.stderr.find("It works!");
+    let sent = sent.expect("the log has what it sent");
+    assert!(sent.contains("WARN") && sent.contains("not MCP"), "{sent}");
+    gate.stop();
     let code = "upstream_unreachable";
     said_twice("SSH-2.0-OpenSSH_9.7\r\n", code, code, "hung up");
     said_twice("", code, code, "hung up");
