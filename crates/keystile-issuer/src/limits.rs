@@ -70,6 +70,12 @@ const ANSWERED: i64 = 1;
 /// fewer. The hash is keyed afresh at each start, so nobody can choose whom to meet.
 const COUNTERS: usize = 1 << 16;
 
+/// As many limits can be told apart in the log and in the audit trail.
+const TOLD: usize = 1 << 12;
+
+/// Milliseconds for which one limit is not put on record again.
+const QUIET: i64 = 60_000;
+
 /// The reason of a request that was one too many.
 pub(crate) const TOO_MANY: &str = "too_many_requests";
 
@@ -85,6 +91,8 @@ pub struct Limits {
     /// Of requests. Apart from the others: whoever has many addresses fills this table, and nobody's
     /// sign-in shall suffer for it.
     requests: Counters,
+    /// When a limit was last put on record.
+    told: Counters,
     hasher: RandomState,
 }
 
@@ -113,6 +121,16 @@ pub struct Request<'a> {
     given_back: i64,
 }
 
+/// No attempt is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooMany {
+    /// Until there is one again.
+    pub wait: Duration,
+    /// It is the first in a minute that meets this limit: one for the log and the audit trail, where
+    /// each one would let a stranger fill the disk.
+    pub first: bool,
+}
+
 /// What a guess counts against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guess<'a> {
@@ -132,10 +150,11 @@ impl Limits {
     }
 
     fn with_hasher(hasher: RandomState) -> Self {
-        let counters = || (0..COUNTERS).map(|_| AtomicI64::new(0)).collect();
+        let counters = |number| (0..number).map(|_| AtomicI64::new(0)).collect();
         Self {
-            guesses: counters(),
-            requests: counters(),
+            guesses: counters(COUNTERS),
+            requests: counters(COUNTERS),
+            told: counters(TOLD),
             hasher,
         }
     }
@@ -143,13 +162,13 @@ impl Limits {
     /// Pays for an attempt from `peer`.
     ///
     /// # Errors
-    /// How long to wait until there is one again.
+    /// There is none left: how long to wait for one.
     pub fn attempt(
         &self,
         guess: Guess<'_>,
         peer: IpAddr,
         now: Timestamp,
-    ) -> Result<Attempt<'_>, Duration> {
+    ) -> Result<Attempt<'_>, TooMany> {
         let own = match guess {
             Guess::Password(name) => (self.counter(&("name", canonical_name(name))), PER_NAME),
             Guess::SetupCode => (self.counter(&("setup code", "")), SETUP_CODE),
@@ -166,7 +185,8 @@ impl Limits {
         for (counter, allowance) in [own, network] {
             if let Err(wait) = pay(&self.guesses[counter], allowance, now) {
                 attempt.give_back();
-                return Err(wait);
+                let first = self.is_news(counter, now);
+                return Err(TooMany { wait, first });
             }
             attempt.paid.push((counter, allowance));
         }
@@ -208,6 +228,15 @@ impl Limits {
             counter,
             given_back,
         })
+    }
+
+    /// Whether nothing was said of this counter within [`QUIET`]. Two that meet in one cell are told
+    /// of less often, never more.
+    fn is_news(&self, counter: usize, now: Timestamp) -> bool {
+        let due = |last: i64| (now.0 >= last.saturating_add(QUIET) || last == 0).then_some(now.0);
+        let cell = &self.told[counter % TOLD];
+        cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due)
+            .is_ok()
     }
 
     fn counter(&self, key: &impl std::hash::Hash) -> usize {

@@ -30,10 +30,14 @@ use self::form_action::FormAction;
 /// What is wrong with what a person typed: shown above the form, announced by screen readers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
+    /// A stable word.
+    pub(crate) code: &'static str,
     /// What happened.
     pub(crate) what: &'static str,
     /// What to do about it.
     pub(crate) to_do: Cow<'static, str>,
+    /// `KS-…`, under which the log has it, too.
+    pub(crate) reference: String,
 }
 
 /// A rendered page with its status and headers.

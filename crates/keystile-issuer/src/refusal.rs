@@ -9,7 +9,9 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CACHE_CONTROL, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ALLOW, CACHE_CONTROL, LOCATION, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
+};
 use http::{HeaderValue, StatusCode};
 use keystile_domain::decide::authorize::NOT_REGISTERED;
 use keystile_domain::decide::diagnose::Diagnosis;
@@ -149,6 +151,11 @@ pub(crate) async fn render(State(app): State<SharedApp>, request: Request, next:
     }
     if let Some(noted) = response.extensions_mut().remove::<Noted>() {
         app.flows.refused(Noted { stage, ..noted }, app.clock.now());
+    }
+    if app.settings.issuer.is_https() {
+        // RFC 6797 §7.2: over https only. Not for subdomains, which are not ours to speak for.
+        let year = HeaderValue::from_static("max-age=31536000");
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, year);
     }
     response
 }

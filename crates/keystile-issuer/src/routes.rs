@@ -38,7 +38,7 @@ pub fn routes(app: SharedApp) -> Router {
         .route("/oauth/{*nowhere}", any(no_endpoint))
         .route("/ks/style.css", get(asset::style))
         .route("/ks/icon.svg", get(asset::icon))
-        .merge(crate::sign_in::routes())
+        .merge(crate::sign_in::routes(&app))
         .route("/ks/{*nowhere}", any(nowhere));
     if !weakened("n_as_02") {
         router = router.route(

@@ -15,14 +15,15 @@ mod transaction;
 mod with_password;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::app::SharedApp;
 /// For those who take them from here.
 pub use crate::{limits, peer};
 
-/// The pages that have a session.
-pub(crate) fn routes() -> Router<SharedApp> {
+/// The pages that have a session, for requests that pages of other origins did not send.
+pub(crate) fn routes(app: &SharedApp) -> Router<SharedApp> {
     Router::new()
         .route(
             "/ks/sign-in",
@@ -37,4 +38,5 @@ pub(crate) fn routes() -> Router<SharedApp> {
         .route("/ks/account/disconnect", post(account::disconnect))
         .route("/ks/sign-out", post(account::sign_out))
         .route("/ks/signed-out", get(account::signed_out))
+        .layer(from_fn_with_state(app.clone(), own_form::of_our_origin))
 }

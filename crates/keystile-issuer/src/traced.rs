@@ -37,17 +37,9 @@ pub(crate) fn stage(path: &str) -> Stage {
     }
 }
 
-/// A person signed in as part of an attempt, or could not. What was typed stays out of it.
-pub(crate) fn signed_in(
-    app: &App,
-    reference: &Reference,
-    outcome: Result<&'static str, &'static str>,
-    now: Timestamp,
-) {
-    let step = match outcome {
-        Ok(how) => Step::passed(now, Stage::SignIn, how),
-        Err(reason) => Step::refused(now, Stage::SignIn, Diagnosis::named(reason, "")),
-    };
+/// A person signed in as part of an attempt. What was typed stays out of it.
+pub(crate) fn signed_in(app: &App, reference: &Reference, how: &'static str, now: Timestamp) {
+    let step = Step::passed(now, Stage::SignIn, how);
     app.flows.add(reference, step);
 }
 

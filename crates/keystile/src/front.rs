@@ -94,7 +94,13 @@ impl Front {
                 false => response,
             };
         }
-        let origin = match self.gateway.guard().check(&parts) {
+        let guard = self.gateway.guard();
+        let checked = match parts.uri.path().starts_with("/ks/") {
+            // The pages look at the origin themselves, and refuse on a page.
+            true => guard.check_address(&parts),
+            false => guard.check(&parts),
+        };
+        let origin = match checked {
             Ok(origin) => origin,
             Err(refusal) => return refusal.respond_outside_mcp(&parts.headers, &SystemRng),
         };

@@ -45,11 +45,14 @@ fn attempts_come_back_with_time_and_the_wait_says_when() {
     for _ in 0..10 {
         assert!(tries(&limits, "alice", start));
     }
-    let wait = limits
-        .attempt(Guess::Password("alice"), PEER, start)
-        .err()
-        .expect("too many");
-    assert_eq!(wait, Duration::from_secs(30));
+    let wanted = |first| TooMany {
+        wait: Duration::from_secs(30),
+        first,
+    };
+    let refused = |now| limits.attempt(Guess::Password("alice"), PEER, now).err();
+    assert_eq!(refused(start), Some(wanted(true)));
+    assert_eq!(refused(start), Some(wanted(false)), "told once");
+    let wait = Duration::from_secs(30);
     assert!(!tries(
         &limits,
         "alice",

@@ -7,6 +7,7 @@ use http::StatusCode;
 
 use super::form_action::FormAction;
 use super::{Page, Problem, shown};
+use crate::limits;
 
 /// Which app waits for the person behind a sign-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,21 +38,10 @@ impl SignIn<'_> {
         Page::new(self, FormAction::Ours)
     }
 
-    /// After a name and password that do not belong together.
-    pub(crate) fn wrong(mut self) -> Page {
-        self.problem = Some(Problem {
-            what: "Name or password is wrong.",
-            to_do: "Check both and try again. Capital letters in the password count.".into(),
-        });
-        self.page().status(StatusCode::UNAUTHORIZED)
-    }
-
-    /// After too many of them.
-    pub(crate) fn too_many(mut self, wait: Duration) -> Page {
-        self.problem = Some(Problem::too_many(wait));
-        self.page()
-            .status(StatusCode::TOO_MANY_REQUESTS)
-            .retry_after(wait)
+    /// The form again, with what is wrong.
+    pub(crate) fn refused(mut self, status: StatusCode, problem: Problem) -> Page {
+        self.problem = Some(problem);
+        self.page().status(status)
     }
 }
 
@@ -84,24 +74,44 @@ impl FirstAccount<'_> {
         self.problem = Some(problem);
         self.page().status(status)
     }
-
-    /// After too many wrong codes.
-    pub(crate) fn too_many(self, wait: Duration) -> Page {
-        self.refused(StatusCode::TOO_MANY_REQUESTS, Problem::too_many(wait))
-            .retry_after(wait)
-    }
 }
 
 impl Problem {
+    /// After a name and password that do not belong together.
+    pub(crate) fn wrong_password(reference: String) -> Self {
+        Self {
+            code: "wrong_name_or_password",
+            what: "Name or password is wrong.",
+            to_do: "Check both and try again. Capital letters in the password count.".into(),
+            reference,
+        }
+    }
+
+    /// After a set-up code that is none, or is none any more.
+    pub(crate) fn wrong_setup_code(admin: &str, reference: String) -> Self {
+        let to_do = format!(
+            "Copy the latest one from the terminal where Keystile runs, or make a new one there \
+             with: {admin} user setup-link"
+        );
+        Self {
+            code: "wrong_setup_code",
+            what: "The set-up code is not the right one, or it has expired.",
+            to_do: to_do.into(),
+            reference,
+        }
+    }
+
     /// After too many wrong guesses.
-    pub(crate) fn too_many(wait: Duration) -> Self {
+    pub(crate) fn too_many(wait: Duration, reference: String) -> Self {
         let to_do = format!(
             "Wait {} and try again. The limit protects your account.",
             shown::wait(wait)
         );
         Self {
+            code: limits::TOO_MANY,
             what: "Too many wrong tries.",
             to_do: to_do.into(),
+            reference,
         }
     }
 }

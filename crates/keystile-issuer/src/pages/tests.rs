@@ -120,7 +120,8 @@ fn sign_in_says_who_waits_and_what_was_wrong() {
         username: "alice",
         problem: None,
     };
-    let page = view.wrong();
+    let problem = Problem::wrong_password("KS-7F3Q2M9X".to_owned());
+    let page = view.refused(StatusCode::UNAUTHORIZED, problem);
     assert!(page.html().contains(r#"role="alert" id="problem""#));
     assert!(
         page.html()
@@ -131,6 +132,7 @@ fn sign_in_says_who_waits_and_what_was_wrong() {
     Sign in
     Name or password is wrong.
     Check both and try again. Capital letters in the password count.
+    Code wrong_name_or_password, reference KS-7F3Q2M9X
     claude.ai asks to use knowledge-base. Sign in to decide.
     Name
     Password
@@ -148,7 +150,11 @@ fn too_many_tries_say_how_long_to_wait() {
         username: "alice",
         problem: None,
     };
-    let response = view.too_many(Duration::from_millis(29_001)).into_response();
+    let wait = Duration::from_millis(29_001);
+    let problem = Problem::too_many(wait, "KS-7F3Q2M9X".to_owned());
+    assert_eq!(problem.code, "too_many_requests");
+    let page = view.refused(StatusCode::TOO_MANY_REQUESTS, problem);
+    let response = page.retry_after(wait).into_response();
     assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(response.headers()["retry-after"], "30");
 }
@@ -292,8 +298,10 @@ fn a_165_no_text_of_others_becomes_markup() {
             }),
             username: text,
             problem: Some(Problem {
+                code: text,
                 what: text,
                 to_do: text.into(),
+                reference: text.to_owned(),
             }),
         };
         same(sign_in(payload).page(), sign_in("x").page());

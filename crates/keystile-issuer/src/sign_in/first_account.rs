@@ -7,15 +7,16 @@ use keystile_domain::audit::{Action, Event, Outcome};
 use keystile_domain::ids::PersonId;
 use keystile_domain::records::{NewPerson, PersonCreated};
 use keystile_domain::secrets::code::setup_code_digest;
+use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::form::Params;
 
 use super::own_form::{OwnForm, read};
 use super::password::Passwords;
-use super::refusal::{PageRefusal, Why, answer};
+use super::refusal::{PageRefusal, Told, Why, again, answer};
 use super::session::{self, Visitor};
 use super::transaction::{Open, after_sign_in};
 use crate::app::{App, SharedApp};
-use crate::limits::Guess;
+use crate::limits::{Guess, TooMany};
 use crate::pages::sign_in::FirstAccount;
 use crate::pages::{Problem, shown};
 use crate::traced;
@@ -73,12 +74,12 @@ async fn create(app: &App, visitor: &Visitor, params: &Params) -> Result<Respons
     if app.people.has_anybody().await? {
         return Err(Why::SetUpAlready.into());
     }
-    let (name, password) = match wanted(params) {
+    let reference = Open::reference(open.as_ref(), app);
+    let (name, password) = match wanted(params, &reference) {
         Ok(wanted) => wanted,
         Err(problem) => {
-            return Ok(view
-                .refused(StatusCode::BAD_REQUEST, problem)
-                .into_response());
+            let told = Told::of(&problem, &reference);
+            return Ok(again(view.refused(StatusCode::BAD_REQUEST, problem), &told));
         }
     };
     let attempt = match app
@@ -86,7 +87,15 @@ async fn create(app: &App, visitor: &Visitor, params: &Params) -> Result<Respons
         .attempt(Guess::SetupCode, visitor.peer, visitor.now)
     {
         Ok(attempt) => attempt,
-        Err(wait) => return Ok(view.too_many(wait).into_response()),
+        Err(TooMany { wait, first }) => {
+            let problem = Problem::too_many(wait, reference.to_string());
+            let told = Told::of(&problem, &reference).quietly(!first);
+            if first {
+                record(app, visitor, open.as_ref(), &reference, Err(problem.code)).await?;
+            }
+            let page = view.refused(StatusCode::TOO_MANY_REQUESTS, problem);
+            return Ok(again(page.retry_after(wait), &told));
+        }
     };
     let person = NewPerson {
         id: PersonId::new(visitor.now, &*app.rng),
@@ -99,18 +108,28 @@ async fn create(app: &App, visitor: &Visitor, params: &Params) -> Result<Respons
     match app.people.create_first(person, code).await? {
         PersonCreated::Created => {}
         PersonCreated::CodeSpent | PersonCreated::NameTaken => {
-            record(app, visitor, open.as_ref(), Err("set_up_already")).await?;
-            return Err(Why::SetUpAlready.into());
+            record(
+                app,
+                visitor,
+                open.as_ref(),
+                &reference,
+                Err("set_up_already"),
+            )
+            .await?;
+            return Err(PageRefusal::from(Why::SetUpAlready).in_flow(&reference));
         }
         PersonCreated::WrongCode => {
-            record(app, visitor, open.as_ref(), Err("wrong_setup_code")).await?;
-            return Ok(view
-                .refused(StatusCode::UNAUTHORIZED, WRONG_CODE)
-                .into_response());
+            let problem = Problem::wrong_setup_code(view.admin, reference.to_string());
+            let told = Told::of(&problem, &reference);
+            record(app, visitor, open.as_ref(), &reference, Err(problem.code)).await?;
+            return Ok(again(
+                view.refused(StatusCode::UNAUTHORIZED, problem),
+                &told,
+            ));
         }
     }
     attempt.settle();
-    record(app, visitor, open.as_ref(), Ok(id)).await?;
+    record(app, visitor, open.as_ref(), &reference, Ok(id)).await?;
     let cookie = session::begin(app, visitor, id).await?;
     Ok(session::with_cookie(
         after_sign_in(open.as_ref(), params),
@@ -119,45 +138,42 @@ async fn create(app: &App, visitor: &Visitor, params: &Params) -> Result<Respons
 }
 
 /// Name and password of the account to be made.
-fn wanted(params: &Params) -> Result<(&str, &str), Problem> {
+fn wanted<'a>(params: &'a Params, reference: &Reference) -> Result<(&'a str, &'a str), Problem> {
     let name = params.one("username").unwrap_or_default().trim();
     if shown::name(name).as_deref() != Some(name) {
         return Err(Problem {
+            code: "unusable_name",
             what: "This name can't be used.",
             to_do: "A name has 1 to 64 visible characters, without quotation marks.".into(),
+            reference: reference.to_string(),
         });
     }
     let password = params.one("password").unwrap_or_default();
     Passwords::usable(password).map_err(|unusable| Problem {
+        code: "unusable_password",
         what: "This password can't be used.",
         to_do: format!("Choose another one: {unusable}.").into(),
+        reference: reference.to_string(),
     })?;
     Ok((name, password))
 }
-
-const WRONG_CODE: Problem = Problem {
-    what: "The set-up code is not the right one, or it has expired.",
-    to_do: std::borrow::Cow::Borrowed(
-        "Copy the latest one from the terminal where Keystile runs, or make a new one there with: \
-         keystile user setup-link",
-    ),
-};
 
 async fn record(
     app: &App,
     visitor: &Visitor,
     open: Option<&Open>,
+    reference: &Reference,
     outcome: Result<PersonId, &'static str>,
 ) -> Result<(), PageRefusal> {
-    if let Some(open) = open {
-        let outcome = outcome.map(|_| "with a new account, the first");
-        traced::signed_in(app, &open.transaction.reference, outcome, visitor.now);
+    if open.is_some() && outcome.is_ok() {
+        let how = "with a new account, the first";
+        traced::signed_in(app, reference, how, visitor.now);
     }
     let person = outcome.ok().map(|id| id.to_string());
     let peer = visitor.peer.to_string();
     let event = Event {
         person: person.as_deref(),
-        reference: open.map(|open| open.transaction.reference.as_str()),
+        reference: (open.is_some() || outcome.is_err()).then_some(reference.as_str()),
         reason: outcome.err(),
         peer: Some(&peer),
         method: Some("first_account"),

@@ -1,7 +1,8 @@
 //! A form that one of our own pages sent.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, Request, State};
+use axum::middleware::Next;
 use axum::response::Response;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, ORIGIN};
@@ -36,6 +37,24 @@ impl FromRequest<SharedApp> for OwnForm {
     }
 }
 
+/// Refuses, on a page, what a page of another origin sent. This is the check of `Origin` on these
+/// paths (CHECKLIST N-TR-01): whoever reads the answer is a person.
+pub(super) async fn of_our_origin(
+    State(app): State<SharedApp>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let ours = is_all(
+        request.headers(),
+        ORIGIN.as_str(),
+        &[app.settings.issuer.as_str()],
+    );
+    if !ours && !weakened("n_as_36") {
+        return PageRefusal::from(Why::OtherSite).render(&app);
+    }
+    next.run(request).await
+}
+
 /// The parameters of a query or a form.
 pub(super) fn read(text: &[u8]) -> Result<Params, PageRefusal> {
     Params::parse(text).map_err(|error| Why::Unreadable(error.to_string()).into())
@@ -44,13 +63,14 @@ pub(super) fn read(text: &[u8]) -> Result<Params, PageRefusal> {
 /// `Origin` (RFC 6454) and `Sec-Fetch-Site` (Fetch Metadata), each when there is one: programs that
 /// drive a sign-in without a browser send neither, and carry nobody's cookies.
 fn is_ours(headers: &HeaderMap, issuer: &Issuer) -> bool {
-    let same = |name: &str, wanted: &[&str]| {
-        headers
-            .get_all(name)
-            .iter()
-            .all(|value| wanted.iter().any(|wanted| value == wanted))
-    };
-    same(ORIGIN.as_str(), &[issuer.as_str()]) && same("sec-fetch-site", &["same-origin", "none"])
+    is_all(headers, ORIGIN.as_str(), &[issuer.as_str()])
+        && is_all(headers, "sec-fetch-site", &["same-origin", "none"])
+}
+
+/// Whether each value of a header is one of these; there may be none.
+fn is_all(headers: &HeaderMap, name: &str, wanted: &[&str]) -> bool {
+    let mut values = headers.get_all(name).iter();
+    values.all(|value| wanted.iter().any(|wanted| value == wanted))
 }
 
 fn is_form(headers: &HeaderMap) -> bool {

@@ -10,6 +10,7 @@ use keystile_domain::transaction::TransactionError;
 use super::password::PasswordError;
 use crate::app::App;
 use crate::pages::error::ErrorPage;
+use crate::pages::{Page, Problem};
 use crate::traced;
 
 /// A refusal that only a person sees: nothing here redirects to a client.
@@ -77,6 +78,50 @@ impl PageRefusal {
     }
 }
 
+/// A form that is shown again with what is wrong with what was typed: logged here, once, and kept as
+/// part of its attempt. What was typed stays out of both.
+pub(super) fn again(page: Page, problem: &Told) -> Response {
+    let (reference, reason) = (problem.reference.as_str(), problem.code);
+    if problem.quietly {
+        // A flood must not fill the log, too.
+        tracing::debug!(reference, reason, "refused: {}", problem.what);
+    } else {
+        tracing::info!(reference, reason, "refused: {}", problem.what);
+    }
+    let mut response = page.into_response();
+    traced::note(
+        &mut response,
+        &problem.reference,
+        Diagnosis::named(reason, ""),
+    );
+    response
+}
+
+/// What log and trail are told of a form that is shown again.
+pub(super) struct Told {
+    reference: Reference,
+    code: &'static str,
+    what: &'static str,
+    quietly: bool,
+}
+
+impl Told {
+    pub(super) fn of(problem: &Problem, reference: &Reference) -> Self {
+        Self {
+            reference: reference.clone(),
+            code: problem.code,
+            what: problem.what,
+            quietly: false,
+        }
+    }
+
+    /// It was told a moment ago already.
+    pub(super) fn quietly(mut self, quietly: bool) -> Self {
+        self.quietly = quietly;
+        self
+    }
+}
+
 /// The answer of a page: what it made, or the refusal as a page. Logged here, once.
 pub(super) fn answer(app: &App, made: Result<Response, PageRefusal>) -> Response {
     made.unwrap_or_else(|refusal| refusal.render(app))
@@ -110,7 +155,11 @@ impl PageRefusal {
             reference: Some(reference.as_str()),
         };
         let mut response = view.page(status).into_response();
-        traced::note(&mut response, &reference, Diagnosis::described(code, headline));
+        traced::note(
+            &mut response,
+            &reference,
+            Diagnosis::described(code, headline),
+        );
         response
     }
 }

@@ -1,6 +1,7 @@
 //! The transaction that a page belongs to.
 
 use axum::response::Response;
+use keystile_domain::secrets::reference::Reference;
 use keystile_domain::time::Timestamp;
 use keystile_domain::transaction::Transaction;
 use keystile_protocol::form::Params;
@@ -36,6 +37,12 @@ impl Open {
             handle: handle.to_owned(),
             transaction,
         }))
+    }
+
+    /// The reference of the attempt, or a fresh one where nobody waits.
+    pub(super) fn reference(open: Option<&Self>, app: &App) -> Reference {
+        let known = open.map(|open| open.transaction.reference.clone());
+        known.unwrap_or_else(|| Reference::new(&*app.rng))
     }
 
     /// The transaction of `tx=`, which the page can't do without.

@@ -2,19 +2,22 @@
 
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use keystile_domain::audit::{Action, Event, Outcome};
 use keystile_domain::records::{PersonRecord, canonical_name};
+use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::form::Params;
 use keystile_protocol::mutation::weakened;
 
 use super::first_account;
 use super::own_form::{OwnForm, read};
 use super::password::LONGEST;
-use super::refusal::{PageRefusal, answer};
+use super::refusal::{PageRefusal, Told, again, answer};
 use super::session::{self, Visitor};
 use super::transaction::{Open, after_sign_in};
 use crate::app::{App, SharedApp};
-use crate::limits::Guess;
+use crate::limits::{Guess, TooMany};
+use crate::pages::Problem;
 use crate::pages::sign_in::SignIn;
 use crate::traced;
 
@@ -57,24 +60,35 @@ async fn show(app: &App, visitor: &Visitor, query: &str) -> Result<Response, Pag
 async fn sign_in(app: &App, visitor: &Visitor, params: &Params) -> Result<Response, PageRefusal> {
     let open = Open::find(app, params, visitor.now)?;
     let name = params.one("username").unwrap_or_default();
+    let reference = Open::reference(open.as_ref(), app);
     let view = form(open.as_ref(), name);
     let attempt = match app
         .limits
         .attempt(Guess::Password(name), visitor.peer, visitor.now)
     {
         Ok(attempt) => attempt,
-        Err(wait) => {
-            // Not in the audit trail: it would let a stranger fill the disk as fast as they can ask.
-            tracing::warn!(net.peer = %visitor.peer, "sign-in refused: too many wrong tries");
-            return Ok(view.too_many(wait).into_response());
+        Err(TooMany { wait, first }) => {
+            let problem = Problem::too_many(wait, reference.to_string());
+            let told = Told::of(&problem, &reference).quietly(!first);
+            // Once a minute: a stranger could fill the disk as fast as they can ask.
+            if first {
+                record(app, visitor, open.as_ref(), &reference, Err(problem.code)).await?;
+            }
+            let page = view.refused(StatusCode::TOO_MANY_REQUESTS, problem);
+            return Ok(again(page.retry_after(wait), &told));
         }
     };
     let Some(person) = prove(app, name, params.one("password")).await? else {
-        record(app, visitor, open.as_ref(), Err("wrong_name_or_password")).await?;
-        return Ok(view.wrong().into_response());
+        let problem = Problem::wrong_password(reference.to_string());
+        let told = Told::of(&problem, &reference);
+        record(app, visitor, open.as_ref(), &reference, Err(problem.code)).await?;
+        return Ok(again(
+            view.refused(StatusCode::UNAUTHORIZED, problem),
+            &told,
+        ));
     };
     attempt.settle();
-    record(app, visitor, open.as_ref(), Ok(&person)).await?;
+    record(app, visitor, open.as_ref(), &reference, Ok(&person)).await?;
     let cookie = session::begin(app, visitor, person.id).await?;
     Ok(session::with_cookie(
         after_sign_in(open.as_ref(), params),
@@ -103,18 +117,18 @@ async fn record(
     app: &App,
     visitor: &Visitor,
     open: Option<&Open>,
+    reference: &Reference,
     outcome: Result<&PersonRecord, &'static str>,
 ) -> Result<(), PageRefusal> {
-    if let Some(open) = open {
-        let outcome = outcome.map(|_| "by password");
-        traced::signed_in(app, &open.transaction.reference, outcome, visitor.now);
+    if open.is_some() && outcome.is_ok() {
+        traced::signed_in(app, reference, "by password", visitor.now);
     }
     let person = outcome.ok().map(|person| person.id.to_string());
     let peer = visitor.peer.to_string();
     let event = Event {
         person: person.as_deref(),
         client: open.map(|open| open.transaction.client.client_id.as_str()),
-        reference: open.map(|open| open.transaction.reference.as_str()),
+        reference: (open.is_some() || outcome.is_err()).then_some(reference.as_str()),
         reason: outcome.err(),
         peer: Some(&peer),
         method: Some("password"),

@@ -234,6 +234,7 @@ async fn n_as_36_a_form_of_another_site_is_not_taken() {
             let reply = browser.post(path, &headers, &fields).await;
             assert_eq!(reply.status, 403, "{path} {headers:?}");
             assert!(reply.text().contains("cross_site_form"));
+            assert!(reply.text().contains("KS-"), "{}", reply.text());
             assert!(reply.set_cookies().is_empty());
         }
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use keystile_testkit::browser::Browser;
 use keystile_testkit::issuer::TestApp;
 
-use crate::{LOOPBACK, answer};
+use crate::{LOOPBACK, answer, told};
 
 async fn create(browser: &mut Browser, tx: &str, code: &str) -> keystile_testkit::browser::Reply {
     let fields = [
@@ -84,11 +84,13 @@ async fn a_wrong_set_up_code_makes_nobody_and_says_where_the_right_one_is() {
     let mut browser = test.browser();
     let refused = create(&mut browser, "", "ABCD-EFGH-JKMN").await;
     assert_eq!(refused.status, 401);
-    insta::assert_snapshot!(refused.text(), @r"
+    let page = told(&test, &refused, "wrong_setup_code");
+    insta::assert_snapshot!(keystile_testkit::reading::text(&page), @r"
     Keystile
     Make the first account
     The set-up code is not the right one, or it has expired.
     Copy the latest one from the terminal where Keystile runs, or make a new one there with: keystile user setup-link
+    Code wrong_setup_code, reference KS-XXXXXXXX
     Nobody has an account here yet. The first one owns this server.
     Set-up code
     Keystile printed it in the terminal where it runs. It works once. A new one: keystile user setup-link
@@ -142,6 +144,14 @@ async fn guessing_the_set_up_code_is_limited() {
     let limited = create(&mut browser, "", &code).await;
     assert_eq!(limited.status, 429);
     assert_eq!(limited.header("retry-after"), "30");
+    told(&test, &limited, "too_many_requests");
+    assert_eq!(create(&mut browser, "", &code).await.status, 429);
+    let last_two = test.audit.summary().split_off(9);
+    let wanted = [
+        "sign_in deny wrong_setup_code",
+        "sign_in deny too_many_requests",
+    ];
+    assert_eq!(last_two, wanted, "on record once, not for each try");
     test.clock.advance(Duration::from_secs(30));
     assert_eq!(create(&mut browser, "", &code).await.status, 303);
 }

@@ -14,6 +14,26 @@ const LOOPBACK: &str = "http://127.0.0.1:6274/oauth/callback";
 /// A client that is a site.
 const SITE: &str = "https://claude.ai/api/mcp/auth_callback";
 
+/// A refusal with a stable word and a reference that trail and doctor know, too. Gives the page with
+/// the reference blotted out.
+fn told(test: &TestApp, reply: &Reply, code: &str) -> String {
+    assert!(reply.text().contains(code), "{}", reply.text());
+    let start = reply.body.find("KS-").expect("a reference is on the page");
+    let reference = &reply.body[start..start + 11];
+    let events = test.audit.events();
+    let event = events.last().expect("something is recorded");
+    assert_eq!(
+        (&event["reason"], &event["reference"]),
+        (&code.into(), &reference.into())
+    );
+    let parsed = reference.parse().expect("a reference");
+    let kept = test.app.flows.lookup(&parsed, test.app.clock.now());
+    let kept = kept.expect("the doctor knows it");
+    let reason = kept.failure().map(|(_, found)| &*found.reason);
+    assert_eq!(reason, Some(code));
+    reply.body.replace(reference, "KS-XXXXXXXX")
+}
+
 /// The page on which the signed-in person decides about a client that registered itself.
 async fn consent_page(test: &TestApp, browser: &mut Browser, name: &str, redirect: &str) -> Reply {
     let client = test.register(name, &[redirect]).await;

@@ -1,8 +1,10 @@
+use std::io::Write;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keystile_testkit::issuer::{PERSON, TestApp, sign_in};
 
-use crate::{LOOPBACK, consent_page};
+use crate::{LOOPBACK, consent_page, told};
 
 #[tokio::test]
 async fn sign_in_leads_to_the_decision_and_later_requests_need_no_password() {
@@ -56,7 +58,7 @@ async fn a_wrong_password_an_unknown_name_and_a_disabled_person_look_the_same() 
             .await;
         assert_eq!(reply.status, 401);
         assert!(!reply.body.contains(password));
-        pages.push(reply.body.replace(name, "NAME"));
+        pages.push(told(&test, &reply, "wrong_name_or_password").replace(name, "NAME"));
     }
     assert!(pages.iter().all(|page| *page == pages[0]));
     assert!(browser.jar().is_empty());
@@ -83,6 +85,16 @@ async fn a_160_wrong_passwords_are_limited_for_every_spelling_of_the_name() {
     let limited = sign_in(&mut browser, "").await;
     assert_eq!(limited.status, 429, "the right one waits, too");
     assert_eq!(limited.header("retry-after"), "30");
+    told(&test, &limited, "too_many_requests");
+    for _ in 0..5 {
+        assert_eq!(sign_in(&mut browser, "").await.status, 429);
+    }
+    let limits = || {
+        let all = test.audit.summary();
+        let limit = |line: &&String| *line == "sign_in deny too_many_requests";
+        all.iter().filter(limit).count()
+    };
+    assert_eq!(limits(), 1, "on record once, not for each try");
     assert!(
         limited.text().contains("Wait 30 seconds and try again."),
         "{}",
@@ -90,6 +102,12 @@ async fn a_160_wrong_passwords_are_limited_for_every_spelling_of_the_name() {
     );
     test.clock.advance(Duration::from_secs(30));
     assert_eq!(sign_in(&mut browser, "").await.status, 303);
+    test.clock.advance(Duration::from_secs(31));
+    for _ in 0..15 {
+        let fields = [("username", "alice"), ("password", "wrong password")];
+        browser.submit("/ks/sign-in", &fields).await;
+    }
+    assert_eq!(limits(), 2, "a minute later, once again");
 }
 
 #[tokio::test]
@@ -205,4 +223,77 @@ async fn a_sign_in_that_cannot_be_written_down_does_not_happen() {
         "the detail is for the log"
     );
     assert!(browser.jar().is_empty());
+}
+
+#[tokio::test]
+async fn pages_on_https_stay_on_https() {
+    let test = TestApp::at("https://mcp.example.com").with_person().await;
+    for path in [
+        "/ks/sign-in",
+        "/ks/account",
+        "/ks/nowhere",
+        "/oauth/authorize",
+    ] {
+        let reply = test.browser().get(path).await;
+        assert_eq!(
+            reply.header("strict-transport-security"),
+            "max-age=31536000"
+        );
+    }
+    let local = TestApp::new().with_person().await;
+    let reply = local.browser().get("/ks/sign-in").await;
+    assert!(!reply.headers.contains_key("strict-transport-security"));
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0
+            .lock()
+            .expect("nobody panics")
+            .extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_try_is_one_line_in_the_log_and_says_nothing_of_what_was_typed() {
+    let test = TestApp::new().with_person().await;
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(tracing_subscriber::filter::LevelFilter::INFO)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _recording = tracing::subscriber::set_default(subscriber);
+    let mut browser = test.browser();
+    let fields = [
+        ("username", "my pass phrase"),
+        ("password", "planted-secret"),
+    ];
+    for _ in 0..15 {
+        browser.submit("/ks/sign-in", &fields).await;
+    }
+    let text = log.0.lock().expect("nobody panics").clone();
+    let text = String::from_utf8(text).expect("UTF-8");
+    let lines = |reason: &str| {
+        let wanted = format!("reason=\"{reason}\"");
+        let found = text.lines().filter(|line| line.contains(&wanted));
+        found
+            .filter(|line| line.contains("reference=\"KS-"))
+            .count()
+    };
+    assert_eq!(lines("wrong_name_or_password"), 10, "{text}");
+    assert_eq!(lines("too_many_requests"), 1, "{text}");
+    assert!(
+        !text.contains("phrase") && !text.contains("planted"),
+        "{text}"
+    );
 }

@@ -4,7 +4,7 @@ use keystile_testkit::reading;
 
 use super::fake_server::dead;
 use super::flow::{Browser, Client, REDIRECT};
-use super::http::Reply;
+use super::http::{Reply, Request};
 use super::installation::{Gate, Installation};
 use super::{NAME, PASSWORD};
 
@@ -195,6 +195,23 @@ fn a_request_without_pkce_or_for_another_server_goes_back_with_the_reason() {
         assert!(param("error_description").contains("KS-"), "{location}");
         assert_eq!(param("state"), "planted-state");
         assert_eq!(param("iss"), gate.text("issuer"));
+    }
+    gate.stop();
+}
+
+#[test]
+fn a_form_of_another_site_gets_a_page_and_not_the_advice_for_programs() {
+    let installation = Installation::new();
+    let gate = gate(&installation);
+    for origin in ["null", "https://evil.example"] {
+        for path in ["/ks/consent", "/ks/setup", "/ks/sign-in"] {
+            let form = Request::form(path, &[("username", NAME)]).header("origin", origin);
+            let reply = form.send(gate.port);
+            page(&reply, 403, &["cross_site_form", "another site", "KS-"]);
+            assert!(reply.header("content-type").starts_with("text/html"));
+            assert_eq!(reply.header("access-control-allow-origin"), "");
+            assert!(!reply.body.contains("--origin"), "{}", reply.body);
+        }
     }
     gate.stop();
 }

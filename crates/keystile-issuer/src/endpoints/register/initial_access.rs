@@ -12,7 +12,7 @@ use keystile_domain::time::Timestamp;
 use keystile_protocol::error::{ErrorCode, OAuthError};
 
 use crate::app::App;
-use crate::limits::{Guess, TOO_MANY};
+use crate::limits::{Guess, TOO_MANY, TooMany};
 use crate::pages::shown;
 use crate::refusal::Refusal;
 
@@ -49,7 +49,7 @@ impl InitialAccess {
         let attempt = app
             .limits
             .attempt(Guess::InitialAccessToken, peer, now)
-            .map_err(|wait| {
+            .map_err(|TooMany { wait, .. }| {
                 let time = shown::wait(wait);
                 let why = format!("Too many wrong initial access tokens. Try again in {time}.");
                 let error = OAuthError::new(ErrorCode::TemporarilyUnavailable, why);
