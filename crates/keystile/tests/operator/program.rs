@@ -117,8 +117,14 @@ impl Lines {
 
     /// The first line with this in it, now or later; `None` when the output ended without.
     pub(crate) fn find(&self, part: &str) -> Option<String> {
+        self.find_line(&[part])
+    }
+
+    /// As [`find`](Self::find), with all of these in it.
+    pub(crate) fn find_line(&self, parts: &[&str]) -> Option<String> {
+        let has_all = |line: &&String| parts.iter().all(|part| line.contains(part));
         self.until(|said| {
-            let line = said.lines.iter().find(|line| line.contains(part));
+            let line = said.lines.iter().find(has_all);
             line.map(|line| Some(line.clone()))
                 .or_else(|| said.ended.then_some(None))
         })

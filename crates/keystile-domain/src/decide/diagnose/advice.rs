@@ -141,7 +141,7 @@ pub const TABLE: &[Advice] = &[
     on(
         "redirect_differs_in_slash",
         REDIRECT,
-        "One of the two has a slash at the end: make them the same in the app's settings. ",
+        "One of the two has a slash at the end: make them the same in the app's settings.",
     ),
     on("redirect_differs_in_*", REDIRECT, REGISTER_AGAIN),
     on("redirect_not_registered", REDIRECT, REGISTER_AGAIN),
