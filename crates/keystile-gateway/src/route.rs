@@ -6,6 +6,7 @@ use std::sync::Arc;
 use keystile_protocol::issuer::Issuer;
 use keystile_protocol::mutation::weakened;
 use keystile_protocol::resource::ServedResource;
+use keystile_protocol::scope::OFFLINE_ACCESS;
 use keystile_resource::ProtectedResource;
 
 use crate::upstream::Upstream;
@@ -51,7 +52,11 @@ impl Routes {
                     .into_iter()
                     .filter(|_| !weakened("n_rs_01"))
                     .collect(),
-                scopes: vec![scope.clone()],
+                // `offline_access` is between client and issuer (N-AS-27).
+                scopes: match weakened("n_as_27") {
+                    true => vec![scope.clone(), OFFLINE_ACCESS.to_owned()],
+                    false => vec![scope.clone()],
+                },
                 name: served.name.clone(),
             };
             let route = Arc::new(Route {
