@@ -33,7 +33,14 @@ pub fn routes(app: SharedApp) -> Router {
             "/oauth/revoke",
             limited(&app, Endpoint::Token, program(post(revoke::post), "POST")),
         )
-        .route("/oauth/introspect", program(post(introspect::post), "POST"))
+        .route(
+            "/oauth/introspect",
+            limited(
+                &app,
+                Endpoint::Token,
+                program(post(introspect::post), "POST"),
+            ),
+        )
         .route("/oauth/jwks", program(get(jwks::get), "GET, HEAD"))
         .route("/oauth/{*nowhere}", any(no_endpoint))
         .route("/ks/style.css", get(asset::style))
