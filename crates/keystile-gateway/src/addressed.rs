@@ -14,12 +14,10 @@ pub fn addressed(parts: &Parts) -> Addressed<'_> {
     };
     let forwarded = first(HeaderName::from_static("forwarded"));
     let of_forwarded = |name: &str| {
-        let pairs = forwarded?
+        let mut pairs = forwarded?
             .split(';')
             .filter_map(|pair| pair.split_once('='));
-        let found = pairs
-            .filter(|(known, _)| known.trim().eq_ignore_ascii_case(name))
-            .last();
+        let found = pairs.find(|(known, _)| known.trim().eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.trim().trim_matches('"'))
     };
     let line = parts.uri.authority().map(|authority| authority.as_str());

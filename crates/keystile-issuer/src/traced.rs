@@ -1,7 +1,7 @@
 //! The steps of an attempt as they are kept for `keystile doctor` (docs/adr/0011-flow-traces.md), and
 //! what is known of an attempt when its token request is refused.
 
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use keystile_domain::decide::diagnose::{Diagnosis, difference, pkce, resource};
 use keystile_domain::flow::{KnownCode, Noted, Stage, Step};
 use keystile_domain::secrets::digest::Digest;
@@ -57,7 +57,7 @@ pub(crate) fn token(
     params: &Params,
     answered: Result<Response, OAuthError>,
     now: Timestamp,
-) -> Result<Response, Refusal> {
+) -> Response {
     let known = params
         .one("code")
         .and_then(|code| app.flows.of_code(Digest::of(code)));
@@ -67,15 +67,15 @@ pub(crate) fn token(
                 let step = Step::passed(now, Stage::Token, "the app got its tokens");
                 app.flows.add(&known.reference, step);
             }
-            Ok(response)
+            response
         }
         Err(error) => {
             let error = diagnosed(app, params, known.as_ref(), error);
             let refusal = Refusal::from(error);
-            Err(match known {
-                Some(known) => refusal.about(known.reference),
-                None => refusal,
-            })
+            match known {
+                Some(known) => refusal.about(known.reference).into_response(),
+                None => refusal.into_response(),
+            }
         }
     }
 }

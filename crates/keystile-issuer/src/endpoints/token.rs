@@ -16,7 +16,6 @@ use crate::app::{App, SharedApp};
 use crate::client_auth::authenticate;
 use crate::endpoints::body::Form;
 use crate::grants::{authorization_code, client_credentials, refresh_token};
-use crate::refusal::Refusal;
 use crate::traced;
 
 /// Exchanges a code, a refresh token, or the proof of a client that acts for itself.
@@ -24,7 +23,7 @@ pub(crate) async fn post(
     State(app): State<SharedApp>,
     headers: HeaderMap,
     Form(params): Form,
-) -> Result<Response, Refusal> {
+) -> Response {
     let now = app.clock.now();
     let answered = answer(&app, &headers, &params, now).await;
     traced::token(&app, &params, answered, now)
