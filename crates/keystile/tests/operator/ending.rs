@@ -48,8 +48,10 @@ fn open_streams_of_an_http_server_do_not_hold_up_the_end() {
     let (opened, streams) = channel();
     let gate = installation.serve(&["protect", "--name", "notes", &with_open_streams(opened)]);
     let token = token(&gate);
-    assert_eq!(call(&gate, &token).status, 200);
-    let stream = listen(&gate, &token, "x").open(gate.port);
+    let reply = call(&gate, &token);
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let session = reply.header("mcp-session-id").to_owned();
+    let stream = listen(&gate, &token, &session).open(gate.port);
     streams.recv().expect("the server is asked");
     let begin = now();
     gate.stop();

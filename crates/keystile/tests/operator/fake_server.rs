@@ -22,7 +22,7 @@ pub(crate) fn that_never_answers(called: Sender<()>) -> String {
     })
 }
 
-/// A server that answers `initialize` and then keeps every GET open; says so on `opened`.
+/// A server that answers `initialize` with a session and then keeps every GET open; says so on `opened`.
 pub(crate) fn with_open_streams(opened: Sender<()>) -> String {
     serve(move |stream, head, _| {
         if head.starts_with("GET") {
@@ -32,7 +32,8 @@ pub(crate) fn with_open_streams(opened: Sender<()>) -> String {
             // Until the gate hangs up.
             let _ = stream.read(&mut [0]);
         } else {
-            let _ = stream.write_all(ok("application/json", INITIALIZED).as_bytes());
+            let media = "application/json\r\nmcp-session-id: x";
+            let _ = stream.write_all(ok(media, INITIALIZED).as_bytes());
         }
     })
 }
