@@ -155,7 +155,9 @@ pub(crate) async fn render(State(app): State<SharedApp>, request: Request, next:
     if app.settings.issuer.is_https() {
         // RFC 6797 §7.2: over https only. Not for subdomains, which are not ours to speak for.
         let year = HeaderValue::from_static("max-age=31536000");
-        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, year);
+        response
+            .headers_mut()
+            .insert(STRICT_TRANSPORT_SECURITY, year);
     }
     response
 }
