@@ -130,6 +130,17 @@ impl Template {
     }
 }
 
+impl Template {
+    /// A store on a copy of its own, and the folder that it lives in.
+    pub(crate) async fn store(&self) -> (Store, TempDir) {
+        let folder = folder();
+        let path = database(folder.path());
+        fs::copy(database(self.folder.path()), &path).unwrap();
+        let store = Store::open(&path, Timestamp(BIRTH)).await.unwrap();
+        (store, folder)
+    }
+}
+
 /// In memory where there is such a place: what a crash of the machine leaves is not the subject.
 fn folder() -> TempDir {
     TempDir::new_in("/dev/shm")
@@ -238,6 +249,17 @@ async fn ask(
     seen
 }
 
+/// The redemption of the code of this grant.
+pub(crate) fn proof(number: usize) -> CodeProof {
+    CodeProof {
+        code: Digest::of(&client(number)),
+        client_id: client(number),
+        redirect_uri: Some(REDIRECT.to_owned()),
+        challenge: CodeChallenge::from_bytes([7; 32]),
+        resource: Some(RESOURCE.to_owned()),
+    }
+}
+
 async fn done(store: &Store, template: &Template, number: usize, act: Act, now: Timestamp) -> Seen {
     let (grant, person) = template.grants[number];
     let client_id = |own: bool| {
@@ -250,11 +272,8 @@ async fn done(store: &Store, template: &Template, number: usize, act: Act, now: 
     match act {
         Act::Redeem { own } => {
             let proof = CodeProof {
-                code: Digest::of(&client(number)),
                 client_id: client_id(own),
-                redirect_uri: Some(REDIRECT.to_owned()),
-                challenge: CodeChallenge::from_bytes([7; 32]),
-                resource: Some(RESOURCE.to_owned()),
+                ..proof(number)
             };
             match store.take(proof, now).await.unwrap() {
                 Taken::First(_) => Seen::Redeemed,
