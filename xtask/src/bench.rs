@@ -27,6 +27,8 @@ enum What {
     Gateway(Rest),
     /// Refreshes per second, beside the raw store
     Refresh(Rest),
+    /// A million registrations from many addresses: no row, and flat (`--requests N` for fewer)
+    Registrations(Rest),
 }
 
 #[derive(Args)]
@@ -42,6 +44,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         What::Start { program } => return start::run(workspace, program.as_deref()),
         What::Gateway(rest) => ("gateway", rest),
         What::Refresh(rest) => ("refresh", rest),
+        What::Registrations(rest) => ("registrations", rest),
     };
     succeed(&mut workspace.cargo([
         "build",

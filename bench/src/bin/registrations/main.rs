@@ -1,0 +1,188 @@
+//! A flood of registrations from many addresses leaves nothing behind (CHECKLIST A-065).
+//!
+//! The released program, keep-alive connections out of 127/8, as many requests from each address as
+//! one network may send at once. A run counts only if nearly all of them were answered with 201.
+
+mod program;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::Parser;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
+
+use program::Program;
+
+/// From each address; the limit is 120 at once.
+const FROM_EACH: u64 = 60;
+/// Connections at the same time.
+const LANES: usize = 32;
+/// Addresses may share a counter of the limits: a few are told to wait.
+const LEAST: f64 = 0.9;
+const FLAT: f64 = 1.5;
+/// What an allocator keeps after a tenth of the flood, in KiB.
+const SLACK: u64 = 4096;
+
+#[derive(Parser)]
+struct Options {
+    /// How many registrations are sent
+    #[arg(long, default_value_t = 1_000_000)]
+    requests: u64,
+}
+
+/// One tenth of the run.
+#[derive(Default)]
+struct Tenth {
+    micros: Vec<u32>,
+    created: u64,
+    resident: u64,
+}
+
+fn main() -> Result<()> {
+    let Options { requests } = Options::parse();
+    let folder = tempfile::tempdir()?;
+    let program = Program::start(folder.path())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let before = runtime.block_on(program.rows())?;
+    let mut tenths = Vec::new();
+    let next = Arc::new(AtomicU64::new(0));
+    for _ in 0..10 {
+        let addresses = requests.div_ceil(10).div_ceil(FROM_EACH);
+        let mut tenth = runtime.block_on(flood(program.port, &next, addresses))?;
+        tenth.resident = program.resident()?;
+        tenths.push(tenth);
+    }
+    let after = runtime.block_on(program.rows())?;
+    report(&mut tenths, before, after)
+}
+
+async fn flood(port: u16, next: &Arc<AtomicU64>, addresses: u64) -> Result<Tenth> {
+    let end = next.load(Ordering::Relaxed) + addresses;
+    let mut lanes = tokio::task::JoinSet::new();
+    for _ in 0..LANES {
+        let next = Arc::clone(next);
+        lanes.spawn(async move {
+            let mut tenth = Tenth::default();
+            while let Ok(number) =
+                next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |number| {
+                    (number < end).then_some(number + 1)
+                })
+            {
+                from_one(port, number, &mut tenth).await?;
+            }
+            anyhow::Ok(tenth)
+        });
+    }
+    let mut all = Tenth::default();
+    while let Some(lane) = lanes.join_next().await {
+        let lane = lane??;
+        all.micros.extend(lane.micros);
+        all.created += lane.created;
+    }
+    Ok(all)
+}
+
+/// Everything that one address sends, over one connection.
+async fn from_one(port: u16, number: u64, tenth: &mut Tenth) -> Result<()> {
+    // Out of 127.1.0.0 and up: 127.0.0.1 is everybody's.
+    let number = u32::try_from(number)?;
+    let address = Ipv4Addr::from_bits(0x7F01_0000 + number);
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from((address, 0)))?;
+    let mut stream = socket
+        .connect(SocketAddr::from(([127, 0, 0, 1], port)))
+        .await?;
+    stream.set_nodelay(true)?;
+    for at in 0..FROM_EACH {
+        let body = format!(
+            r#"{{"client_name":"Flood {number} {at}","redirect_uris":["http://127.0.0.1:{}/cb"],"token_endpoint_auth_method":"none"}}"#,
+            1024 + at
+        );
+        let request = format!(
+            "POST /oauth/register HTTP/1.1\r\nhost: localhost:{port}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let start = Instant::now();
+        stream.write_all(request.as_bytes()).await?;
+        let status = answer(&mut stream).await?;
+        tenth
+            .micros
+            .push(u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX));
+        match status {
+            201 => tenth.created += 1,
+            429 => {}
+            other => bail!("a registration was answered with {other}"),
+        }
+    }
+    Ok(())
+}
+
+/// The status of one answer, read to its end.
+async fn answer(stream: &mut TcpStream) -> Result<u16> {
+    let mut bytes = Vec::with_capacity(4096);
+    loop {
+        ensure!(stream.read_buf(&mut bytes).await? > 0, "it hung up");
+        let Some(head) = bytes.windows(4).position(|part| part == b"\r\n\r\n") else {
+            continue;
+        };
+        let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();
+        let status = text.split(' ').nth(1).and_then(|word| word.parse().ok());
+        let mut lines = text.lines();
+        let length = lines.find_map(|line| line.strip_prefix("content-length: "));
+        let length: usize = length.context("an answer has a length")?.parse()?;
+        while bytes.len() < head + 4 + length {
+            ensure!(stream.read_buf(&mut bytes).await? > 0, "it hung up");
+        }
+        return status.context("an answer has a status");
+    }
+}
+
+fn report(tenths: &mut [Tenth], before: u64, after: u64) -> Result<()> {
+    let sent: usize = tenths.iter().map(|tenth| tenth.micros.len()).sum();
+    let created: u64 = tenths.iter().map(|tenth| tenth.created).sum();
+    let rejected = sent as u64 - created;
+    let mut lines = String::new();
+    for (number, tenth) in tenths.iter_mut().enumerate() {
+        tenth.micros.sort_unstable();
+        let p99 = tenth.micros[tenth.micros.len() * 99 / 100];
+        lines += &format!(
+            "  tenth {:>2}: p99 {:>6} us, resident {:>6} KiB\n",
+            number + 1,
+            p99,
+            tenth.resident
+        );
+    }
+    write(&format!(
+        "{sent} registrations sent, {created} answered with 201, {rejected} with 429\n\
+         rows in the database: {before} before, {after} after\n{lines}"
+    ))?;
+    let p99 = |tenth: &Tenth| f64::from(tenth.micros[tenth.micros.len() * 99 / 100]);
+    let [first, .., last] = tenths else {
+        bail!("a run has ten tenths");
+    };
+    ensure!(
+        created as f64 >= sent as f64 * LEAST,
+        "too few were answered with 201"
+    );
+    ensure!(before == after, "a registration left a row behind");
+    ensure!(
+        p99(last) <= p99(first) * FLAT + 1_000.0,
+        "p99 grew from the first tenth to the last"
+    );
+    ensure!(
+        last.resident <= first.resident + SLACK,
+        "memory grew from the first tenth to the last"
+    );
+    Ok(())
+}
+
+fn write(text: &str) -> Result<()> {
+    use std::io::Write as _;
+    Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
+}
