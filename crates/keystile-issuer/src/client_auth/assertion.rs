@@ -14,7 +14,6 @@ use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::jwt::KeySet;
 use keystile_protocol::jwt::assertion::{AssertionExpectations, UnverifiedAssertion};
-use keystile_protocol::mutation::weakened;
 use serde_json::Value;
 use url::Url;
 
@@ -64,7 +63,7 @@ pub(super) async fn verify_of_document(
     let host = host.as_ref().map(ClientIdUrl::host);
     let own = |uri: &str| {
         let named = Url::parse(uri).ok();
-        named.as_ref().and_then(Url::host_str) == host || weakened("a_055")
+        named.as_ref().and_then(Url::host_str) == host
     };
     let source = Source {
         jwks: metadata.jwks.as_ref(),
