@@ -10,7 +10,9 @@ use std::{
 
 fn main() -> std::io::Result<()> {
     // Not `env!`: a target folder that two clones share would keep the first one's path.
-    let root = variable("CARGO_MANIFEST_DIR").join("../..").canonicalize()?;
+    let root = variable("CARGO_MANIFEST_DIR")
+        .join("../..")
+        .canonicalize()?;
     let mut found = Vec::new();
     found.extend(SINGLE.map(PathBuf::from));
     walk(&root, Path::new("docs"), &mut found)?;
@@ -35,7 +37,10 @@ fn main() -> std::io::Result<()> {
     fs::write(variable("OUT_DIR").join("corpus.rs"), list)
 }
 
-#[expect(clippy::disallowed_methods, reason = "cargo tells a build script its folders this way")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo tells a build script its folders this way"
+)]
 fn variable(name: &str) -> PathBuf {
     std::env::var_os(name).expect("cargo sets it").into()
 }

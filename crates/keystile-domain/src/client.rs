@@ -41,7 +41,6 @@ pub enum Trust {
 impl Trust {
     /// Whether nobody answers for the client.
     #[must_use]
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks this way")]
     pub fn is_unknown(&self) -> bool {
         *self == Self::Unknown
     }

@@ -188,7 +188,10 @@ impl Formatter for Printable {
         fragment: &str,
     ) -> io::Result<()> {
         // Without an early end, so that many bytes are looked at together: nearly all are plain.
-        if fragment.bytes().fold(true, |plain, byte| plain & (byte < 0x7f)) {
+        if fragment
+            .bytes()
+            .fold(true, |plain, byte| plain & (byte < 0x7f))
+        {
             return writer.write_all(fragment.as_bytes());
         }
         let mut plain = 0;

@@ -181,10 +181,10 @@ impl Verb for SpendToken {
             }
         };
         let id: Option<String> = sqlx::query_scalar(sql)
-        .bind(self.digest.as_bytes().as_slice())
-        .bind(self.now.0)
-        .fetch_optional(connection)
-        .await?;
+            .bind(self.digest.as_bytes().as_slice())
+            .bind(self.now.0)
+            .fetch_optional(connection)
+            .await?;
         Ok(match id {
             None => Spent::No,
             Some(id) => Spent::Now(row::parse(&id, "initial_access_tokens.id")?),
