@@ -110,7 +110,9 @@ impl IntoResponse for Page {
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         // Not `no-referrer`: with it browsers send `Origin: null` with our own forms (Fetch standard,
         // "append a request Origin header"). Other origins get nothing either way.
-        headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        if !keystile_protocol::mutation::weakened("a_031") {
+            headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        }
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(wait) = self.retry_after {
             headers.insert(RETRY_AFTER, whole_seconds(wait));

@@ -2,8 +2,11 @@ mod client_assertion;
 mod client_auth;
 mod client_credentials;
 mod code;
+mod ends;
+mod leaks;
 mod refresh;
 mod resource;
+mod texts;
 
 use axum::body::Body;
 use http::Request;
