@@ -246,7 +246,7 @@ async fn the_statuses_that_mcp_gives_a_meaning_are_relayed() {
 }
 
 #[tokio::test]
-async fn a_404_says_that_a_session_is_gone_only_where_there_was_one() {
+async fn only_where_there_was_a_session_does_a_404_say_that_it_is_gone() {
     for media in ["text/html", "text/plain; charset=utf-8"] {
         let app = App::new(move |_| {
             Response::builder()

@@ -126,8 +126,8 @@ async fn deny(
     session: &SignedIn,
     transaction: &Transaction,
 ) -> Result<Response, PageRefusal> {
-    let denied = OAuthError::new(ErrorCode::AccessDenied, "The person said no.")
-        .because("person_said_no");
+    let denied =
+        OAuthError::new(ErrorCode::AccessDenied, "The person said no.").because("person_said_no");
     let recorded = record(app, visitor, session, transaction, Answer::No).await;
     Ok(back(app, transaction, recorded.err().unwrap_or(denied)))
 }
