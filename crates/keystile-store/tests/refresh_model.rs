@@ -17,6 +17,8 @@ mod rule;
 #[path = "refresh_model/wave.rs"]
 mod wave;
 
+use std::io::Write as _;
+
 use actors::Cast;
 use wave::{Tally, Template};
 
@@ -44,7 +46,7 @@ fn play(cast: Cast, waves: std::ops::Range<u64>) -> Tally {
             .map(|tally| tally.expect("every life follows the rule"))
             .fold(Tally::default(), Tally::and)
     });
-    println!("{tally:?}");
+    let _ = writeln!(std::io::stderr(), "{tally:?}");
     tally
 }
 

@@ -20,6 +20,9 @@ pub(crate) enum Cast {
     Everybody,
 }
 
+/// Acts that ran beside each other, and what each saw if its answer came.
+type Together = Vec<(Act, Option<Seen>)>;
+
 /// One grant and those around it.
 pub(crate) struct Actors {
     cast: Cast,
@@ -35,7 +38,7 @@ pub(crate) struct Actors {
     /// Somebody was told that it is over.
     pub(crate) over: bool,
     /// What was done and seen, for whoever has to find out.
-    log: Vec<(i64, Vec<(Act, Option<Seen>)>)>,
+    log: Vec<(i64, Together)>,
 }
 
 impl Actors {

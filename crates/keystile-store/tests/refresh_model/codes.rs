@@ -17,7 +17,7 @@ const AT_ONCE: usize = 100;
 async fn a_020_of_a_hundred_who_redeem_a_code_at_once_exactly_one_wins() {
     // One in eight begins with a code; made beside this runtime, not in it.
     let template = tokio::task::spawn_blocking(|| Template::new(8 * ROUNDS));
-    let template = template.await.unwrap();
+    let template = template.await.expect("the real parts work");
     let (store, _folder) = template.store().await;
     let store = Arc::new(store);
     for number in (0..8 * ROUNDS).filter(|number| !begins_with_tokens(*number)) {
@@ -28,7 +28,11 @@ async fn a_020_of_a_hundred_who_redeem_a_code_at_once_exactly_one_wins() {
         let all = join_all(all).await;
         let all: Vec<Taken> = all
             .into_iter()
-            .map(|taken| taken.unwrap().unwrap())
+            .map(|taken| {
+                taken
+                    .expect("the real parts work")
+                    .expect("the real parts work")
+            })
             .collect();
         let first = all.iter().filter(|taken| matches!(taken, Taken::First(_)));
         let again = all.iter().filter(|taken| matches!(taken, Taken::Again(_)));

@@ -82,10 +82,10 @@ impl Template {
         let grants: Vec<_> = (0..lives).map(id).collect();
         runtime().block_on(async {
             let path = database(folder.path());
-            let store = Store::open(&path, born).await.unwrap();
+            let store = Store::open(&path, born).await.expect("the real parts work");
             store.close().await;
             let mut connection = connect(&path).await;
-            let mut all = connection.begin().await.unwrap();
+            let mut all = connection.begin().await.expect("the real parts work");
             for (number, (grant, person)) in grants.iter().enumerate() {
                 let person = person.to_string();
                 sqlx::query("INSERT INTO people VALUES ($1, $1, $1, 'none', $2, NULL)")
@@ -93,7 +93,7 @@ impl Template {
                     .bind(BIRTH)
                     .execute(&mut *all)
                     .await
-                    .unwrap();
+                    .expect("the real parts work");
                 let redeemed = begins_with_tokens(number);
                 sqlx::query(
                     "INSERT INTO grants (id, transaction_id, person_id, client_id, client_name,
@@ -110,7 +110,7 @@ impl Template {
                 .bind(redeemed.then_some(BIRTH))
                 .execute(&mut *all)
                 .await
-                .unwrap();
+                .expect("the real parts work");
                 sqlx::query("INSERT INTO codes VALUES ($1, $2, $3, $4, $5, $6, $7)")
                     .bind(Digest::of(&client(number)).as_bytes().as_slice())
                     .bind(grant.to_string())
@@ -121,10 +121,10 @@ impl Template {
                     .bind(redeemed.then_some(BIRTH))
                     .execute(&mut *all)
                     .await
-                    .unwrap();
+                    .expect("the real parts work");
             }
-            all.commit().await.unwrap();
-            connection.close().await.unwrap();
+            all.commit().await.expect("the real parts work");
+            connection.close().await.expect("the real parts work");
         });
         Self { folder, grants }
     }
@@ -135,8 +135,10 @@ impl Template {
     pub(crate) async fn store(&self) -> (Store, TempDir) {
         let folder = folder();
         let path = database(folder.path());
-        fs::copy(database(self.folder.path()), &path).unwrap();
-        let store = Store::open(&path, Timestamp(BIRTH)).await.unwrap();
+        fs::copy(database(self.folder.path()), &path).expect("the real parts work");
+        let store = Store::open(&path, Timestamp(BIRTH))
+            .await
+            .expect("the real parts work");
         (store, folder)
     }
 }
@@ -145,7 +147,7 @@ impl Template {
 fn folder() -> TempDir {
     TempDir::new_in("/dev/shm")
         .or_else(|_| TempDir::new())
-        .unwrap()
+        .expect("the real parts work")
 }
 
 fn database(folder: &Path) -> PathBuf {
@@ -159,18 +161,21 @@ fn client(number: usize) -> String {
 
 async fn connect(path: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(path);
-    options.connect().await.unwrap()
+    options.connect().await.expect("the real parts work")
 }
 
 fn runtime() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap()
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("the real parts work")
 }
 
 /// Plays one wave; panics with the story of the first life that leaves the rule.
 pub(crate) fn play(template: &Template, cast: Cast, seed: u64) -> Tally {
     let folder = folder();
     let path = database(folder.path());
-    fs::copy(database(template.folder.path()), &path).unwrap();
+    fs::copy(database(template.folder.path()), &path).expect("the real parts work");
     let mut dice = Dice::new(seed.wrapping_add(1) << 32);
     let life = |number| Actors::new(cast, number, (seed << 20) + number as u64);
     let mut lives: Vec<Actors> = (0..template.grants.len()).map(life).collect();
@@ -209,7 +214,7 @@ pub(crate) fn play(template: &Template, cast: Cast, seed: u64) -> Tally {
 fn open(process: &Runtime, path: &Path) -> Store {
     process
         .block_on(Store::open(path, Timestamp(BIRTH)))
-        .unwrap()
+        .expect("the real parts work")
 }
 
 /// What everybody does in this turn: all of it is under way at once.
@@ -275,7 +280,7 @@ async fn done(store: &Store, template: &Template, number: usize, act: Act, now: 
                 client_id: client_id(own),
                 ..proof(number)
             };
-            match store.take(proof, now).await.unwrap() {
+            match store.take(proof, now).await.expect("the real parts work") {
                 Taken::First(_) => Seen::Redeemed,
                 Taken::Again(_) => Seen::CodeReplayed,
                 Taken::NoMatch(_) => Seen::Refused,
@@ -289,22 +294,43 @@ async fn done(store: &Store, template: &Template, number: usize, act: Act, now: 
                 resource: None,
                 expires_at: Timestamp(now.0 + IDLE),
             };
-            match store.rotate(presented, now).await.unwrap() {
+            match store
+                .rotate(presented, now)
+                .await
+                .expect("the real parts work")
+            {
                 Rotated::Successor(_) => Seen::Answered,
                 Rotated::Reused => Seen::Died,
                 Rotated::Refused(_) => Seen::Refused,
             }
         }
-        Act::Revoke => Seen::Did(store.revoke(grant, "by_person", now).await.unwrap()),
+        Act::Revoke => Seen::Did(
+            store
+                .revoke(grant, "by_person", now)
+                .await
+                .expect("the real parts work"),
+        ),
         Act::DisablePerson => {
-            let alive = People::disable(store, person, now).await.unwrap();
+            let alive = People::disable(store, person, now)
+                .await
+                .expect("the real parts work");
             Seen::Did(alive.expect("there is this person") > 0)
         }
-        Act::EnablePerson => Seen::Did(People::enable(store, person).await.unwrap()),
-        Act::DisableClient => {
-            Seen::Did(Clients::disable(store, &client(number), now).await.unwrap())
-        }
-        Act::EnableClient => Seen::Did(Clients::enable(store, &client(number)).await.unwrap()),
+        Act::EnablePerson => Seen::Did(
+            People::enable(store, person)
+                .await
+                .expect("the real parts work"),
+        ),
+        Act::DisableClient => Seen::Did(
+            Clients::disable(store, &client(number), now)
+                .await
+                .expect("the real parts work"),
+        ),
+        Act::EnableClient => Seen::Did(
+            Clients::enable(store, &client(number))
+                .await
+                .expect("the real parts work"),
+        ),
     }
 }
 
@@ -314,7 +340,7 @@ fn until_nobody_has(path: &Path) {
     let open =
         |entry: &fs::DirEntry| fs::read_link(entry.path()).is_ok_and(|target| target == path);
     while fs::read_dir("/proc/self/fd")
-        .unwrap()
+        .expect("the real parts work")
         .flatten()
         .any(|entry| open(&entry))
     {
@@ -351,7 +377,7 @@ async fn settle(template: &Template, path: &Path, lives: &[Actors], tally: &mut 
     )
     .fetch_all(&mut connection)
     .await
-    .unwrap();
+    .expect("the real parts work");
     assert_eq!(rows.len(), lives.len());
     for ((id, presented, redeemed, ends_at, ended), (grant, life)) in rows
         .into_iter()
@@ -361,5 +387,5 @@ async fn settle(template: &Template, path: &Path, lives: &[Actors], tally: &mut 
         tally.ended += u64::from(ended.is_some());
         life.settle(&(presented, redeemed, ends_at, ended));
     }
-    connection.close().await.unwrap();
+    connection.close().await.expect("the real parts work");
 }

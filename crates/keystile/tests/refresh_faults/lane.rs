@@ -1,6 +1,5 @@
 //! One client with several connections, on a bad network and with a thief around.
 
-use std::io::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::sync::Mutex;
