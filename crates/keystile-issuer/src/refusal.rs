@@ -29,7 +29,7 @@ use crate::traced;
 
 /// An OAuth error as the JSON body of a token, registration or revocation endpoint.
 ///
-/// As a response it is empty; [`render`], which stands before every route, gives it a reference and
+/// As a response it is empty; `render`, which stands before every route, gives it a reference and
 /// its body.
 #[derive(Debug)]
 pub struct Refusal {

@@ -164,8 +164,8 @@ impl Inner {
                     _slot: slot,
                 }))
             });
-            // Somebody else may be making it.
-            return match timeout_at(deadline, made).await {
+            // Somebody else may be making it. Whoever does knows best why it came to nothing, and gets a moment to say so.
+            return match timeout_at(deadline + LAST_WORD, made).await {
                 Ok(Ok(child)) => {
                     *child.caller.lock() = caller.clone();
                     Ok(Arc::clone(child))
@@ -434,3 +434,6 @@ impl Inbound for FromStateless {
         }
     }
 }
+
+/// For what failed to be named, beyond the time that it had.
+const LAST_WORD: Duration = Duration::from_millis(500);
