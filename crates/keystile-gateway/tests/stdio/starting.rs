@@ -44,7 +44,8 @@ async fn a_client_of_a_server_that_does_not_answer_is_told_so_before_it_gives_up
         ("mute", SAID, 504, "upstream_handshake_timeout"),
         (
             "murmur",
-            "sent something that is not MCP",
+            // Not what is said of one that was given up.
+            "the server sent something that is not MCP",
             502,
             "upstream_not_mcp",
         ),
@@ -89,7 +90,11 @@ async fn a_client_of_a_server_that_does_not_answer_is_told_so_before_it_gives_up
                 waited.abs_diff(Duration::from_secs(limit)) < Duration::from_secs(1),
                 "{waited:?}"
             );
-            assert_eq!(response.status(), status);
+            assert_eq!(
+                response.status(),
+                status,
+                "{behaviour} {method} after {waited:?}"
+            );
             let error = body(response).await["error"].clone();
             assert_eq!(error["data"]["code"], code);
             let reference = error["data"]["reference"].as_str().unwrap();
