@@ -44,8 +44,8 @@ async fn a_client_of_a_server_that_does_not_answer_is_told_so_before_it_gives_up
         ("mute", SAID, 504, "upstream_handshake_timeout"),
         (
             "murmur",
-            // Not what is said of one that was given up.
-            "the server sent something that is not MCP",
+            // What was sent, and not what is said of a server that was given up for it.
+            "relay::strange",
             502,
             "upstream_not_mcp",
         ),
@@ -93,7 +93,8 @@ async fn a_client_of_a_server_that_does_not_answer_is_told_so_before_it_gives_up
             assert_eq!(
                 response.status(),
                 status,
-                "{behaviour} {method} after {waited:?}"
+                "{behaviour} {method} after {waited:?}\n{}",
+                log.text()
             );
             let error = body(response).await["error"].clone();
             assert_eq!(error["data"]["code"], code);
