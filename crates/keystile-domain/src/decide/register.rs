@@ -200,7 +200,7 @@ pub fn admit(
     if *leave == Leave::Token {
         return Ok(Trust::Operator);
     }
-    if policy.mode == RegistrationMode::InitialAccessToken && !weakened("n_as_14") {
+    if policy.mode == RegistrationMode::InitialAccessToken {
         return Err(token_needed());
     }
     if asked.strange.is_empty() {

@@ -44,6 +44,8 @@ async fn a_082_unknown_kids_cause_one_question_a_minute() {
         assert!(found.is_ok(), "{found:?}");
     }
     assert_eq!(bench.asked(), 1);
+    assert_eq!(bench.ask("unknown", MINUTE - 1).await, Ok(false));
+    assert_eq!(bench.asked(), 1, "nor after the first answer came");
     assert_eq!(bench.ask("1", 2 * MINUTE).await, Ok(true));
     assert_eq!(
         bench.asked(),

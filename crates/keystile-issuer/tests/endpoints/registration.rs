@@ -77,7 +77,7 @@ async fn n_as_14_where_nobody_registers_there_is_no_endpoint() {
 }
 
 #[tokio::test]
-async fn n_as_14_with_initial_access_tokens_nobody_registers_without_one() {
+async fn with_initial_access_tokens_nobody_registers_without_one() {
     let test = in_mode(RegistrationMode::InitialAccessToken);
     let metadata = read(&get(&test, "/.well-known/oauth-authorization-server").await);
     assert!(metadata["registration_endpoint"].is_string());
