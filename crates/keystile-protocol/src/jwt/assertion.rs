@@ -1,11 +1,10 @@
 //! Client assertions (RFC 7523 §3, draft-ietf-oauth-rfc7523bis §4): a client signs who it is, for one
 //! authorization server, once.
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 
-use super::{Algorithm, KeySet, MAX_KID, MAX_TOKEN, Rejected, claims, decode, read_strictly};
+use super::compact::Compact;
+use super::{KeySet, Rejected, claims};
 use crate::mutation::weakened;
 
 /// The longest life of an assertion, in seconds.
@@ -20,11 +19,8 @@ const MAX_JTI: usize = 256;
 /// An assertion of which nothing is believed yet.
 #[derive(Debug, Clone)]
 pub struct UnverifiedAssertion<'a> {
-    signed: &'a str,
+    jwt: Compact<'a>,
     claims: AssertionClaims,
-    signature: Vec<u8>,
-    algorithm: Algorithm,
-    kid: Option<String>,
 }
 
 /// What the client signed. Each claim has one type, as in access tokens (CHECKLIST A-077): a number
@@ -73,58 +69,15 @@ impl std::ops::Deref for VerifiedAssertion {
     }
 }
 
-/// `jwk`, `jku`, `x5c` and `x5u` are not here: keys are those that the client registered
-/// (CHECKLIST ).
-#[derive(Deserialize)]
-struct Header<'a> {
-    #[serde(borrow)]
-    alg: Cow<'a, str>,
-    #[serde(borrow, default, deserialize_with = "claims::present")]
-    typ: Option<Cow<'a, str>>,
-    #[serde(borrow, default, deserialize_with = "claims::present")]
-    kid: Option<Cow<'a, str>>,
-    #[serde(default, deserialize_with = "claims::present")]
-    crit: Option<serde::de::IgnoredAny>,
-    #[serde(default, deserialize_with = "claims::present")]
-    b64: Option<serde::de::IgnoredAny>,
-    #[serde(default, deserialize_with = "claims::present")]
-    zip: Option<serde::de::IgnoredAny>,
-}
-
 impl<'a> UnverifiedAssertion<'a> {
     /// Takes the assertion apart.
     ///
     /// # Errors
     /// Anything that is no signed JWT in compact form with the claims of an assertion.
     pub fn parse(text: &'a str) -> Result<Self, Rejected> {
-        if text.len() > MAX_TOKEN {
-            return Err(Rejected::TooLong);
-        }
-        let (signed, signature) = text.rsplit_once('.').ok_or(Rejected::Malformed)?;
-        let (header, claims) = signed.split_once('.').ok_or(Rejected::Malformed)?;
-        if claims.contains('.') {
-            return Err(Rejected::Malformed);
-        }
-        let header = decode(header)?;
-        let header: Header<'_> = read_strictly(&header).ok_or(Rejected::Header)?;
-        let algorithm = Algorithm::parse(&header.alg).ok_or(Rejected::Header)?;
-        let fits = header.typ.as_deref().is_none_or(is_an_assertion);
-        let extended = header.crit.is_some() || header.b64.is_some() || header.zip.is_some();
-        if !fits || extended {
-            return Err(Rejected::Header);
-        }
-        let kid = header.kid.map(Cow::into_owned);
-        if kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID) && !weakened("a_075") {
-            return Err(Rejected::Header);
-        }
-        let claims = decode(claims)?;
-        Ok(Self {
-            signed,
-            claims: read_strictly(&claims).ok_or(Rejected::Claims)?,
-            signature: decode(signature)?,
-            algorithm,
-            kid,
-        })
+        let jwt = Compact::parse(text, |typ| typ.is_none_or(is_an_assertion))?;
+        let claims = jwt.claims()?;
+        Ok(Self { jwt, claims })
     }
 
     /// Who it says to be, to find out which keys count. Nothing else is shown before
@@ -137,7 +90,7 @@ impl<'a> UnverifiedAssertion<'a> {
     /// The key that it asks for.
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
-        self.kid.as_deref()
+        self.jwt.kid()
     }
 
     /// Checks everything; gives the claims only if everything is good.
@@ -149,13 +102,7 @@ impl<'a> UnverifiedAssertion<'a> {
         keys: &KeySet,
         expected: &AssertionExpectations<'_>,
     ) -> Result<VerifiedAssertion, Rejected> {
-        let key = keys
-            .find(self.kid(), self.algorithm)
-            .ok_or(Rejected::UnknownKey)?;
-        let good = key.verify(self.signed.as_bytes(), &self.signature);
-        if !good && !weakened("a_078") {
-            return Err(Rejected::Signature);
-        }
+        self.jwt.verify_signature(keys)?;
         let claims = self.claims;
         let own = claims.iss == expected.client_id && claims.sub == expected.client_id;
         if !own && !weakened("n_cc_05") {
@@ -191,10 +138,9 @@ impl AssertionClaims {
 
 /// No other kind of JWT is one; most clients say `JWT` or nothing.
 fn is_an_assertion(typ: &str) -> bool {
-    let media_type = typ.strip_prefix("application/").unwrap_or(typ);
     ["JWT", "client-authentication+jwt"]
         .iter()
-        .any(|known| media_type.eq_ignore_ascii_case(known))
+        .any(|known| typ.eq_ignore_ascii_case(known))
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{MAX_TOKEN, decode};
+use super::MAX_TOKEN;
+use super::compact::decode;
 
 /// Claims of a token that was refused. Nothing may be decided by them: they only explain a decision
 /// that was made without them, to whoever runs the server.

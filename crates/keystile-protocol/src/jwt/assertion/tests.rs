@@ -1,3 +1,4 @@
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::super::{SigningKey, sign};
@@ -12,7 +13,7 @@ fn judge(header: &Value, claims: &Value) -> Result<String, Rejected> {
     let keys = KeySet::from_jwks(&jwks).unwrap();
     let text = |value: &Value| {
         use base64::Engine as _;
-        super::super::URL_SAFE_NO_PAD.encode(value.to_string())
+        URL_SAFE_NO_PAD.encode(value.to_string())
     };
     let mut header = header.clone();
     header["kid"] = key.kid().into();
@@ -20,7 +21,7 @@ fn judge(header: &Value, claims: &Value) -> Result<String, Rejected> {
     let signature = key.sign_bytes(signed.as_bytes()).unwrap();
     let signature = {
         use base64::Engine as _;
-        super::super::URL_SAFE_NO_PAD.encode(signature)
+        URL_SAFE_NO_PAD.encode(signature)
     };
     let assertion = format!("{signed}.{signature}");
     let expected = AssertionExpectations {

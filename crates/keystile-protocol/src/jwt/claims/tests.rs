@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::super::read_strictly;
+use super::super::compact::read_strictly;
 use super::*;
 
 const NOW: u64 = 1_800_000_000;
