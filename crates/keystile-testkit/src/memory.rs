@@ -95,11 +95,20 @@ impl Bindings for MemoryStore {
             .bindings
             .insert(name.to_owned(), fingerprint.to_owned());
         let for_it = |family: &&mut Family| family.grant.resource.ends_with(path);
-        let revoked = state
+        let given = state
             .families
             .values_mut()
             .filter(for_it)
-            .filter_map(|family| family.revoke("rebound", now).then_some(()));
-        Ok(revoked.count() as u64)
+            .filter_map(|family| family.revoke("rebound", now).then_some(()))
+            .count();
+        let own = state
+            .services
+            .values_mut()
+            .filter(|own| own.revoked_at.is_none() && own.resource.ends_with(path));
+        let own = own.map(|own| {
+            own.revoked_at = Some(now);
+            own.revoked_why = Some("rebound".to_owned());
+        });
+        Ok((given + own.count()) as u64)
     }
 }

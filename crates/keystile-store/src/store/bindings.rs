@@ -117,12 +117,28 @@ impl Verb for Rebind {
         )
         .bind(&self.path)
         .bind(self.bind.now.0)
-        .fetch_all(connection)
+        .fetch_all(&mut *connection)
         .await?;
         let alive = |(id, expires_at): (String, i64)| {
             Ok((row::parse(&id, "grants.id")?, expires_at > self.bind.now.0))
         };
-        revoked.into_iter().map(alive).collect()
+        let mut revoked = revoked
+            .into_iter()
+            .map(alive)
+            .collect::<Result<Vec<_>, Failure>>()?;
+        // What clients hold for themselves: it has no end of its own.
+        let own: Vec<String> = sqlx::query_scalar(
+            "UPDATE service_grants SET revoked_at = $2, revoked_why = 'rebound'
+             WHERE resource LIKE '%' || $1 AND revoked_at IS NULL RETURNING id",
+        )
+        .bind(&self.path)
+        .bind(self.bind.now.0)
+        .fetch_all(connection)
+        .await?;
+        for id in own {
+            revoked.push((row::parse(&id, "service_grants.id")?, true));
+        }
+        Ok(revoked)
     }
 
     fn committed(&self, revoked: &Self::Answer, feed: &RevocationFeed) {

@@ -1,6 +1,6 @@
 use keystile_domain::ids::GrantId;
-use keystile_domain::ports::{Bindings, Grants, Revocations, Standing, TokenFacts};
-use keystile_domain::records::{Bound, GrantFilter};
+use keystile_domain::ports::{Bindings, Grants, Revocations, ServiceGrants, Standing, TokenFacts};
+use keystile_domain::records::{Bound, GrantFilter, ServiceRequest};
 
 use super::world::*;
 
@@ -20,16 +20,18 @@ async fn a_revoked_grant_is_dead_everywhere_when_revoke_returns() {
     let feed = world.store.revocations();
     assert_eq!(feed.standing(&facts(grant)), Standing::Good);
     let stream = feed.changed_since(feed.epoch());
-    assert!(world.store.revoke(grant, "by_person", NOW).await.unwrap());
+    assert!(
+        Grants::revoke(&world.store, grant, "by_person", NOW)
+            .await
+            .unwrap()
+    );
     assert_eq!(feed.standing(&facts(grant)), Standing::Revoked);
     stream.await;
-    let again = world
-        .store
-        .revoke(grant, "by_person", later(1))
+    let again = Grants::revoke(&world.store, grant, "by_person", later(1))
         .await
         .unwrap();
     assert!(!again, "it was dead already");
-    let record = world.store.lookup(grant).await.unwrap().unwrap();
+    let record = Grants::lookup(&world.store, grant).await.unwrap().unwrap();
     assert_eq!(
         (record.revoked_at, record.revoked_why.as_deref()),
         (Some(NOW), Some("by_person"))
@@ -41,16 +43,12 @@ async fn revoking_what_is_not_there_or_expired_says_so() {
     let world = world().await;
     let grant = world.granted("code").await;
     assert!(
-        !world
-            .store
-            .revoke(GrantId::new(NOW, &world.rng), "x", NOW)
+        !Grants::revoke(&world.store, GrantId::new(NOW, &world.rng), "x", NOW)
             .await
             .unwrap()
     );
     assert!(
-        !world
-            .store
-            .revoke(grant, "x", later(30 * DAY))
+        !Grants::revoke(&world.store, grant, "x", later(30 * DAY))
             .await
             .unwrap()
     );
@@ -64,10 +62,8 @@ async fn revoking_what_is_not_there_or_expired_says_so() {
 async fn a_restart_remembers_the_revocations_that_tokens_may_outlive() {
     let world = world().await;
     let (old, recent) = (world.granted("old").await, world.granted("recent").await);
-    world.store.revoke(old, "x", NOW).await.unwrap();
-    world
-        .store
-        .revoke(recent, "x", later(30 * MINUTE))
+    Grants::revoke(&world.store, old, "x", NOW).await.unwrap();
+    Grants::revoke(&world.store, recent, "x", later(30 * MINUTE))
         .await
         .unwrap();
     let world = world.reopened(later(80 * MINUTE)).await;
@@ -83,7 +79,7 @@ async fn a_closed_store_leaves_the_feed_without_knowledge() {
     let feed = world.store.revocations();
     world.store.close().await;
     assert_eq!(feed.standing(&facts(grant)), Standing::Unknown);
-    assert!(world.store.revoke(grant, "x", NOW).await.is_err());
+    assert!(Grants::revoke(&world.store, grant, "x", NOW).await.is_err());
 }
 
 #[tokio::test]
@@ -140,14 +136,48 @@ async fn a_name_stays_bound_until_it_is_rebound_and_then_its_grants_die() {
 }
 
 #[tokio::test]
+async fn what_clients_hold_for_themselves_dies_with_a_rebound_name() {
+    let world = world().await;
+    world.store.bind("notes", "a", NOW).await.unwrap();
+    let held = async |client: &str, resource: &str| {
+        let request = ServiceRequest {
+            grant: GrantId::new(NOW, &world.rng),
+            client_id: client.to_owned(),
+            client_name: "Job".to_owned(),
+            resource: resource.to_owned(),
+            scopes: "notes:call".parse().unwrap(),
+        };
+        let grant = world.store.issue(request, NOW).await;
+        grant.unwrap().unwrap()
+    };
+    let own = held("job", RESOURCE).await;
+    let untouched = held("job", "http://localhost:7717/other/mcp").await;
+    let given = world.granted("one").await;
+    let rebind = world.store.rebind("notes", "b", "/notes/mcp", later(1));
+    assert_eq!(rebind.await.unwrap(), 2);
+    let feed = world.store.revocations();
+    for dead in [own, given] {
+        assert_eq!(feed.standing(&facts(dead)), Standing::Revoked);
+    }
+    assert_eq!(feed.standing(&facts(untouched)), Standing::Good);
+    let record = ServiceGrants::lookup(&world.store, own).await;
+    let record = record.unwrap().unwrap();
+    assert_eq!(
+        (record.revoked_at, record.revoked_why.as_deref()),
+        (Some(later(1)), Some("rebound"))
+    );
+    assert_ne!(held("job", RESOURCE).await, own, "the dead one stays dead");
+}
+
+#[tokio::test]
 async fn the_list_shows_the_living_newest_first_and_the_dead_on_demand() {
     let world = world().await;
     let (one, two) = (world.granted("one").await, world.granted("two").await);
     let waiting = world.approved("waiting").await;
     let dead = world.granted("dead").await;
-    world.store.revoke(dead, "x", NOW).await.unwrap();
+    Grants::revoke(&world.store, dead, "x", NOW).await.unwrap();
     let ids = |filter| async {
-        let records = world.store.list(filter).await.unwrap();
+        let records = Grants::list(&world.store, filter).await.unwrap();
         records
             .into_iter()
             .map(|record| record.id)
