@@ -285,12 +285,13 @@ impl Gateway {
         parts: &Parts,
         now: Timestamp,
     ) -> Refusal {
-        let peer = peer(parts);
+        let (reference, peer) = (Reference::new(&*self.ports.rng), peer(parts));
         let mut event = permit.event(now, Outcome::Deny);
         event.peer = peer.as_deref();
         event.reason = Some(refusal.code().as_str());
+        event.reference = Some(reference.as_str());
         self.record(&event).await;
-        refusal
+        refusal.with_reference(reference)
     }
 
     /// Challenges. What was shown and refused is in the audit trail before the answer.
@@ -301,7 +302,7 @@ impl Gateway {
         parts: &Parts,
         now: Timestamp,
     ) -> Result<Response<Body>, Refusal> {
-        let (mut error, reason, caller, diagnosis) = match denied {
+        let (error, reason, caller, diagnosis) = match denied {
             Denied::NoToken if weakened("n_rs_11") => return Ok(Response::default()),
             Denied::NoToken => return Ok(refuse(&route.resource, None)),
             Denied::Challenged {
@@ -312,7 +313,6 @@ impl Gateway {
             } => (Some(error), reason, caller, diagnosis),
             Denied::Unknown { caller } => (None, "revocations_unknown", Some(caller), None),
         };
-        let diagnosis = diagnosis.map_or_else(|| Diagnosis::named(reason, ""), |found| *found);
         let reference = Reference::new(&*self.ports.rng);
         let peer = peer(parts);
         let mut event = Event::new(now, Action::Call, Outcome::Deny);
@@ -323,6 +323,14 @@ impl Gateway {
         (event.reason, event.reference) = (Some(reason), Some(reference.as_str()));
         event.peer = peer.as_deref();
         self.record(&event).await;
+        let Some(mut error) = error else {
+            let sentence =
+                "It is not known at the moment whether this token was revoked; try again.";
+            return Err(Refusal::new(Code::RevocationsUnknown, sentence)
+                .with_detail(&route.resource.resource)
+                .with_reference(reference));
+        };
+        let diagnosis = diagnosis.map_or_else(|| Diagnosis::named(reason, ""), |found| *found);
         tracing::info!(
             gateway.code = reason,
             reason = &*diagnosis.reason,
@@ -331,13 +339,8 @@ impl Gateway {
             resource = %route.resource.resource,
             "refused a token: {reason}"
         );
-        let Some(error) = &mut error else {
-            let sentence =
-                "It is not known at the moment whether this token was revoked; try again.";
-            return Err(Refusal::new(Code::RevocationsUnknown, sentence));
-        };
         error.description = format!("{} ({reference})", error.description).into();
-        let mut response = refuse(&route.resource, Some(error));
+        let mut response = refuse(&route.resource, Some(&error));
         response.extensions_mut().insert(Noted {
             reference,
             stage: Stage::Call,

@@ -152,6 +152,7 @@ struct Inner {
     rpc: Option<RpcError<'static>>,
     status: StatusCode,
     diagnosis: Option<Diagnosis>,
+    reference: Option<Reference>,
 }
 
 impl Refusal {
@@ -166,6 +167,7 @@ impl Refusal {
             rpc: None,
             status,
             diagnosis: None,
+            reference: None,
         }))
     }
 
@@ -187,6 +189,12 @@ impl Refusal {
     #[must_use]
     pub fn with_diagnosis(mut self, diagnosis: Option<Diagnosis>) -> Self {
         self.0.diagnosis = diagnosis;
+        self
+    }
+
+    /// Under the reference that the audit trail has it; otherwise it gets one when it is rendered.
+    pub(crate) fn with_reference(mut self, reference: Reference) -> Self {
+        self.0.reference = Some(reference);
         self
     }
 
@@ -274,7 +282,8 @@ impl Refusal {
 
     /// Logs it; what is to be kept of it travels with the response.
     fn log(&self, rng: &dyn Rng) -> Noted {
-        let reference = Reference::new(rng);
+        let carried = self.0.reference.clone();
+        let reference = carried.unwrap_or_else(|| Reference::new(rng));
         let (sentence, code) = (&self.0.sentence, self.0.code.as_str());
         let carried = self.0.diagnosis.clone();
         let diagnosis = carried.unwrap_or_else(|| Diagnosis::described(code, sentence));

@@ -30,8 +30,10 @@ impl Spare {
 
     pub(crate) async fn close(&self) {
         let spare = self.0.lock().take();
-        if let Some((wire, _)) = spare {
-            wire.link.close().await;
+        if let Some((Wire { link, inbox }, _)) = spare {
+            // Nobody reads it, and what is said last would wait for that.
+            drop(inbox);
+            link.close().await;
         }
     }
 }
@@ -43,5 +45,50 @@ impl Inner {
             Some(wire) => Ok(wire),
             None => self.connect.connect().await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use async_trait::async_trait;
+    use parking_lot::Mutex;
+    use tokio::{sync::mpsc, task::JoinHandle};
+
+    use super::*;
+    use crate::relay::{Link, Outgoing, Received};
+
+    /// It has ended when its last word is in the inbox.
+    struct Talkative(Mutex<Option<JoinHandle<()>>>);
+
+    #[async_trait]
+    impl Link for Talkative {
+        async fn send(&self, _: Outgoing) -> Result<(), Failure> {
+            Ok(())
+        }
+
+        fn try_send(&self, _: Outgoing) -> bool {
+            true
+        }
+
+        async fn close(&self) {
+            let ended = self.0.lock().take();
+            ended.expect("it is closed once").await.unwrap();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_spare_that_said_more_than_fits_is_closed_all_the_same() {
+        let (said, inbox) = mpsc::channel(1);
+        said.try_send(Received::Ended(Failure::Closed)).unwrap();
+        let last_word = tokio::spawn(async move {
+            drop(said.send(Received::Ended(Failure::Closed)).await);
+        });
+        let link = Arc::new(Talkative(Mutex::new(Some(last_word))));
+        let spare = Spare::default();
+        spare.put(Wire { link, inbox });
+        let closing = tokio::time::timeout(Duration::from_secs(60), spare.close());
+        closing.await.expect("it does not wait for a reader");
     }
 }

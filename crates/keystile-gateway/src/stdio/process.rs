@@ -93,8 +93,10 @@ impl Spawn {
             hang_up,
         };
         tokio::spawn(async move {
-            supervisor.run(stdout, from_child).await;
+            let failure = supervisor.run(stdout, &from_child).await;
             let _ = ended.send(true);
+            // Nobody may be waiting for it any more.
+            let _ = from_child.send(Received::Ended(failure)).await;
         });
         Ok(Wire {
             link: Arc::new(Pipes {
@@ -245,11 +247,17 @@ impl Group {
             let _ = kill_process_group(group, signal);
         }
     }
+
+    /// Once only: the system may give its number to others as soon as nobody is left.
+    fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.0 = None;
+    }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        self.signal(Signal::KILL);
+        self.kill();
     }
 }
 
@@ -271,7 +279,8 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    async fn run(mut self, stdout: ChildStdout, out: mpsc::Sender<Received>) {
+    /// Until the child and all that it started are gone; why that is.
+    async fn run(mut self, stdout: ChildStdout, out: &mpsc::Sender<Received>) -> Failure {
         let mut stdout = BufReader::with_capacity(32 * 1024, stdout);
         let mut reader = Reader {
             config: &self.config,
@@ -280,7 +289,7 @@ impl Supervisor {
         };
         let broken = tokio::select! {
             () = self.stop.cancelled() => Some(Failure::Closed),
-            broken = reader.pump(&mut stdout, &out) => broken,
+            broken = reader.pump(&mut stdout, out) => broken,
         };
         // A server that is told to end may be writing, and many crash loudly when nobody reads.
         let _heard_out = (broken == Some(Failure::Closed)).then(|| {
@@ -333,8 +342,7 @@ impl Supervisor {
         } else {
             tracing::info!(server = %self.config.name, "stdio server stopped");
         }
-        // Nobody may be waiting for it any more.
-        let _ = out.send(Received::Ended(failure)).await;
+        failure
     }
 
     /// Closes the child's standard input, waits, then SIGTERM and SIGKILL for the whole group.
@@ -347,7 +355,7 @@ impl Supervisor {
             status = self.exit_within(grace).await;
         }
         // Also when the child itself is gone: what it started may have outlived it.
-        self.group.signal(Signal::KILL);
+        self.group.kill();
         match status {
             Some(status) => status,
             None => self
@@ -424,3 +432,28 @@ const WORD: usize = 200;
 const HEAR_OUT: Duration = Duration::from_millis(500);
 /// Lines on standard output that are no message and are forgiven.
 const MAX_STRANGE: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_child_that_nobody_listens_to_is_ended_all_the_same() {
+        let says = r#"yes '{"jsonrpc":"2.0","method":"notifications/message"}'"#;
+        let argv = ["sh", "-c", says].map(Into::into).to_vec();
+        let env = vec![("PATH".into(), "/usr/bin:/bin".into())];
+        let mut config = StdioConfig::new("talkative", argv, env);
+        config.grace = Duration::from_millis(1);
+        let spawn = Spawn {
+            config: Arc::new(config),
+            strange: Arc::default(),
+        };
+        let Wire { link, inbox } = spawn.connect().await.unwrap();
+        while inbox.len() < QUEUE {
+            tokio::task::yield_now().await;
+        }
+        let closing = tokio::time::timeout(Duration::from_secs(20), link.close());
+        closing.await.expect("its last word waits for no reader");
+        assert_eq!(inbox.len(), QUEUE);
+    }
+}
