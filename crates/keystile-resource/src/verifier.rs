@@ -25,9 +25,16 @@ use sha2::{Digest as _, Sha256};
 #[derive(Debug)]
 pub struct Verifier {
     issuer: String,
-    keys: ArcSwap<KeySet>,
-    seen: Cache<[u8; 32], Verified>,
+    trusted: ArcSwap<Trusted>,
     skew: u64,
+}
+
+/// Keys, and what was verified with them. They are exchanged together: a token that was being
+/// verified meanwhile is remembered beside the keys that are gone, and nowhere else.
+#[derive(Debug)]
+struct Trusted {
+    keys: Arc<KeySet>,
+    seen: Cache<[u8; 32], Verified>,
 }
 
 /// The claims of a good token, cheap to clone.
@@ -45,11 +52,10 @@ impl std::ops::Deref for Verified {
 impl Verifier {
     /// Of this issuer, whose keys are these.
     #[must_use]
-    pub fn new(issuer: &str, keys: KeySet) -> Self {
+    pub fn new(issuer: &str, keys: impl Into<Arc<KeySet>>) -> Self {
         Self {
             issuer: issuer.to_owned(),
-            keys: ArcSwap::from_pointee(keys),
-            seen: Cache::new(REMEMBERED),
+            trusted: ArcSwap::from_pointee(Trusted::new(keys.into())),
             skew: 0,
         }
     }
@@ -68,9 +74,8 @@ impl Verifier {
     }
 
     /// Takes other keys from now on; tokens of keys that are gone are no longer good.
-    pub fn replace_keys(&self, keys: KeySet) {
-        self.keys.store(Arc::new(keys));
-        self.seen.clear();
+    pub fn replace_keys(&self, keys: impl Into<Arc<KeySet>>) {
+        self.trusted.store(Arc::new(Trusted::new(keys.into())));
     }
 
     /// The claims of `token` if it is good for `resource` at `now` (seconds since 1970).
@@ -78,36 +83,43 @@ impl Verifier {
     /// # Errors
     /// One reason, for the log: the answer must not depend on it (CHECKLIST A-078).
     pub fn verify(&self, token: &str, resource: &str, now: u64) -> Result<Verified, Rejected> {
-        let digest: [u8; 32] = Sha256::digest(token).into();
-        if let Some(known) = self.seen.get(&digest) {
-            return self.still(known, resource, now);
-        }
-        let keys = self.keys.load_full();
         let expected = Expectations {
             issuer: &self.issuer,
             resource,
             now,
             skew: self.skew,
         };
-        let claims = UnverifiedJwt::parse(token)?.verify(&keys, &expected)?;
-        let verified = Verified(Arc::new(claims));
-        // Keys that were replaced meanwhile must not leave a token behind.
-        if Arc::ptr_eq(&keys, &self.keys.load()) {
-            self.seen.insert(digest, verified.clone());
-        }
-        Ok(verified)
+        self.trusted.load().verify(token, &expected)
+    }
+}
+
+impl Trusted {
+    fn new(keys: Arc<KeySet>) -> Self {
+        let seen = Cache::new(REMEMBERED);
+        Self { keys, seen }
     }
 
-    /// What can have changed since a token was verified.
-    fn still(&self, known: Verified, resource: &str, now: u64) -> Result<Verified, Rejected> {
-        if known.aud != resource && !weakened("a_029") {
-            return Err(Rejected::Audience);
+    fn verify(&self, token: &str, expected: &Expectations<'_>) -> Result<Verified, Rejected> {
+        let digest: [u8; 32] = Sha256::digest(token).into();
+        if let Some(known) = self.seen.get(&digest) {
+            return still(known, expected);
         }
-        if known.exp.saturating_add(self.skew) <= now && !weakened("n_rs_03") {
-            return Err(Rejected::Time);
-        }
-        Ok(known)
+        let claims = UnverifiedJwt::parse(token)?.verify(&self.keys, expected)?;
+        let verified = Verified(Arc::new(claims));
+        self.seen.insert(digest, verified.clone());
+        Ok(verified)
     }
+}
+
+/// What can have changed since a token was verified.
+fn still(known: Verified, expected: &Expectations<'_>) -> Result<Verified, Rejected> {
+    if known.aud != expected.resource && !weakened("a_029") {
+        return Err(Rejected::Audience);
+    }
+    if known.exp.saturating_add(expected.skew) <= expected.now && !weakened("n_rs_03") {
+        return Err(Rejected::Time);
+    }
+    Ok(known)
 }
 
 /// Tokens that are remembered: 10 minutes of some thousand people.
@@ -188,7 +200,8 @@ mod tests {
             let token = format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header));
             assert_eq!(verifier.verify(&token, "r", NOW).map(|_| ()), unknown);
         }
-        assert_eq!(verifier.seen.len(), 0, "a refused token is not remembered");
+        let remembered = verifier.trusted.load().seen.len();
+        assert_eq!(remembered, 0, "a refused token is not remembered");
         assert!(verifier.verify(&good, "r", NOW).is_ok());
     }
 
@@ -233,6 +246,30 @@ mod tests {
         let token = token(&old, "r");
         assert!(verifier.verify(&token, "r", NOW).is_ok());
         verifier.replace_keys(keys(&new));
+        assert_eq!(
+            verifier.verify(&token, "r", NOW).unwrap_err(),
+            Rejected::UnknownKey
+        );
+    }
+
+    /// Whoever was verifying when the keys went leaves nothing behind, however late.
+    #[test]
+    fn a_082_a_token_verified_while_its_key_went_opens_nothing_later() {
+        let (old, new) = (
+            SigningKey::generate_es256().unwrap(),
+            SigningKey::generate_es256().unwrap(),
+        );
+        let verifier = verifier(&old);
+        let token = token(&old, "r");
+        let expected = Expectations {
+            issuer: "https://auth.example",
+            resource: "r",
+            now: NOW,
+            skew: 0,
+        };
+        let under_way = verifier.trusted.load_full();
+        verifier.replace_keys(keys(&new));
+        assert!(under_way.verify(&token, &expected).is_ok());
         assert_eq!(
             verifier.verify(&token, "r", NOW).unwrap_err(),
             Rejected::UnknownKey
