@@ -65,7 +65,8 @@ impl AuthorizationServerMetadata {
         if weakened("n_cc_02") {
             algorithms[2] = "PS256";
         }
-        let mut scopes: Vec<String> = resources.iter().map(ServedResource::call_scope).collect();
+        let all = resources.iter().flat_map(|entry| entry.scopes.iter());
+        let mut scopes: Vec<String> = all.map(|named| named.scope.clone()).collect();
         scopes.push(OFFLINE_ACCESS.to_owned());
         Self {
             issuer: issuer.as_str().to_owned(),

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use crate::error::{ErrorCode, OAuthError};
 use crate::issuer::Issuer;
 use crate::mutation::weakened;
+use crate::scope::ScopeCatalogue;
+
+pub use crate::scope::{call_scope, read_scope};
 
 /// A canonical resource identifier: the one `aud` of its tokens.
 ///
@@ -37,6 +40,8 @@ pub struct ServedResource {
     pub resource: Resource,
     /// Other spellings that clients send for it; they mean the canonical one.
     pub aliases: Vec<String>,
+    /// The scopes of its tokens.
+    pub scopes: ScopeCatalogue,
 }
 
 impl ServedResource {
@@ -45,12 +50,12 @@ impl ServedResource {
     pub fn call_scope(&self) -> String {
         call_scope(&self.name)
     }
-}
 
-/// `{server}:call`: the scope for using a server's tools, prompts and resources.
-#[must_use]
-pub fn call_scope(server: &str) -> String {
-    format!("{server}:call")
+    /// The one scope that looking needs; [`call_scope`](Self::call_scope) contains it.
+    #[must_use]
+    pub fn read_scope(&self) -> String {
+        read_scope(&self.name)
+    }
 }
 
 /// Every resource that is served here.
@@ -80,6 +85,7 @@ impl ResourceTable {
                 name: name.clone(),
                 resource: Resource(canonical.into()),
                 aliases,
+                scopes: ScopeCatalogue::of_server(name),
             }
         };
         Self(names.iter().map(entry).collect())

@@ -1,11 +1,17 @@
 //! Scopes (RFC 6749 §3.3).
 
+mod catalogue;
+mod hierarchy;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+pub use catalogue::{NamedScope, ScopeCatalogue, call_scope, read_scope};
+pub use hierarchy::{ScopeCircle, ScopeHierarchy};
 
 /// The scope that asks for a refresh token (OpenID Connect Core §11; MCP authorization).
 pub const OFFLINE_ACCESS: &str = "offline_access";
@@ -41,7 +47,8 @@ impl ScopeSet {
         self.0.contains(scope)
     }
 
-    /// Whether each token of `other` is in this set.
+    /// Whether each token of `other` is in this set, byte for byte; what the tokens mean is
+    /// [`ScopeHierarchy`]'s to say.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         self.0.is_superset(&other.0)

@@ -56,6 +56,36 @@ pub fn is_notification(method: &str) -> bool {
     })
 }
 
+/// Does a server only show something when this is called? Tools may do anything, tasks are what tools
+/// do, and what is not known here may be worse; only the notifications of the specification are.
+#[must_use]
+pub fn only_looks(method: &str) -> bool {
+    matches!(
+        method,
+        "tools/list"
+            | "initialize"
+            | "ping"
+            | "server/discover"
+            | "prompts/list"
+            | "prompts/get"
+            | "resources/list"
+            | "resources/templates/list"
+            | "resources/read"
+            | "resources/directory/read"
+            | "resources/subscribe"
+            | "resources/unsubscribe"
+            | "skills/list"
+            | "skills/get"
+            | "completion/complete"
+            | "logging/setLevel"
+            | "subscriptions/listen"
+            | "notifications/initialized"
+            | "notifications/cancelled"
+            | "notifications/progress"
+            | "notifications/roots/list_changed"
+    )
+}
+
 /// What `Mcp-Name` mirrors for this method (MCP 2026-07-28, streamable HTTP; SEP-2663 for tasks).
 #[must_use]
 pub fn named_by(method: &str) -> Option<NamedBy> {
