@@ -20,16 +20,11 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// A server that answers before the body came has to close the connection (RFC 9112 §9.3: "a server … MUST either
 /// read the entire request message body or close the connection"), and what the client is still sending then meets a
 /// reset instead of an answer. Many clients write head and body apart, and few read before they have written all.
-pub(crate) async fn drain(parts: &Parts, mut body: Body) {
+pub(crate) async fn drain(parts: &Parts, body: &mut Body) {
     // It waits for leave to send the body, which it does not get (RFC 9110 §10.1.1).
     if parts.headers.contains_key(header::EXPECT) {
         return;
     }
-    drain_rest(&mut body).await;
-}
-
-/// As [`drain`], where some was read already.
-pub(crate) async fn drain_rest(body: &mut Body) {
     let mut rest = Limited::new(body, MOST);
     let read = async { while let Some(Ok(_)) = rest.frame().await {} };
     // What is longer or slower ends with the connection.

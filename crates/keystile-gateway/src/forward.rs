@@ -52,6 +52,13 @@ pub(crate) enum Exchange {
     Stream,
 }
 
+/// An admitted request on its way.
+pub(crate) struct Forwarded {
+    pub(crate) body: Bytes,
+    pub(crate) exchange: Exchange,
+    pub(crate) session: Option<InSession>,
+}
+
 /// Why a forwarded request got no answer from the upstream.
 pub(crate) enum NotForwarded {
     Refused(Refusal),
@@ -126,12 +133,10 @@ impl HttpUpstream {
         &self,
         permit: &Permit,
         parts: &Parts,
-        body: Bytes,
-        exchange: Exchange,
-        session: Option<&InSession>,
+        call: &Forwarded,
         ports: &Arc<Ports>,
     ) -> Result<Response<Body>, NotForwarded> {
-        let request = self.request(parts, body, session);
+        let request = self.request(parts, call.body.clone(), call.session.as_ref());
         let waiting = stream::waited(permit, ports, self.0.call_limit);
         let answer = tokio::select! {
             biased;
@@ -148,7 +153,7 @@ impl HttpUpstream {
         };
         let media = answer::judge(parts, &answer).map_err(NotForwarded::Refused)?;
         let lasts = Lasts {
-            expires: exchange == Exchange::Stream,
+            expires: call.exchange == Exchange::Stream,
             keep_alive: (media == Media::Events).then_some(self.0.keep_alive),
         };
         Ok(answer::relay(answer, media, |body| {

@@ -1,36 +1,32 @@
 //! One request through the gateway: guard, route, admit, inspect, record, forward.
 
+mod record;
+
 use std::borrow::Cow;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
-use keystile_domain::audit::{Action, Event, Outcome};
-use keystile_domain::decide::diagnose::Diagnosis;
-use keystile_domain::flow::{Noted, Stage};
 use keystile_domain::ports::{AuditSink, Standing};
 use keystile_domain::secrets::Secrets;
-use keystile_domain::secrets::reference::Reference;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::issuer::Issuer;
-use keystile_protocol::mcp::{Envelope, McpHeaders};
-use keystile_protocol::mutation::weakened;
+use keystile_protocol::mcp::Envelope;
 use keystile_protocol::resource::ServedResource;
-use keystile_resource::{Verifier, refuse};
+use keystile_resource::Verifier;
 
-use crate::admit::{Denied, Permit, admit, describe};
+use crate::admit::{Denied, Permit, admit};
 use crate::drain::drain;
-use crate::forward::{Exchange, NotForwarded, Sessions};
+use crate::forward::{Exchange, Forwarded, HttpUpstream, InSession, NotForwarded, Sessions};
 use crate::guard::{AllowedOrigin, Guard, is_preflight};
-use crate::inspect::{inspect, read};
+use crate::inspect::{Asked, read};
 use crate::refusal::{Code, Refusal};
-use crate::relay::Ports;
+use crate::relay::{Admitted, Ports, Relay};
 use crate::route::{Place, Route, Routes};
-use crate::upstream::Upstream;
+use crate::upstream::{Upstream, Way};
 
 /// What the operator decided.
 #[derive(Debug)]
@@ -91,10 +87,10 @@ impl Gateway {
         futures_util::future::join_all(all).await;
     }
 
-    /// Whether this path is the gateway's; all others belong to the router behind it.
+    /// What this path names here; all others belong to the router behind it.
     #[must_use]
-    pub fn owns(&self, path: &str) -> bool {
-        self.routes.find(path).is_some()
+    pub fn place(&self, path: &str) -> Option<Place<'_>> {
+        self.routes.find(path)
     }
 
     /// The check of Host and Origin, which the paths of others need as well.
@@ -103,30 +99,51 @@ impl Gateway {
         &self.guard
     }
 
-    /// Answers a request to a path that it owns. The peer's address is the request's
-    /// `ConnectInfo<SocketAddr>`, if it has one.
+    /// Answers a request, wherever it leads.
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
-        let (parts, body) = request.into_parts();
-        let place = self.routes.find(parts.uri.path());
-        let origin = match self.guard.check(&parts) {
-            Ok(origin) => origin,
-            Err(refusal) => {
-                drain(&parts, body).await;
-                return match place {
-                    Some(Place::Metadata(_)) => {
-                        refusal.respond_outside_mcp(&parts.headers, &*self.ports.rng)
-                    }
-                    _ => refusal.respond(&*self.ports.rng),
-                };
+        match self.place(request.uri().path()) {
+            Some(place) => self.answer(place, request, None).await,
+            None => {
+                let refusal = Refusal::new(Code::UnknownPath, "Nothing is at this path.");
+                refusal.respond(&*self.ports.rng)
             }
+        }
+    }
+
+    /// Answers a request to this place, from this address.
+    pub async fn answer(
+        &self,
+        place: Place<'_>,
+        request: Request<Body>,
+        from: Option<IpAddr>,
+    ) -> Response<Body> {
+        let (parts, mut body) = request.into_parts();
+        let sent = Sent {
+            parts: &parts,
+            from,
+            at: self.ports.clock.now(),
         };
-        let answer = match place {
-            Some(Place::Endpoint(route)) => self.endpoint(route, &origin, &parts, body).await,
-            Some(Place::Metadata(route)) => metadata(route, &origin, &parts),
-            None => Err(Refusal::new(Code::UnknownPath, "Nothing is at this path.")),
+        let response = match self.guard.check(&parts) {
+            Ok(origin) => {
+                let answer = match place {
+                    Place::Endpoint(route) => self.endpoint(route, &origin, sent, &mut body).await,
+                    Place::Metadata(route) => metadata(route, &origin, &parts),
+                };
+                let refused = |refusal: Refusal| refusal.respond(&*self.ports.rng);
+                let mut response = answer.unwrap_or_else(refused);
+                origin.expose(&mut response);
+                response
+            }
+            Err(refusal) => match place {
+                Place::Metadata(_) => refusal.respond_outside_mcp(&parts.headers, &*self.ports.rng),
+                Place::Endpoint(_) => refusal.respond(&*self.ports.rng),
+            },
         };
-        let mut response = answer.unwrap_or_else(|refusal| refusal.respond(&*self.ports.rng));
-        origin.expose(&mut response);
+        let status = response.status();
+        if status.is_client_error() || status.is_server_error() {
+            // What was read whole has nothing left.
+            drain(&parts, &mut body).await;
+        }
         response
     }
 
@@ -134,9 +151,10 @@ impl Gateway {
         &self,
         route: &Arc<Route>,
         origin: &AllowedOrigin,
-        parts: &Parts,
-        body: Body,
+        sent: Sent<'_>,
+        body: &mut Body,
     ) -> Result<Response<Body>, Refusal> {
+        let parts = sent.parts;
         if is_preflight(parts) {
             return Ok(origin.preflight(&parts.headers, "POST, GET, DELETE, OPTIONS"));
         }
@@ -144,90 +162,91 @@ impl Gateway {
             let sentence = "An MCP endpoint takes POST, GET and DELETE.";
             return Err(Refusal::new(Code::MethodNotAllowed, sentence));
         }
-        let now = self.ports.clock.now();
         let revocations = &*self.ports.revocations;
-        match admit(parts, route, &self.verifier, revocations, now) {
-            Ok(permit) => self.admitted(&permit, parts, body, now).await,
-            Err(denied) => {
-                drain(parts, body).await;
-                self.deny(denied, route, parts, now).await
-            }
+        match admit(parts, route, &self.verifier, revocations, sent.at) {
+            Ok(permit) => self.admitted(&permit, sent, body).await,
+            Err(denied) => self.deny(denied, route, sent).await,
         }
     }
 
     async fn admitted(
         &self,
         permit: &Permit,
-        parts: &Parts,
-        body: Body,
-        now: Timestamp,
+        sent: Sent<'_>,
+        body: &mut Body,
     ) -> Result<Response<Body>, Refusal> {
-        let call = match Call::read(parts, body).await {
-            Ok(call) => call,
-            Err(refusal) => return Err(self.record_refusal(refusal, permit, parts, now).await),
+        let body = match sent.parts.method {
+            Method::POST => read(sent.parts, body).await,
+            _ => Ok(Bytes::new()),
         };
-        let message = match call.understand(parts) {
-            Ok(message) => message,
-            Err(refusal) => return Err(self.record_refusal(refusal, permit, parts, now).await),
+        let body = match body {
+            Ok(body) => body,
+            Err(refusal) => return Err(self.record_refusal(refusal, permit, sent).await),
         };
-        let id = message.as_ref().and_then(Envelope::id).map(|id| id.lexeme);
-        let route = permit.route();
-        let bridge = route.upstream.bridge(&self.ports, parts, message.as_ref());
-        let bridge = bridge.await;
-        // The relay keeps the sessions that it begins itself, by their owners.
-        let session = match (bridge, &route.upstream) {
-            (None, Upstream::Http(_)) => self.sessions.named(permit, parts),
-            _ => Ok(None),
+        let asked = match Asked::read(sent.parts, &body) {
+            Ok(asked) => asked,
+            Err(refusal) => return Err(self.record_refusal(refusal, permit, sent).await),
         };
-        let session = match session {
-            Ok(session) => session,
+        let path = match self.path(permit, sent.parts, &asked).await {
+            Ok(path) => path,
             Err(refusal) => {
-                let refusal = refusal.with_id(id);
-                return Err(self.record_refusal(refusal, permit, parts, now).await);
+                let refusal = refusal.with_id(asked.id());
+                return Err(self.record_refusal(refusal, permit, sent).await);
             }
         };
-        self.record_call(permit, parts, message.as_ref(), now)?;
-        if let Some(bridge) = bridge {
-            let body = call.body.clone();
-            let response = bridge.handle(&permit.caller(), parts, body).await;
-            return self.relayed(response, permit, parts).await;
+        self.record_call(permit, sent, asked.message.as_ref())?;
+        match path {
+            Path::Relay(relay, admitted) => {
+                let response = relay.answer(&permit.caller(), &asked, admitted).await;
+                self.relayed(response, permit, sent).await
+            }
+            Path::Forward(upstream, session) => {
+                let call = Forwarded {
+                    body: body.clone(),
+                    exchange: exchange(sent.parts, asked.message.as_ref()),
+                    session,
+                };
+                let forwarded = self.forward(upstream, permit, sent, call).await;
+                forwarded.map_err(|refusal| refusal.with_id(asked.id()))
+            }
         }
-        let upstream = match &route.upstream {
-            Upstream::Http(upstream) => upstream,
-            Upstream::Stdio(pool) => {
-                let body = call.body.clone();
-                let response = pool.handle(&permit.caller(), parts, body).await;
-                return self.relayed(response, permit, parts).await;
-            }
-        };
-        let (body, exchange) = (call.body.clone(), exchange(parts, message.as_ref()));
-        let forwarded = upstream
-            .forward(permit, parts, body, exchange, session.as_ref(), &self.ports)
-            .await;
-        let refused = match forwarded {
-            Ok(mut response) => match self.sessions.bind(permit, session.as_ref(), &mut response) {
-                Ok(()) => return Ok(response),
-                Err(refusal) => refusal,
-            },
-            Err(NotForwarded::Refused(refusal)) => refusal,
-            Err(NotForwarded::Revoked) => {
-                let now = self.ports.clock.now();
-                return self.deny(self.ended(permit), route, parts, now).await;
-            }
-        };
-        Err(refused.with_id(id))
     }
 
-    /// Why a call was cut short: only a revocation is the token's end. A feed that can't tell (it is closed with the
-    /// process, for one) is a 503, or clients would throw a good token away.
-    fn ended(&self, permit: &Permit) -> Denied {
-        match permit.standing(&*self.ports.revocations) {
-            Standing::Unknown => Denied::Unknown {
-                caller: permit.verified().clone(),
-            },
-            Standing::Good | Standing::Revoked => {
-                Denied::no_good("revoked", Some(permit.verified()))
+    /// How it gets to the server, if it may: what there is to refuse is refused before the call is on record as allowed.
+    async fn path<'a>(
+        &self,
+        permit: &'a Permit,
+        parts: &Parts,
+        asked: &Asked<'_>,
+    ) -> Result<Path<'a>, Refusal> {
+        let way = permit.route().upstream.way(&self.ports, asked.era).await;
+        Ok(match way {
+            Way::Relay(relay) => {
+                let admitted = relay.admit(&permit.caller(), parts, asked)?;
+                Path::Relay(relay, admitted)
             }
+            Way::Forward(upstream) => {
+                Path::Forward(upstream, self.sessions.named(permit, parts, asked.era)?)
+            }
+        })
+    }
+
+    async fn forward(
+        &self,
+        upstream: &HttpUpstream,
+        permit: &Permit,
+        sent: Sent<'_>,
+        call: Forwarded,
+    ) -> Result<Response<Body>, Refusal> {
+        let forwarded = upstream.forward(permit, sent.parts, &call, &self.ports);
+        match forwarded.await {
+            Ok(mut response) => {
+                self.sessions
+                    .bind(permit, call.session.as_ref(), &mut response)?;
+                Ok(response)
+            }
+            Err(NotForwarded::Refused(refusal)) => Err(refusal),
+            Err(NotForwarded::Revoked) => self.cut_short(permit, sent).await,
         }
     }
 
@@ -236,151 +255,55 @@ impl Gateway {
         &self,
         response: Response<Body>,
         permit: &Permit,
-        parts: &Parts,
+        sent: Sent<'_>,
     ) -> Result<Response<Body>, Refusal> {
-        if response.status() != StatusCode::UNAUTHORIZED {
-            return Ok(response);
+        match response.status() {
+            StatusCode::UNAUTHORIZED => self.cut_short(permit, sent).await,
+            _ => Ok(response),
         }
-        let now = self.ports.clock.now();
-        self.deny(self.ended(permit), permit.route(), parts, now)
-            .await
     }
 
-    /// The allowed call is in the audit trail before it is forwarded; if it can't be, it is not.
-    fn record_call(
-        &self,
-        permit: &Permit,
-        parts: &Parts,
-        message: Option<&Envelope<'_>>,
-        now: Timestamp,
-    ) -> Result<(), Refusal> {
-        let peer = peer(parts);
-        let mut event = permit.event(now, Outcome::Allow);
-        event.peer = peer.as_deref();
-        event.method = Some(parts.method.as_str());
-        if let Some(message) = message {
-            let params = message.params();
-            event.method = message.method().or(Some("response"));
-            event.name = params.name.as_deref().or(params.uri.as_deref());
-            event.name = event.name.or(params.task_id.as_deref());
-        }
-        match self.audit.append(&event) {
-            Ok(()) => Ok(()),
-            Err(_) if weakened("a_150") => Ok(()),
-            Err(error) => {
-                let sentence =
-                    "The audit trail can't be written, so nothing is done; see the gateway's log.";
-                let id = message.and_then(Envelope::id).map(|id| id.lexeme);
-                Err(Refusal::new(Code::AuditUnavailable, sentence)
-                    .with_detail(error)
-                    .with_id(id))
+    /// Only a revocation is the token's end. A feed that can't tell (it is closed with the process, for one) is a 503, or
+    /// clients would throw a good token away.
+    async fn cut_short(&self, permit: &Permit, sent: Sent<'_>) -> Result<Response<Body>, Refusal> {
+        let denied = match permit.standing(&*self.ports.revocations) {
+            Standing::Unknown => Denied::Unknown {
+                caller: permit.verified().clone(),
+            },
+            Standing::Good | Standing::Revoked => {
+                Denied::no_good("revoked", Some(permit.verified()))
             }
-        }
-    }
-
-    async fn record_refusal(
-        &self,
-        refusal: Refusal,
-        permit: &Permit,
-        parts: &Parts,
-        now: Timestamp,
-    ) -> Refusal {
-        let (reference, peer) = (Reference::new(&*self.ports.rng), peer(parts));
-        let mut event = permit.event(now, Outcome::Deny);
-        event.peer = peer.as_deref();
-        event.reason = Some(refusal.code().as_str());
-        event.reference = Some(reference.as_str());
-        self.record(&event).await;
-        refusal.with_reference(reference)
-    }
-
-    /// Challenges. What was shown and refused is in the audit trail before the answer.
-    async fn deny(
-        &self,
-        denied: Denied,
-        route: &Route,
-        parts: &Parts,
-        now: Timestamp,
-    ) -> Result<Response<Body>, Refusal> {
-        let (error, reason, caller, diagnosis) = match denied {
-            Denied::NoToken if weakened("n_rs_11") => return Ok(Response::default()),
-            Denied::NoToken => return Ok(refuse(&route.resource, None)),
-            Denied::Challenged {
-                error,
-                reason,
-                caller,
-                diagnosis,
-            } => (Some(error), reason, caller, diagnosis),
-            Denied::Unknown { caller } => (None, "revocations_unknown", Some(caller), None),
         };
-        let reference = Reference::new(&*self.ports.rng);
-        let peer = peer(parts);
-        let mut event = Event::new(now, Action::Call, Outcome::Deny);
-        event.resource = Some(&route.resource.resource);
-        if let Some(caller) = &caller {
-            event = describe(event, caller, route);
-        }
-        (event.reason, event.reference) = (Some(reason), Some(reference.as_str()));
-        event.peer = peer.as_deref();
-        self.record(&event).await;
-        let Some(mut error) = error else {
-            let sentence =
-                "It is not known at the moment whether this token was revoked; try again.";
-            return Err(Refusal::new(Code::RevocationsUnknown, sentence)
-                .with_detail(&route.resource.resource)
-                .with_reference(reference));
+        let now = Sent {
+            at: self.ports.clock.now(),
+            ..sent
         };
-        let diagnosis = diagnosis.map_or_else(|| Diagnosis::named(reason, ""), |found| *found);
-        tracing::info!(
-            gateway.code = reason,
-            reason = &*diagnosis.reason,
-            detail = %diagnosis,
-            reference = %reference,
-            resource = %route.resource.resource,
-            "refused a token: {reason}"
-        );
-        error.description = format!("{} ({reference})", error.description).into();
-        let mut response = refuse(&route.resource, Some(&error));
-        response.extensions_mut().insert(Noted {
-            reference,
-            stage: Stage::Call,
-            diagnosis,
-        });
-        Ok(response)
-    }
-
-    /// A denial stays one, whether or not it could be recorded.
-    async fn record(&self, event: &Event<'_>) {
-        if let Err(error) = self.audit.record(event).await {
-            tracing::error!(audit.error = %error, "a denial could not be recorded");
-        }
+        self.deny(denied, permit.route(), now).await
     }
 }
 
-/// What came after the headers.
-struct Call {
-    body: Bytes,
+/// A request's head, and from where and when it came.
+#[derive(Clone, Copy)]
+struct Sent<'a> {
+    parts: &'a Parts,
+    from: Option<IpAddr>,
+    at: Timestamp,
 }
 
-impl Call {
-    async fn read(parts: &Parts, body: Body) -> Result<Self, Refusal> {
-        let body = if parts.method == Method::POST {
-            read(parts, body).await?
-        } else {
-            Bytes::new()
-        };
-        Ok(Self { body })
+impl Sent<'_> {
+    fn address(&self) -> Option<Cow<'static, str>> {
+        // Where most calls come from is not worth formatting each time.
+        Some(match self.from? {
+            IpAddr::V4(Ipv4Addr::LOCALHOST) => Cow::Borrowed("127.0.0.1"),
+            other => Cow::Owned(other.to_string()),
+        })
     }
+}
 
-    /// The message of a POST; `None` for the others, whose headers must make sense as well.
-    fn understand(&self, parts: &Parts) -> Result<Option<Envelope<'_>>, Refusal> {
-        if parts.method == Method::POST {
-            return inspect(&parts.headers, &self.body).map(Some);
-        }
-        McpHeaders::read(&parts.headers)
-            .map(|_| None)
-            .map_err(|error| Refusal::rpc(Code::HeaderMismatch, error))
-    }
+/// How an admitted request goes on.
+enum Path<'a> {
+    Forward(&'a HttpUpstream, Option<InSession>),
+    Relay(&'a Relay, Admitted),
 }
 
 fn exchange(parts: &Parts, message: Option<&Envelope<'_>>) -> Exchange {
@@ -405,13 +328,4 @@ fn metadata(
             "Metadata is only read.",
         )),
     }
-}
-
-fn peer(parts: &Parts) -> Option<Cow<'static, str>> {
-    let ConnectInfo(address) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
-    // Where most calls come from is not worth formatting each time.
-    Some(match address.ip() {
-        IpAddr::V4(Ipv4Addr::LOCALHOST) => Cow::Borrowed("127.0.0.1"),
-        other => Cow::Owned(other.to_string()),
-    })
 }

@@ -5,12 +5,11 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use keystile_protocol::mcp::{Envelope, Era, Kind, McpHeaders, RpcError, method};
 use keystile_protocol::mutation::weakened;
 
-use crate::drain::{drain, drain_rest};
 use crate::refusal::{Code, Refusal};
 
 /// A message may have 4 MiB (CHECKLIST A-151).
@@ -19,10 +18,9 @@ pub(crate) const MAX_BODY: usize = 4 * 1024 * 1024;
 /// A body that does not come within this time is given up.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
-/// Reads the body, or refuses it unread: 415 for another media type, 413 for another size.
-pub(crate) async fn read(parts: &Parts, mut body: Body) -> Result<Bytes, Refusal> {
+/// Takes the body, or refuses it and leaves what it did not read: 415 for another media type, 413 for another size.
+pub(crate) async fn read(parts: &Parts, body: &mut Body) -> Result<Bytes, Refusal> {
     if !is_json(&parts.headers) && !weakened("a_110") {
-        drain(parts, body).await;
         let sentence = "The body must be application/json in UTF-8, without content encoding.";
         return Err(Refusal::new(Code::UnsupportedMediaType, sentence));
     }
@@ -32,13 +30,13 @@ pub(crate) async fn read(parts: &Parts, mut body: Body) -> Result<Bytes, Refusal
         MAX_BODY
     };
     if declared_length(&parts.headers).is_some_and(|length| length > limit as u64) {
-        drain(parts, body).await;
         return Err(too_large());
     }
-    match tokio::time::timeout(BODY_TIME, Limited::new(&mut body, limit).collect()).await {
+    let mut taken = std::mem::take(body);
+    match tokio::time::timeout(BODY_TIME, Limited::new(&mut taken, limit).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            drain_rest(&mut body).await;
+            *body = taken;
             Err(too_large())
         }
         Ok(Err(error)) => {
@@ -52,8 +50,35 @@ pub(crate) async fn read(parts: &Parts, mut body: Body) -> Result<Bytes, Refusal
     }
 }
 
-/// Parses the body and compares it with the headers.
-pub(crate) fn inspect<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Envelope<'a>, Refusal> {
+/// What a request asks, once it is understood.
+pub(crate) struct Asked<'a> {
+    /// Of a POST; the others have none.
+    pub(crate) message: Option<Envelope<'a>>,
+    pub(crate) era: Era,
+}
+
+impl<'a> Asked<'a> {
+    /// Parses the body of a POST and compares it with the headers, which must make sense without a body as well.
+    pub(crate) fn read(parts: &Parts, body: &'a [u8]) -> Result<Self, Refusal> {
+        if parts.method == Method::POST {
+            return inspect(&parts.headers, body);
+        }
+        let read = McpHeaders::read(&parts.headers)
+            .map_err(|error| Refusal::rpc(Code::HeaderMismatch, error))?;
+        Ok(Self {
+            message: None,
+            era: read.era(),
+        })
+    }
+
+    /// The request's id, as JSON text.
+    pub(crate) fn id(&self) -> Option<&'a str> {
+        let id = self.message.as_ref().and_then(Envelope::id);
+        id.map(|id| id.lexeme)
+    }
+}
+
+fn inspect<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Asked<'a>, Refusal> {
     let message = Envelope::parse(body).map_err(|error| {
         let rpc = RpcError::new(error.code, error.reason);
         Refusal::rpc(Code::NotAMessage, rpc).with_id(error.id.as_deref())
@@ -61,6 +86,10 @@ pub(crate) fn inspect<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Envelop
     let id = message.id().map(|id| id.lexeme);
     let read = McpHeaders::agree(headers, &message)
         .map_err(|error| Refusal::rpc(Code::HeaderMismatch, error).with_id(id))?;
+    let era = match message.params().meta.protocol_version {
+        Some(_) => Era::Stateless,
+        None => read.era(),
+    };
     if let Some(method) = message.method() {
         let known = match message.kind() {
             Kind::Notification => method::is_notification(method),
@@ -70,7 +99,7 @@ pub(crate) fn inspect<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Envelop
             let sentence = "This method is in no revision of MCP; names are compared exactly.";
             let refusal = Refusal::new(Code::UnknownMethod, sentence).with_id(id);
             // Before 2026-07-28 a 404 means that the session is gone, and clients start over.
-            return Err(match read.era() {
+            return Err(match era {
                 Era::Stateless => refusal,
                 Era::Legacy if message.kind() == Kind::Request => {
                     refusal.with_status(StatusCode::OK)
@@ -78,12 +107,15 @@ pub(crate) fn inspect<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Envelop
                 Era::Legacy => refusal.with_status(StatusCode::BAD_REQUEST),
             });
         }
-    } else if read.era() == Era::Stateless && !weakened("n_tr_04") {
+    } else if era == Era::Stateless && !weakened("n_tr_04") {
         // MCP 2026-07-28, streamable HTTP: clients send requests and notifications only.
         let sentence = "This revision has no requests of the server that a client could answer.";
         return Err(Refusal::new(Code::NotAMessage, sentence).with_id(id));
     }
-    Ok(message)
+    Ok(Asked {
+        message: Some(message),
+        era,
+    })
 }
 
 /// Exactly `application/json`, in UTF-8 if it says so, and as it is (CHECKLIST A-110).

@@ -21,5 +21,5 @@ pub use forward::{HttpUpstream, UpstreamUrlError};
 pub use gateway::{Gateway, Settings};
 pub use guard::{AllowedOrigin, Guard};
 pub use refusal::{Code, Refusal};
-pub use route::Route;
+pub use route::{Place, Route};
 pub use upstream::Upstream;

@@ -1,5 +1,7 @@
 //! The one renderer of the proxy's own refusals; bearer challenges are `keystile_resource::refuse`.
 
+mod code;
+
 use std::borrow::Cow;
 
 use axum::body::Body;
@@ -10,134 +12,9 @@ use keystile_domain::ports::Rng;
 use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::mcp::RpcError;
 
-/// What the proxy refuses, each with a stable word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Code {
-    /// No `Host`, or two.
-    BadHost,
-    /// A transfer coding that readers may understand differently. The connection ends with it.
-    BadFraming,
-    /// `Host` is not one of ours.
-    WrongHost,
-    /// `Origin` is not one of ours.
-    ForeignOrigin,
-    /// No endpoint at this path.
-    UnknownPath,
-    /// Neither POST, GET, DELETE nor OPTIONS.
-    MethodNotAllowed,
-    /// The body is longer than the limit; it was not looked at.
-    BodyTooLarge,
-    /// The body broke off or did not come.
-    BodyUnreadable,
-    /// Not `application/json` in UTF-8 without content encoding.
-    UnsupportedMediaType,
-    /// The body is no MCP message (CHECKLIST R1), or none that a client may send.
-    NotAMessage,
-    /// Headers and body disagree, or the revision is not known.
-    HeaderMismatch,
-    /// A method that no revision has.
-    UnknownMethod,
-    /// No such session of this caller (CHECKLIST N-RS-16).
-    UnknownSession,
-    /// Too much of it from this caller.
-    TooManyRequests,
-    /// Too many or too long headers.
-    HeadersTooLarge,
-    /// The audit trail can't be written: nothing happens unrecorded.
-    AuditUnavailable,
-    /// It is not known whether the token was revoked.
-    RevocationsUnknown,
-    /// The upstream can't be connected to, or hung up.
-    UpstreamUnreachable,
-    /// The upstream did not answer in time.
-    UpstreamTimeout,
-    /// The upstream wants a sign-in of its own (401, 403, 407).
-    UpstreamRefusedUs,
-    /// The upstream redirects; redirects are not followed.
-    UpstreamRedirects,
-    /// What answers is no MCP server.
-    UpstreamNotMcp,
-    /// The upstream failed, in words that are not passed on.
-    UpstreamFailed,
-}
+use crate::relay::{Failure, Ports};
 
-impl Code {
-    /// The stable word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::BadHost => "bad_host",
-            Self::BadFraming => "bad_framing",
-            Self::WrongHost => "wrong_host",
-            Self::ForeignOrigin => "foreign_origin",
-            Self::UnknownPath => "unknown_path",
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::BodyTooLarge => "body_too_large",
-            Self::BodyUnreadable => "body_unreadable",
-            Self::UnsupportedMediaType => "unsupported_media_type",
-            Self::NotAMessage => "not_a_message",
-            Self::HeaderMismatch => "header_mismatch",
-            Self::UnknownMethod => "unknown_method",
-            Self::UnknownSession => "unknown_session",
-            Self::TooManyRequests => "too_many_requests",
-            Self::HeadersTooLarge => "headers_too_large",
-            Self::AuditUnavailable => "audit_unavailable",
-            Self::RevocationsUnknown => "revocations_unknown",
-            Self::UpstreamUnreachable => "upstream_unreachable",
-            Self::UpstreamTimeout => "upstream_timeout",
-            Self::UpstreamRefusedUs => "upstream_refused_us",
-            Self::UpstreamRedirects => "upstream_redirects",
-            Self::UpstreamNotMcp => "upstream_not_mcp",
-            Self::UpstreamFailed => "upstream_failed",
-        }
-    }
-
-    /// The only place where such a code becomes a status.
-    #[must_use]
-    pub const fn status(self) -> StatusCode {
-        match self {
-            Self::BadHost
-            | Self::BadFraming
-            | Self::BodyUnreadable
-            | Self::NotAMessage
-            | Self::HeaderMismatch => StatusCode::BAD_REQUEST,
-            Self::ForeignOrigin => StatusCode::FORBIDDEN,
-            // MCP 2026-07-28, streamable HTTP: with a −32601 body.
-            Self::UnknownMethod | Self::UnknownPath => StatusCode::NOT_FOUND,
-            // MCP 2025-11-25, "Session Management": the client sends `initialize` again.
-            Self::UnknownSession => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
-            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
-            Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::AuditUnavailable | Self::RevocationsUnknown => StatusCode::SERVICE_UNAVAILABLE,
-            Self::UpstreamUnreachable
-            | Self::UpstreamRefusedUs
-            | Self::UpstreamRedirects
-            | Self::UpstreamNotMcp
-            | Self::UpstreamFailed => StatusCode::BAD_GATEWAY,
-            Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
-        }
-    }
-
-    const fn rpc(self) -> i32 {
-        match self {
-            Self::HeaderMismatch => RpcError::HEADER_MISMATCH,
-            Self::UnknownMethod => RpcError::METHOD_NOT_FOUND,
-            Self::AuditUnavailable
-            | Self::RevocationsUnknown
-            | Self::UpstreamUnreachable
-            | Self::UpstreamTimeout
-            | Self::UpstreamRefusedUs
-            | Self::UpstreamRedirects
-            | Self::UpstreamNotMcp
-            | Self::UpstreamFailed => RpcError::INTERNAL_ERROR,
-            _ => RpcError::INVALID_REQUEST,
-        }
-    }
-}
+pub use code::Code;
 
 /// A refusal: a code, a public sentence, and a private detail for the log.
 #[derive(Debug)]
@@ -145,12 +22,18 @@ pub struct Refusal(Box<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    code: Code,
+    word: &'static str,
+    stage: Stage,
     sentence: Cow<'static, str>,
     detail: Option<String>,
     id: Option<String>,
-    rpc: Option<RpcError<'static>>,
+    error: RpcError<'static>,
     status: StatusCode,
+    /// The methods that there are instead.
+    allow: Option<&'static str>,
+    retry_after: Option<u32>,
+    /// Where the next request begins is not to be guessed (RFC 9112 §9.6).
+    closes: bool,
     diagnosis: Option<Diagnosis>,
     reference: Option<Reference>,
 }
@@ -158,24 +41,42 @@ struct Inner {
 impl Refusal {
     /// Refuses with a sentence that says what was expected and what to do.
     pub fn new(code: Code, sentence: impl Into<Cow<'static, str>>) -> Self {
-        let (sentence, status) = (sentence.into(), code.status());
-        Self(Box::new(Inner {
-            code,
-            sentence,
-            detail: None,
-            id: None,
-            rpc: None,
-            status,
-            diagnosis: None,
-            reference: None,
-        }))
+        let sentence = sentence.into();
+        Self::rpc(code, RpcError::new(code.rpc(), sentence))
     }
 
     /// Refuses with a JSON-RPC error of the protocol's own.
     pub(crate) fn rpc(code: Code, error: RpcError<'static>) -> Self {
-        let mut refusal = Self::new(code, error.message.clone());
-        refusal.0.rpc = Some(error);
+        let mut refusal = Self::of(code.as_str(), code.status(), error);
+        refusal.0.stage = match code {
+            Code::BadHost
+            | Code::BadFraming
+            | Code::WrongHost
+            | Code::ForeignOrigin
+            | Code::UnknownPath => Stage::Address,
+            _ => Stage::Call,
+        };
+        refusal.0.closes = code == Code::BadFraming;
+        let methods = (code == Code::MethodNotAllowed).then_some("POST, GET, DELETE, OPTIONS");
+        refusal.0.allow = methods;
         refusal
+    }
+
+    fn of(word: &'static str, status: StatusCode, error: RpcError<'static>) -> Self {
+        Self(Box::new(Inner {
+            word,
+            stage: Stage::Call,
+            sentence: error.message.clone(),
+            detail: None,
+            id: None,
+            error,
+            status,
+            allow: None,
+            retry_after: None,
+            closes: false,
+            diagnosis: None,
+            reference: None,
+        }))
     }
 
     /// For the log; never sent.
@@ -213,44 +114,46 @@ impl Refusal {
         self
     }
 
-    /// Its code.
+    /// Its stable word.
     #[must_use]
-    pub fn code(&self) -> Code {
-        self.0.code
+    pub fn word(&self) -> &'static str {
+        self.0.word
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.0.status
     }
 
     /// Renders and logs it, once. Every answer has a reference that the log has too.
     #[must_use]
     pub fn respond(self, rng: &dyn Rng) -> Response<Body> {
         let noted = self.log(rng);
-        let reference = noted.reference.clone();
-        let Inner {
-            code,
-            sentence,
-            id,
-            rpc,
-            status,
-            ..
-        } = *self.0;
-        let word = code.as_str();
-        let mut error = rpc.unwrap_or_else(|| RpcError::new(code.rpc(), sentence));
-        let ours = format!("\"code\":\"{word}\",\"reference\":\"{reference}\"}}");
+        let body = self.body(&noted.reference);
+        let mut response = answer(self.0.status, "application/json", body);
+        self.finish(noted, &mut response);
+        response
+    }
+
+    /// As [`respond`](Self::respond), where the response has begun long ago: the JSON-RPC error for its stream.
+    pub(crate) fn tell(self, ports: &Ports) -> String {
+        let noted = self.log(&*ports.rng);
+        let body = self.body(&noted.reference);
+        ports.flows.refused(noted, ports.clock.now());
+        body
+    }
+
+    /// What the protocol itself puts into `data` stays as it is.
+    fn body(&self, reference: &Reference) -> String {
+        let mut error = self.0.error.clone();
+        let ours = format!(
+            "\"code\":\"{}\",\"reference\":\"{reference}\"}}",
+            self.0.word
+        );
         error.data = Some(match error.data.as_deref().and_then(open_object) {
             Some(theirs) => format!("{theirs},{ours}").into(),
             None => format!("{{{ours}").into(),
         });
-        let body = error.with_id(id.as_deref()).to_json();
-        let mut response = answer(status, "application/json", body);
-        response.extensions_mut().insert(noted);
-        close(code, &mut response);
-        let headers = response.headers_mut();
-        if code == Code::MethodNotAllowed {
-            headers.insert(
-                header::ALLOW,
-                HeaderValue::from_static("POST, GET, DELETE, OPTIONS"),
-            );
-        }
-        response
+        error.with_id(self.0.id.as_deref()).to_json()
     }
 
     /// As [`respond`](Self::respond), at a path where nobody speaks JSON-RPC: an OAuth error (RFC 6749 §5.2), or one
@@ -258,25 +161,18 @@ impl Refusal {
     #[must_use]
     pub fn respond_outside_mcp(self, asked: &HeaderMap, rng: &dyn Rng) -> Response<Body> {
         let noted = self.log(rng);
-        let reference = &noted.reference;
-        let Inner {
-            code,
-            sentence,
-            status,
-            ..
-        } = *self.0;
+        let (sentence, reference) = (&self.0.sentence, &noted.reference);
         let mut response = if wants_a_page(asked) {
             let page = format!("{sentence}\n\nReference: {reference}\n");
-            answer(status, "text/plain; charset=utf-8", page)
+            answer(self.0.status, "text/plain; charset=utf-8", page)
         } else {
             let body = serde_json::json!({
                 "error": "invalid_request",
                 "error_description": format!("{sentence} ({reference})"),
             });
-            answer(status, "application/json", body.to_string())
+            answer(self.0.status, "application/json", body.to_string())
         };
-        response.extensions_mut().insert(noted);
-        close(code, &mut response);
+        self.finish(noted, &mut response);
         response
     }
 
@@ -284,7 +180,7 @@ impl Refusal {
     fn log(&self, rng: &dyn Rng) -> Noted {
         let carried = self.0.reference.clone();
         let reference = carried.unwrap_or_else(|| Reference::new(rng));
-        let (sentence, code) = (&self.0.sentence, self.0.code.as_str());
+        let (sentence, code) = (&self.0.sentence, self.0.word);
         let carried = self.0.diagnosis.clone();
         let diagnosis = carried.unwrap_or_else(|| Diagnosis::described(code, sentence));
         tracing::info!(
@@ -295,19 +191,43 @@ impl Refusal {
             detail = self.0.diagnosis.as_ref().map(ToString::to_string),
             "refused: {sentence}"
         );
-        let stage = match self.0.code {
-            Code::BadHost
-            | Code::BadFraming
-            | Code::WrongHost
-            | Code::ForeignOrigin
-            | Code::UnknownPath => Stage::Address,
-            _ => Stage::Call,
-        };
         Noted {
             reference,
-            stage,
+            stage: self.0.stage,
             diagnosis,
         }
+    }
+
+    fn finish(self, noted: Noted, response: &mut Response<Body>) {
+        response.extensions_mut().insert(noted);
+        let headers = response.headers_mut();
+        if self.0.closes {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if let Some(methods) = self.0.allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+        }
+        if let Some(seconds) = self.0.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+    }
+}
+
+impl From<&Failure> for Refusal {
+    /// Of a call to a server that gave no answer; the detail is for the log only, because the client is not the operator.
+    fn from(failure: &Failure) -> Self {
+        let hint = serde_json::json!({ "hint": failure.hint() }).to_string();
+        let error = RpcError::new(RpcError::INTERNAL_ERROR, failure.sentence()).with_data(hint);
+        let mut refusal = Self::of(failure.code(), failure.status(), error).with_detail(failure);
+        // A child's last words may have a secret in them: they are in the log, under the same reference.
+        refusal.0.diagnosis = Some(Diagnosis {
+            reason: failure.code().into(),
+            expected: "an answer of the MCP server behind this gateway".to_owned(),
+            found: failure.sentence().to_owned(),
+            fix: failure.hint().to_owned(),
+        });
+        refusal.0.retry_after = (*failure == Failure::TooMany).then_some(10);
+        refusal
     }
 }
 
@@ -324,14 +244,6 @@ fn answer(status: StatusCode, media: &'static str, body: String) -> Response<Bod
 fn open_object(data: &str) -> Option<&str> {
     let members = data.strip_suffix('}')?;
     (members.len() > 1 && members.starts_with('{')).then_some(members)
-}
-
-/// Where the next request begins is not to be guessed (RFC 9112 §9.6).
-fn close(code: Code, response: &mut Response<Body>) {
-    if code == Code::BadFraming {
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(header::CONNECTION, close);
-    }
 }
 
 /// A browser that navigates names `text/html`; a program that takes both names JSON too.

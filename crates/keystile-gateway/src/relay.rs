@@ -30,6 +30,6 @@ pub use failure::Failure;
 pub use http_bridge::HttpBridge;
 pub(crate) use http_link::Reach;
 pub(crate) use link::{Connect, Link, Outgoing, Received, Wire};
-pub(crate) use serve::Relay;
+pub(crate) use serve::{Admitted, Relay};
 pub(crate) use strange::Strange;
 pub(crate) use upkeep::Limits;

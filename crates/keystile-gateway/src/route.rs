@@ -32,8 +32,11 @@ pub(crate) struct Routes {
 }
 
 /// What a path names.
-pub(crate) enum Place<'a> {
+#[derive(Debug, Clone, Copy)]
+pub enum Place<'a> {
+    /// Where a server is called.
     Endpoint(&'a Arc<Route>),
+    /// Its RFC 9728 document.
     Metadata(&'a Arc<Route>),
 }
 

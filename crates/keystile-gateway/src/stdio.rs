@@ -45,6 +45,10 @@ impl Pool {
         }
     }
 
+    pub(crate) fn relay(&self) -> &Relay {
+        &self.relay
+    }
+
     /// Answers a request to the MCP endpoint: POST, GET or DELETE.
     pub async fn handle(&self, caller: &Caller, parts: &Parts, body: Bytes) -> Response<Body> {
         self.relay.handle(caller, parts, body).await

@@ -3,11 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::request::Parts;
-use keystile_protocol::mcp::Envelope;
+use keystile_protocol::mcp::Era;
 
 use crate::forward::HttpUpstream;
-use crate::relay::{HttpBridge, Ports};
+use crate::relay::{Ports, Relay};
 use crate::stdio::Pool;
 
 /// An upstream MCP server. It comes from the operator and never from a request.
@@ -18,19 +17,27 @@ pub enum Upstream {
     Stdio(Arc<Pool>),
 }
 
+/// How a request gets to the server.
+pub(crate) enum Way<'a> {
+    /// As it is, over HTTP.
+    Forward(&'a HttpUpstream),
+    /// To a child, or between the eras; the relay keeps the sessions that it begins itself, by their owners.
+    Relay(&'a Relay),
+}
+
 impl Upstream {
-    /// The era bridge, for a request of the era that an HTTP upstream does not speak. stdio servers have theirs inside.
-    pub(crate) async fn bridge(
-        &self,
-        ports: &Ports,
-        parts: &Parts,
-        message: Option<&Envelope<'_>>,
-    ) -> Option<&HttpBridge> {
-        let Self::Http(upstream) = self else {
-            return None;
-        };
-        let bridge = upstream.bridge(ports);
-        bridge.is_needed(parts, message).await.then_some(bridge)
+    /// How a client of this era is served.
+    pub(crate) async fn way(&self, ports: &Ports, era: Era) -> Way<'_> {
+        match self {
+            Self::Stdio(pool) => Way::Relay(pool.relay()),
+            Self::Http(upstream) => {
+                let bridge = upstream.bridge(ports);
+                match bridge.is_needed(era).await {
+                    true => Way::Relay(bridge.relay()),
+                    false => Way::Forward(upstream),
+                }
+            }
+        }
     }
 
     /// Asks an HTTP upstream which eras it speaks, until it answers.

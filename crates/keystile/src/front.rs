@@ -83,13 +83,11 @@ impl Front {
             tracing::debug!(uri = %parts.uri, headers = ?parts.headers, "a request");
         }
         let person = person(peer.ip(), &parts.headers, &self.proxies);
-        parts
-            .extensions
-            .insert(ConnectInfo(SocketAddr::new(person, peer.port())));
-        if self.gateway.owns(parts.uri.path()) {
+        if let Some(place) = self.gateway.place(parts.uri.path()) {
             let listens = listens(&parts);
-            let response = self.gateway.handle(Request::from_parts(parts, body)).await;
-            return match listens {
+            let request = Request::from_parts(parts, body);
+            let response = self.gateway.answer(place, request, Some(person)).await;
+            return match listens && is_stream(&response) {
                 true => response.map(|body| self.until_the_end(body)),
                 false => response,
             };
@@ -118,6 +116,8 @@ impl Front {
             return response;
         }
         let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+        let person = ConnectInfo(SocketAddr::new(person, peer.port()));
+        parts.extensions.insert(person);
         let answered = self
             .issuer
             .clone()
@@ -174,6 +174,11 @@ impl Front {
 fn listens(parts: &Parts) -> bool {
     let method = parts.headers.get("mcp-method");
     parts.method == Method::GET || method.is_some_and(|method| method == "subscriptions/listen")
+}
+
+fn is_stream(response: &Response<Body>) -> bool {
+    let media = response.headers().get(CONTENT_TYPE);
+    media.is_some_and(|media| media.as_bytes().starts_with(b"text/event-stream"))
 }
 
 /// The person's address: the connection's, or, from a trusted proxy, the last address in

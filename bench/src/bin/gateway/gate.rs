@@ -9,7 +9,6 @@ use std::time::UNIX_EPOCH;
 
 use anyhow::{Result, anyhow};
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -81,6 +80,7 @@ async fn serve(upstream: SocketAddr, tokens: usize, file: &Path) -> Result<()> {
         clock: Arc::new(Wall),
         rng: Arc::new(System),
         revocations: store.revocations(),
+        flows: Arc::default(),
     };
     let verifier = Arc::new(Verifier::new(public.as_str(), keys));
     let secrets = Arc::new(Secrets::new(&MasterKey::generate(&System)));
@@ -102,9 +102,11 @@ async fn serve(upstream: SocketAddr, tokens: usize, file: &Path) -> Result<()> {
         let service = service_fn(move |request: Request<Incoming>| {
             let gateway = Arc::clone(&gateway);
             async move {
-                let mut request = request.map(Body::new);
-                request.extensions_mut().insert(ConnectInfo(peer));
-                Ok::<_, Infallible>(gateway.handle(request).await)
+                let request = request.map(Body::new);
+                let Some(place) = gateway.place(request.uri().path()) else {
+                    return Ok::<_, Infallible>(gateway.handle(request).await);
+                };
+                Ok(gateway.answer(place, request, Some(peer.ip())).await)
             }
         });
         tokio::spawn(http.serve_connection(TokioIo::new(stream), service));

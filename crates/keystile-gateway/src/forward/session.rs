@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response};
 use keystile_domain::secrets::Secrets;
 use keystile_domain::secrets::session_id::SessionOwner;
-use keystile_protocol::mcp::{Era, McpHeaders, headers};
+use keystile_protocol::mcp::{Era, headers};
 use keystile_protocol::mutation::weakened;
 
 use crate::admit::Permit;
@@ -41,12 +41,12 @@ impl Sessions {
         &self,
         permit: &Permit,
         parts: &Parts,
+        era: Era,
     ) -> Result<Option<InSession>, Refusal> {
         let Some(shown) = parts.headers.get(headers::SESSION_ID) else {
             return Ok(None);
         };
-        let read = McpHeaders::read(&parts.headers);
-        if read.is_ok_and(|read| read.era() == Era::Stateless) {
+        if era == Era::Stateless {
             return Ok(None);
         }
         let text = shown.to_str().ok();

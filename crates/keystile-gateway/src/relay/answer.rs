@@ -1,16 +1,15 @@
 //! From what a call produces to an HTTP response: one JSON object, or a stream of events.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use keystile_domain::{ports::Rng, secrets::reference::Reference};
-use keystile_protocol::mcp::RpcError;
 use tokio::sync::mpsc;
 
-use super::Failure;
+use super::{Failure, Ports};
+use crate::refusal::{Code, Refusal};
 
 /// What a running call hands out.
 #[derive(Debug)]
@@ -19,33 +18,30 @@ pub(crate) enum Piece {
     Event(String),
     /// The answer, and the status where it is the whole response.
     Answer(String, StatusCode),
+    /// The gateway's own answer.
+    Refused(Refusal),
 }
 
 /// The call's end of the response.
 #[derive(Clone)]
 pub(crate) struct Out {
     pieces: mpsc::Sender<Piece>,
-    rng: Arc<dyn Rng>,
 }
 
 impl Out {
-    /// `rng` makes the references of what fails.
-    pub(crate) fn new(rng: &Arc<dyn Rng>) -> (Self, mpsc::Receiver<Piece>) {
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Piece>) {
         let (pieces, receiver) = mpsc::channel(PIECES);
-        let rng = Arc::clone(rng);
-        (Self { pieces, rng }, receiver)
+        (Self { pieces }, receiver)
     }
 
     /// The failure as the answer to the request with this id (a lexeme).
     pub(crate) async fn fail(&self, failure: &Failure, id: &str) {
-        let text = failure.tell(Some(id), &*self.rng);
-        self.answer(text, failure.status()).await;
+        self.refuse(Refusal::from(failure).with_id(Some(id))).await;
     }
 
     /// A refusal of the gateway's own as the answer.
-    pub(crate) async fn refuse(&self, status: StatusCode, code: &str, error: RpcError<'_>) {
-        let text = referenced(&*self.rng, code, error).to_json();
-        self.answer(text, status).await;
+    pub(crate) async fn refuse(&self, refusal: Refusal) {
+        let _ = self.pieces.send(Piece::Refused(refusal)).await;
     }
 
     /// Waits while the client is slow; `false` once it is gone.
@@ -107,28 +103,45 @@ impl Accepts {
 
 /// The response of a call. It becomes a stream when something comes before the answer, or when the answer takes long
 /// enough that somebody on the way would hang up.
-pub(crate) async fn respond(mut pieces: mpsc::Receiver<Piece>, accepts: Accepts) -> Response<Body> {
+pub(crate) async fn respond(
+    mut pieces: mpsc::Receiver<Piece>,
+    accepts: Accepts,
+    ports: &Ports,
+) -> Response<Body> {
     let patience = tokio::time::sleep(KEEP_ALIVE);
     tokio::pin!(patience);
     loop {
         let piece = tokio::select! {
             piece = pieces.recv() => piece,
-            () = &mut patience, if accepts.events => return event_stream(None, pieces),
+            () = &mut patience, if accepts.events => return event_stream(None, pieces, ports),
         };
         match piece {
+            // The challenge is the gateway's to make, which knows the resource.
+            Some(Piece::Refused(refusal)) if refusal.status() == StatusCode::UNAUTHORIZED => {
+                return empty(StatusCode::UNAUTHORIZED);
+            }
+            Some(Piece::Refused(refusal)) => return refusal.respond(&*ports.rng),
             Some(Piece::Answer(text, status)) if accepts.json => return json(status, text),
-            Some(piece) if accepts.events => return event_stream(Some(piece), pieces),
+            Some(piece) if accepts.events => return event_stream(Some(piece), pieces, ports),
             Some(Piece::Answer(text, status)) => return json(status, text),
             // A client that takes no stream does without what comes before the answer.
             Some(Piece::Event(_)) => {}
-            None => return broken(),
+            // The task of the call is gone without a word: a bug, contained (CHECKLIST A-157).
+            None => {
+                let refusal = Refusal::new(Code::CallLost, "The gateway failed to answer.");
+                return refusal.respond(&*ports.rng);
+            }
         }
     }
 }
 
 /// A stream that begins with `first`.
-pub(crate) fn event_stream(first: Option<Piece>, pieces: mpsc::Receiver<Piece>) -> Response<Body> {
-    let mut response = Response::new(Body::from_stream(frames(first, pieces)));
+pub(crate) fn event_stream(
+    first: Option<Piece>,
+    pieces: mpsc::Receiver<Piece>,
+    ports: &Ports,
+) -> Response<Body> {
+    let mut response = Response::new(Body::from_stream(frames(first, pieces, ports.clone())));
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,
@@ -148,8 +161,10 @@ pub(crate) fn event_stream(first: Option<Piece>, pieces: mpsc::Receiver<Piece>) 
 fn frames(
     first: Option<Piece>,
     pieces: mpsc::Receiver<Piece>,
+    ports: Ports,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    stream::unfold((first, pieces, false), async |(first, mut pieces, over)| {
+    let begun = (first, pieces, ports, false);
+    stream::unfold(begun, async |(first, mut pieces, ports, over)| {
         if over {
             return None;
         }
@@ -157,13 +172,18 @@ fn frames(
             Some(piece) => Some(piece),
             None => match tokio::time::timeout(KEEP_ALIVE, pieces.recv()).await {
                 Ok(piece) => piece,
-                Err(_) => return Some((Ok(Bytes::from_static(b":\n\n")), (None, pieces, false))),
+                Err(_) => {
+                    let comment = Bytes::from_static(b":\n\n");
+                    return Some((Ok(comment), (None, pieces, ports, false)));
+                }
             },
         };
-        match piece? {
-            Piece::Event(text) => Some((Ok(frame(&text)), (None, pieces, false))),
-            Piece::Answer(text, _) => Some((Ok(frame(&text)), (None, pieces, true))),
-        }
+        let (text, over) = match piece? {
+            Piece::Event(text) => (text, false),
+            Piece::Answer(text, _) => (text, true),
+            Piece::Refused(refusal) => (refusal.tell(&ports), true),
+        };
+        Some((Ok(frame(&text)), (None, pieces, ports, over)))
     })
 }
 
@@ -196,39 +216,6 @@ pub(crate) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
-}
-
-/// An error that the gateway answers itself, with a stable code and a reference that the log has too.
-pub(crate) fn refusal(
-    rng: &dyn Rng,
-    status: StatusCode,
-    code: &str,
-    error: RpcError<'_>,
-) -> Response<Body> {
-    json(status, referenced(rng, code, error).to_json())
-}
-
-/// What the protocol itself puts into `data` stays as it is.
-fn referenced<'a>(rng: &dyn Rng, code: &str, mut error: RpcError<'a>) -> RpcError<'a> {
-    let reference = Reference::new(rng);
-    tracing::info!(
-        gateway.code = code,
-        reference = %reference,
-        "refused: {}",
-        error.message
-    );
-    if error.data.is_none() {
-        let data = serde_json::json!({ "code": code, "reference": reference.as_str() });
-        error.data = Some(data.to_string().into());
-    }
-    error
-}
-
-/// The task of the call is gone without a word: a bug, contained (CHECKLIST A-157).
-fn broken() -> Response<Body> {
-    tracing::error!("a call ended without an answer");
-    let error = RpcError::new(RpcError::INTERNAL_ERROR, "The gateway failed to answer.");
-    json(StatusCode::INTERNAL_SERVER_ERROR, error.to_json())
 }
 
 /// Silence after which a comment is sent, and after which a JSON answer becomes a stream.

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use keystile_domain::{
+    flow::FlowBook,
     ids::GrantId,
     ports::{Clock, Revocations, Rng, Standing, TokenFacts},
     time::Timestamp,
@@ -57,6 +58,8 @@ pub struct Ports {
     pub rng: Arc<dyn Rng>,
     /// The revocation feed.
     pub revocations: Arc<dyn Revocations>,
+    /// Keeps what is refused when the response has begun already, and can't carry it.
+    pub flows: Arc<FlowBook>,
 }
 
 impl Ports {

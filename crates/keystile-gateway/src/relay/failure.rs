@@ -4,8 +4,6 @@
 //! the log only, because the client is not the operator.
 
 use http::StatusCode;
-use keystile_domain::{ports::Rng, secrets::reference::Reference};
-use keystile_protocol::mcp::RpcError;
 
 /// Why the server behind the gateway gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -190,31 +188,15 @@ impl Failure {
             | Self::BadStatus(_) => StatusCode::BAD_GATEWAY,
         }
     }
-
-    /// The JSON-RPC error for the request with this id (a lexeme). It has a reference, and the log has that and the
-    /// detail.
-    pub(crate) fn tell(&self, id: Option<&str>, rng: &dyn Rng) -> String {
-        let (code, reference) = (self.code(), Reference::new(rng));
-        tracing::info!(
-            gateway.code = code,
-            reference = %reference,
-            gateway.detail = %self,
-            "refused: {}",
-            self.sentence()
-        );
-        let data =
-            serde_json::json!({ "code": code, "hint": self.hint(), "reference": reference.as_str() })
-                .to_string();
-        RpcError::new(RpcError::INTERNAL_ERROR, self.sentence())
-            .with_id(id)
-            .with_data(data)
-            .to_json()
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt as _;
+    use keystile_domain::{flow::Noted, ports::Rng};
+
     use super::*;
+    use crate::refusal::Refusal;
 
     #[test]
     fn advice_fits_what_the_operator_wrote() {
@@ -233,8 +215,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_private_detail_never_reaches_the_body() {
+    #[tokio::test]
+    async fn the_private_detail_never_reaches_the_body() {
         struct Zeros;
         impl Rng for Zeros {
             fn fill(&self, bytes: &mut [u8]) {
@@ -242,7 +224,12 @@ mod tests {
             }
         }
         let failure = Failure::ExitedAtOnce("exit status: 3, /srv/secret".into());
-        let body = failure.tell(Some("7"), &Zeros);
+        let refusal = Refusal::from(&failure).with_id(Some("7"));
+        let response = refusal.respond(&Zeros);
+        let noted = response.extensions().get::<Noted>().unwrap();
+        assert_eq!(noted.diagnosis.reason, "stdio_exited_at_once");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let body = str::from_utf8(&body).unwrap();
         assert!(body.contains(r#""id":7"#) && body.contains("stdio_exited_at_once"));
         assert!(!body.contains("secret"));
     }

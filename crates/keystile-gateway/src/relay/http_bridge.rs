@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{Response, request::Parts};
-use keystile_protocol::mcp::{Envelope, Era, McpHeaders};
+use keystile_protocol::mcp::Era;
 use tokio::sync::watch;
 
 use super::{Caller, Limits, Ports, Relay, eras::Known, http_link::Reach};
@@ -70,9 +70,9 @@ impl HttpBridge {
         }
     }
 
-    /// Whether the client is known to speak an era that the upstream does not. Waits while the upstream is being asked
-    /// for the first time; where nobody asks, nothing is bridged, and a request meets its fate on its own.
-    pub(crate) async fn is_needed(&self, parts: &Parts, message: Option<&Envelope<'_>>) -> bool {
+    /// Whether a client of this era speaks one that the upstream is known not to. Waits while the upstream is being
+    /// asked for the first time; where nobody asks, nothing is bridged, and a request meets its fate on its own.
+    pub(crate) async fn is_needed(&self, era: Era) -> bool {
         let mut known = self.relay.known();
         if known.stateless.is_none() {
             if !*self.asking.borrow() {
@@ -84,11 +84,7 @@ impl HttpBridge {
             let _ = tokio::time::timeout(FIRST_ANSWER, answered).await;
             known = self.relay.known();
         }
-        let in_body =
-            message.is_some_and(|message| message.params().meta.protocol_version.is_some());
-        let in_header =
-            || McpHeaders::read(&parts.headers).is_ok_and(|read| read.era() == Era::Stateless);
-        let stateless = in_body || in_header();
+        let stateless = era == Era::Stateless;
         match known {
             Known {
                 stateless: Some(true),
@@ -100,6 +96,10 @@ impl HttpBridge {
             } => stateless,
             _ => false,
         }
+    }
+
+    pub(crate) fn relay(&self) -> &Relay {
+        &self.relay
     }
 
     /// Answers a request of the era that the upstream does not speak: POST, GET or DELETE.

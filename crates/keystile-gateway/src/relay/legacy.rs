@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, request::Parts};
-use keystile_protocol::mcp::{Envelope, Era, Kind, McpHeaders, RpcError, headers};
+use keystile_protocol::mcp::{Envelope, Era, Kind, headers};
 use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -17,35 +17,76 @@ use super::{
     legacy_bridge::Bridge,
     outbox::Asker,
     peer::{CANCELLED, CallFacts, Event, NotCalled, Peer, Step},
-    serve::{Inner, not_allowed},
+    serve::{Admitted, Inner},
     session::{Inbox, Session, answered_id},
 };
-use crate::era::{json::Node, message::Message};
+use crate::{
+    era::{json::Node, message::Message},
+    refusal::{Code, Refusal},
+};
 
 impl Inner {
-    pub(crate) async fn legacy_post(
-        self: &Arc<Self>,
+    /// Of a POST: a session of the caller's, or the beginning of one.
+    pub(super) fn admit_legacy(
+        &self,
         caller: &Caller,
         parts: &Parts,
+        message: &Envelope<'_>,
+        accepts: Accepts,
+    ) -> Result<Admitted, Refusal> {
+        let Some(id) = session_id(&parts.headers) else {
+            return match (message.kind(), message.method()) {
+                (Kind::Request, Some("initialize")) => Ok(Admitted::Initialize(accepts)),
+                _ => Err(no_session_named()),
+            };
+        };
+        let session = self.session(caller, id).ok_or_else(unknown_session)?;
+        Ok(Admitted::InSession(session, accepts))
+    }
+
+    /// Of a GET.
+    pub(super) fn admit_stream(
+        &self,
+        caller: &Caller,
+        parts: &Parts,
+        era: Era,
+    ) -> Result<Admitted, Refusal> {
+        let Some(id) = session_id(&parts.headers).filter(|_| has_sessions(era)) else {
+            return Ok(Admitted::NotOffered);
+        };
+        let session = self.session(caller, id).ok_or_else(unknown_session)?;
+        if !Accepts::of(&parts.headers).events {
+            let sentence = "Accept must take text/event-stream.";
+            return Err(Refusal::new(Code::NotAcceptable, sentence));
+        }
+        Ok(Admitted::Stream(session))
+    }
+
+    /// Of a DELETE.
+    pub(super) fn admit_end(
+        &self,
+        caller: &Caller,
+        parts: &Parts,
+        era: Era,
+    ) -> Result<Admitted, Refusal> {
+        let Some(id) = session_id(&parts.headers).filter(|_| has_sessions(era)) else {
+            return Ok(Admitted::NotOffered);
+        };
+        let session = self.session(caller, id).ok_or_else(unknown_session)?;
+        Ok(Admitted::End(session))
+    }
+
+    pub(super) async fn in_session(
+        self: &Arc<Self>,
+        caller: &Caller,
+        session: Arc<Session>,
         envelope: &Envelope<'_>,
         accepts: Accepts,
     ) -> Response<Body> {
-        let id = envelope.id().map(|id| id.lexeme);
         let text = envelope.text();
-        let Some(session_id) = session_id(&parts.headers) else {
-            return match (envelope.kind(), envelope.method(), id) {
-                (Kind::Request, Some("initialize"), Some(id)) => {
-                    self.initialize(caller, text, id, accepts).await
-                }
-                _ => self.no_session_named(id),
-            };
-        };
-        let Some(session) = self.session(caller, session_id) else {
-            return self.unknown_session(id);
-        };
         match envelope.kind() {
             Kind::Request => {
-                let id = id.unwrap_or("null").to_owned();
+                let id = envelope.id().map_or("null", |id| id.lexeme).to_owned();
                 let text = text.to_owned();
                 let streams = accepts.events;
                 self.run(caller, &id, accepts, |out| {
@@ -60,26 +101,17 @@ impl Inner {
     }
 
     /// The GET stream: what the server sends on its own account. It ends with the token (CHECKLIST R11).
-    pub(crate) fn listen(self: &Arc<Self>, caller: &Caller, parts: &Parts) -> Response<Body> {
-        let Some(session_id) = session_id(&parts.headers).filter(|_| !is_stateless(&parts.headers))
-        else {
-            return not_allowed();
-        };
-        let Some(session) = self.session(caller, session_id) else {
-            return self.unknown_session(None);
-        };
-        if !Accepts::of(&parts.headers).events {
-            return empty(StatusCode::NOT_ACCEPTABLE);
-        }
+    pub(super) fn listen(
+        self: &Arc<Self>,
+        caller: &Caller,
+        session: Arc<Session>,
+    ) -> Response<Body> {
         // Taken before the response begins, so that of two streams exactly one is refused.
         let Some(attached) = session.inbox.outbox.attach() else {
-            let error = RpcError::new(
-                RpcError::INVALID_REQUEST,
-                "This session has a stream already.",
-            );
-            return self.refusal(StatusCode::CONFLICT, "second_stream", error);
+            let sentence = "This session has a stream already.";
+            return self.refused(Refusal::new(Code::SecondStream, sentence), None);
         };
-        let (out, pieces) = Out::new(&self.ports.rng);
+        let (out, pieces) = Out::new();
         let (inner, caller) = (Arc::clone(self), caller.clone());
         tokio::spawn(async move {
             let weak = weakened("a_118");
@@ -92,17 +124,11 @@ impl Inner {
                 () = attached.pass_to(&out) => {}
             }
         });
-        event_stream(None, pieces)
+        event_stream(None, pieces, &self.ports)
     }
 
     /// DELETE: the client says goodbye.
-    pub(crate) fn end(self: &Arc<Self>, caller: &Caller, parts: &Parts) -> Response<Body> {
-        let Some(id) = session_id(&parts.headers).filter(|_| !is_stateless(&parts.headers)) else {
-            return not_allowed();
-        };
-        let Some(session) = self.session(caller, id) else {
-            return self.unknown_session(None);
-        };
+    pub(super) fn end(&self, session: Arc<Session>) -> Response<Body> {
         self.sessions.lock().remove(&session.id);
         tokio::spawn(async move { session.peer.close().await });
         empty(StatusCode::NO_CONTENT)
@@ -126,19 +152,21 @@ impl Inner {
         Some(Arc::clone(session))
     }
 
-    async fn initialize(
+    pub(super) async fn initialize(
         self: &Arc<Self>,
         caller: &Caller,
-        text: &str,
-        id: &str,
+        envelope: &Envelope<'_>,
         accepts: Accepts,
     ) -> Response<Body> {
-        let (session, answer) = match self.open(caller, Message::of(text)).await {
+        let id = envelope.id().map_or("null", |id| id.lexeme);
+        let (session, answer) = match self.open(caller, Message::of(envelope.text())).await {
             Ok(opened) => opened,
             Err(NotOpened::Refused(answer)) => {
                 return json(StatusCode::OK, Message::of(&answer).with_id(id));
             }
-            Err(NotOpened::Failed(failure)) => return self.failed(&failure, Some(id)),
+            Err(NotOpened::Failed(failure)) => {
+                return self.refused(Refusal::from(&failure), Some(id));
+            }
         };
         let answer = Message::of(&answer).with_id(id);
         let mut response = if accepts.json {
@@ -146,7 +174,8 @@ impl Inner {
         } else {
             event_stream(
                 Some(Piece::Answer(answer, StatusCode::OK)),
-                Out::new(&self.ports.rng).1,
+                Out::new().1,
+                &self.ports,
             )
         };
         let value = HeaderValue::from_str(&session.id).expect("a session id is visible ASCII");
@@ -282,25 +311,17 @@ pub(crate) async fn not_called(why: NotCalled, id: &str, out: &Out) {
     match why {
         NotCalled::Failed(failure) => out.fail(&failure, id).await,
         NotCalled::Duplicate => {
-            let error = RpcError::new(
-                RpcError::INVALID_REQUEST,
-                "A request with this id is in flight.",
-            );
-            let error = error.with_id(Some(id));
-            out.refuse(StatusCode::BAD_REQUEST, "id_in_flight", error)
-                .await;
+            let sentence = "A request with this id is in flight.";
+            let refusal = Refusal::new(Code::IdInFlight, sentence);
+            out.refuse(refusal.with_id(Some(id))).await;
         }
     }
 }
 
 pub(crate) async fn second_initialize(id: &str, out: &Out) {
-    let error = RpcError::new(
-        RpcError::INVALID_REQUEST,
-        "This session is initialized already.",
-    )
-    .with_id(Some(id));
-    out.refuse(StatusCode::BAD_REQUEST, "second_initialize", error)
-        .await;
+    let sentence = "This session is initialized already.";
+    let refusal = Refusal::new(Code::SecondInitialize, sentence);
+    out.refuse(refusal.with_id(Some(id))).await;
 }
 
 impl Inner {
@@ -329,7 +350,7 @@ impl Inner {
         }
         match session.peer.send(text.to_owned()).await {
             Ok(()) => empty(StatusCode::ACCEPTED),
-            Err(failure) => self.failed(&failure, None),
+            Err(failure) => self.refused(Refusal::from(&failure), None),
         }
     }
 
@@ -339,7 +360,7 @@ impl Inner {
         match asker {
             Some(Asker::Server) => match session.peer.send(text.to_owned()).await {
                 Ok(()) => empty(StatusCode::ACCEPTED),
-                Err(failure) => self.failed(&failure, None),
+                Err(failure) => self.refused(Refusal::from(&failure), None),
             },
             Some(Asker::Bridge(waiting)) => {
                 // The call that asked may be over.
@@ -347,41 +368,28 @@ impl Inner {
                 empty(StatusCode::ACCEPTED)
             }
             None => {
-                let error = RpcError::new(
-                    RpcError::INVALID_REQUEST,
-                    "No request with this id waits for an answer.",
-                );
-                self.refusal(StatusCode::BAD_REQUEST, "not_asked", error)
+                let sentence = "No request with this id waits for an answer.";
+                self.refused(Refusal::new(Code::NotAsked, sentence), None)
             }
         }
     }
+}
 
-    fn no_session_named(&self, id: Option<&str>) -> Response<Body> {
-        let error = RpcError::new(
-            RpcError::INVALID_REQUEST,
-            "Mcp-Session-Id is missing. Send initialize first, or name the revision of a stateless request in _meta.",
-        );
-        self.refusal(
-            StatusCode::BAD_REQUEST,
-            "no_session_named",
-            error.with_id(id),
-        )
-    }
+fn no_session_named() -> Refusal {
+    let sentence = "Mcp-Session-Id is missing. Send initialize first, or name the revision of a stateless request in _meta.";
+    Refusal::new(Code::NoSessionNamed, sentence)
+}
 
-    fn unknown_session(&self, id: Option<&str>) -> Response<Body> {
-        let error = RpcError::new(
-            RpcError::INVALID_REQUEST,
-            "There is no such session. Send initialize again.",
-        );
-        self.refusal(StatusCode::NOT_FOUND, "unknown_session", error.with_id(id))
-    }
+/// MCP 2025-11-25, "Session Management".
+fn unknown_session() -> Refusal {
+    let sentence = "There is no such session. Send initialize again.";
+    Refusal::new(Code::UnknownSession, sentence)
 }
 
 fn session_id(headers: &HeaderMap) -> Option<&str> {
     headers.get(headers::SESSION_ID)?.to_str().ok()
 }
 
-fn is_stateless(headers: &HeaderMap) -> bool {
-    !weakened("n_tr_17")
-        && McpHeaders::read(headers).is_ok_and(|headers| headers.era() == Era::Stateless)
+fn has_sessions(era: Era) -> bool {
+    era == Era::Legacy || weakened("n_tr_17")
 }

@@ -5,23 +5,27 @@ use std::{collections::HashMap, future::Future, sync::Arc};
 use axum::body::Body;
 use bytes::Bytes;
 use http::{Method, Response, StatusCode, header, request::Parts};
-use keystile_protocol::mcp::{Envelope, Era, Kind, McpHeaders, Revision, RpcError};
+use keystile_protocol::mcp::{Era, Kind};
 use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
 use tokio::{sync::OnceCell, time::Instant};
 
 use super::{
     Connect, Failure,
-    answer::{Accepts, Out, empty, refusal, respond},
+    answer::{Accepts, Out, empty, respond},
     caller::{Caller, Ports},
     eras::{Eras, Known},
     session::Session,
     spare::Spare,
-    stateless::{Child, ChildKey},
+    stateless::{Child, ChildKey, admit_stateless},
     stateless_bridge::Bridged,
     upkeep::{Limits, Slots, upkeep},
 };
-use crate::era::{json::quoted, stateless_to_legacy::Elicitation};
+use crate::{
+    era::stateless_to_legacy::Elicitation,
+    inspect::Asked,
+    refusal::{Code, Refusal},
+};
 
 /// Serves one MCP server to clients of both eras over Streamable HTTP.
 pub(crate) struct Relay {
@@ -64,18 +68,44 @@ impl Relay {
         Self { inner }
     }
 
+    /// Looks at a request before anything is done for it.
+    ///
+    /// # Errors
+    /// What it lacks: a session of this caller, a method that its revision has, an answer that the client takes.
+    pub(crate) fn admit(
+        &self,
+        caller: &Caller,
+        parts: &Parts,
+        asked: &Asked<'_>,
+    ) -> Result<Admitted, Refusal> {
+        self.inner.admit(caller, parts, asked)
+    }
+
+    /// Answers a request that was admitted.
+    pub(crate) async fn answer(
+        &self,
+        caller: &Caller,
+        asked: &Asked<'_>,
+        admitted: Admitted,
+    ) -> Response<Body> {
+        self.inner.answer(caller, asked, admitted).await
+    }
+
+    /// Admits and answers a request that nobody has looked at yet.
     pub(crate) async fn handle(
         &self,
         caller: &Caller,
         parts: &Parts,
         body: Bytes,
     ) -> Response<Body> {
-        let inner = &self.inner;
-        match parts.method {
-            Method::POST => inner.post(caller, parts, &body).await,
-            Method::GET => inner.listen(caller, parts),
-            Method::DELETE => inner.end(caller, parts),
-            _ => not_allowed(),
+        let refused = |refusal: Refusal| refusal.respond(&*self.inner.ports.rng);
+        let asked = match Asked::read(parts, &body) {
+            Ok(asked) => asked,
+            Err(refusal) => return refused(refusal),
+        };
+        match self.admit(caller, parts, &asked) {
+            Ok(admitted) => self.answer(caller, &asked, admitted).await,
+            Err(refusal) => refused(refusal.with_id(asked.id())),
         }
     }
 
@@ -155,57 +185,53 @@ impl Relay {
 }
 
 impl Inner {
-    async fn post(self: &Arc<Self>, caller: &Caller, parts: &Parts, body: &[u8]) -> Response<Body> {
-        let message = match Envelope::parse(body) {
-            Ok(message) => message,
-            Err(error) => {
-                return self.refusal(StatusCode::BAD_REQUEST, "not_a_message", error.to_rpc());
-            }
+    fn admit(
+        &self,
+        caller: &Caller,
+        parts: &Parts,
+        asked: &Asked<'_>,
+    ) -> Result<Admitted, Refusal> {
+        let Some(message) = &asked.message else {
+            return match parts.method {
+                Method::GET => self.admit_stream(caller, parts, asked.era),
+                _ => self.admit_end(caller, parts, asked.era),
+            };
         };
-        let id = message.id().map(|id| id.lexeme);
-        // The gateway's inspection has compared them already; this keeps the relay safe on its own.
-        if let Err(error) = McpHeaders::agree(&parts.headers, &message) {
-            return self.refusal(
-                StatusCode::BAD_REQUEST,
-                "header_mismatch",
-                error.with_id(id),
-            );
-        }
         let accepts = Accepts::of(&parts.headers);
         if !accepts.json && !accepts.events {
-            let error = RpcError::new(
-                RpcError::INVALID_REQUEST,
-                "Accept must take application/json and text/event-stream.",
-            );
-            return self.refusal(
-                StatusCode::NOT_ACCEPTABLE,
-                "not_acceptable",
-                error.with_id(id),
-            );
+            let sentence = "Accept must take application/json and text/event-stream.";
+            return Err(Refusal::new(Code::NotAcceptable, sentence));
         }
-        let stateless = match message.params().meta.protocol_version.as_deref() {
-            Some(version) if version != Revision::V2026_07_28.as_str() => {
-                return self.unsupported(version, id);
-            }
-            Some(_) => true,
-            None => McpHeaders::read(&parts.headers)
-                .is_ok_and(|headers| headers.era() == Era::Stateless),
-        };
-        match (message.kind(), stateless) {
-            (Kind::Request, true) => self.stateless_request(caller, &message, accepts).await,
+        match (asked.era, message.kind()) {
+            (Era::Legacy, _) => self.admit_legacy(caller, parts, message, accepts),
+            (Era::Stateless, Kind::Request) => admit_stateless(message, accepts),
+            (Era::Stateless, Kind::Notification) if weakened("n_tr_05") => Ok(Admitted::NotOffered),
             // On HTTP the closed stream is the cancellation; 2026-07-28 defines no other notification.
-            (Kind::Notification, true) if weakened("n_tr_05") => {
-                self.refusal(StatusCode::OK, "weakened", RpcError::new(0, ""))
+            (Era::Stateless, _) => Ok(Admitted::Noticed),
+        }
+    }
+
+    async fn answer(
+        self: &Arc<Self>,
+        caller: &Caller,
+        asked: &Asked<'_>,
+        admitted: Admitted,
+    ) -> Response<Body> {
+        let message = asked.message.as_ref();
+        match (admitted, message) {
+            (Admitted::Stateless(accepts), Some(message)) => {
+                self.stateless_request(caller, message, accepts).await
             }
-            (Kind::Notification, true) => empty(StatusCode::ACCEPTED),
-            (Kind::Response | Kind::Error, true) => {
-                let error = RpcError::new(
-                    RpcError::INVALID_REQUEST,
-                    "A client of 2026-07-28 sends no responses.",
-                );
-                self.refusal(StatusCode::BAD_REQUEST, "not_a_message", error)
+            (Admitted::Initialize(accepts), Some(message)) => {
+                self.initialize(caller, message, accepts).await
             }
-            (_, false) => self.legacy_post(caller, parts, &message, accepts).await,
+            (Admitted::InSession(session, accepts), Some(message)) => {
+                self.in_session(caller, session, message, accepts).await
+            }
+            (Admitted::Stream(session), _) => self.listen(caller, session),
+            (Admitted::End(session), _) => self.end(session),
+            (Admitted::Noticed, _) => empty(StatusCode::ACCEPTED),
+            (_, _) => not_offered(),
         }
     }
 
@@ -221,7 +247,7 @@ impl Inner {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (out, pieces) = Out::new(&self.ports.rng);
+        let (out, pieces) = Out::new();
         let call = call(out.clone());
         let inner = Arc::clone(self);
         let (caller, id) = (caller.clone(), id.to_owned());
@@ -230,57 +256,41 @@ impl Inner {
                 biased;
                 () = out.closed() => {}
                 () = inner.ports.revoked(&caller), if !weakened("a_118") => {
-                    let error = RpcError::new(
-                        RpcError::INTERNAL_ERROR,
-                        "The grant behind this call was revoked. Sign in again.",
-                    );
-                    let error = error.with_id(Some(&id));
-                    out.refuse(StatusCode::UNAUTHORIZED, "grant_revoked", error).await;
+                    let sentence = "The grant behind this call was revoked. Sign in again.";
+                    let refusal = Refusal::new(Code::GrantRevoked, sentence);
+                    out.refuse(refusal.with_id(Some(&id))).await;
                 }
                 () = call => {}
             }
         });
-        respond(pieces, accepts).await
+        respond(pieces, accepts, &self.ports).await
     }
 
-    /// See [`refusal`].
-    pub(crate) fn refusal(
-        &self,
-        status: StatusCode,
-        code: &str,
-        error: RpcError<'_>,
-    ) -> Response<Body> {
-        refusal(&*self.ports.rng, status, code, error)
-    }
-
-    /// The failure as the whole answer.
-    pub(crate) fn failed(&self, failure: &Failure, id: Option<&str>) -> Response<Body> {
-        let text = failure.tell(id, &*self.ports.rng);
-        let mut response = super::answer::json(failure.status(), text);
-        if *failure == Failure::TooMany {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, http::HeaderValue::from_static("10"));
-        }
-        response
-    }
-
-    fn unsupported(&self, requested: &str, id: Option<&str>) -> Response<Body> {
-        let supported = quoted(Revision::V2026_07_28.as_str());
-        let error = RpcError::new(
-            RpcError::UNSUPPORTED_VERSION,
-            "Unsupported protocol version",
-        )
-        .with_id(id)
-        .with_data(format!(
-            r#"{{"supported":[{supported}],"requested":{}}}"#,
-            quoted(requested)
-        ));
-        self.refusal(StatusCode::BAD_REQUEST, "unsupported_version", error)
+    /// A refusal as the whole answer.
+    pub(crate) fn refused(&self, refusal: Refusal, id: Option<&str>) -> Response<Body> {
+        refusal.with_id(id).respond(&*self.ports.rng)
     }
 }
 
-pub(crate) fn not_allowed() -> Response<Body> {
+/// What is to be done for a request.
+pub(crate) enum Admitted {
+    /// A request of a stateless client.
+    Stateless(Accepts),
+    /// A session is to begin.
+    Initialize(Accepts),
+    InSession(Arc<Session>, Accepts),
+    /// The session's own stream.
+    Stream(Arc<Session>),
+    /// The client says goodbye.
+    End(Arc<Session>),
+    /// Nothing: the message needs no more than to have come.
+    Noticed,
+    /// A stream or an end without a session.
+    NotOffered,
+}
+
+/// MCP 2026-07-28 has neither GET nor DELETE.
+fn not_offered() -> Response<Body> {
     let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
     response
         .headers_mut()

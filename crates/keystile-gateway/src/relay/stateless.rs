@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::body::Body;
 use http::{Response, StatusCode};
-use keystile_protocol::mcp::{Envelope, RpcError, method};
+use keystile_protocol::mcp::{Envelope, Revision, RpcError, method};
 use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
 use tokio::{
@@ -14,20 +14,23 @@ use tokio::{
 
 use super::{
     Failure,
-    answer::{Accepts, Out, empty},
+    answer::{Accepts, Out},
     caller::{Caller, Owner},
     legacy::not_called,
     peer::{CANCELLED, CallFacts, Event, Inbound, Incoming, Peer, Step},
-    serve::Inner,
+    serve::{Admitted, Inner},
     stateless_bridge::Bridged,
     upkeep::Slot,
 };
-use crate::era::{
-    json::{Node, Reshape},
-    message::{self, Message},
-    meta,
-    stateless_to_legacy::Elicitation,
-    subscriptions::{ACKNOWLEDGED, Filter, LISTEN},
+use crate::{
+    era::{
+        json::{Node, Reshape, quoted},
+        message::{self, Message},
+        meta,
+        stateless_to_legacy::Elicitation,
+        subscriptions::{ACKNOWLEDGED, Filter, LISTEN},
+    },
+    refusal::{Code, Refusal},
 };
 
 /// Whose conversation it is, and for a legacy server what it was told about the client: that is fixed by its
@@ -74,6 +77,37 @@ impl Child {
     }
 }
 
+/// What 2026-07-28 wants of a request, beyond what its headers and body say of each other.
+pub(super) fn admit_stateless(
+    message: &Envelope<'_>,
+    accepts: Accepts,
+) -> Result<Admitted, Refusal> {
+    let named = message.params().meta.protocol_version.as_deref();
+    if let Some(version) = named.filter(|named| *named != Revision::V2026_07_28.as_str()) {
+        return Err(unsupported(version));
+    }
+    let method = message.method().unwrap_or_default();
+    if !exists(method) && !weakened("n_tr_12") {
+        // 404, with the error that tells it from a wrong address.
+        return Err(Refusal::new(Code::UnknownMethod, "Method not found"));
+    }
+    if method == LISTEN && !accepts.events {
+        let sentence = "Accept must take text/event-stream.";
+        return Err(Refusal::new(Code::NotAcceptable, sentence));
+    }
+    Ok(Admitted::Stateless(accepts))
+}
+
+fn unsupported(requested: &str) -> Refusal {
+    let supported = quoted(Revision::V2026_07_28.as_str());
+    let sentence = "Unsupported protocol version";
+    let error = RpcError::new(RpcError::UNSUPPORTED_VERSION, sentence).with_data(format!(
+        r#"{{"supported":[{supported}],"requested":{}}}"#,
+        quoted(requested)
+    ));
+    Refusal::rpc(Code::UnsupportedVersion, error)
+}
+
 impl Inner {
     pub(crate) async fn stateless_request(
         self: &Arc<Self>,
@@ -83,12 +117,6 @@ impl Inner {
     ) -> Response<Body> {
         let id = envelope.id().map_or("null", |id| id.lexeme);
         let method = envelope.method().unwrap_or_default();
-        if !exists(method) && !weakened("n_tr_12") {
-            return self.no_such_method(id);
-        }
-        if method == LISTEN && !accepts.events {
-            return empty(StatusCode::NOT_ACCEPTABLE);
-        }
         let message = Message::of(envelope.text());
         let elicitation = Elicitation::declared(message);
         let limit = self.limits.first_answer;
@@ -98,7 +126,7 @@ impl Inner {
         };
         let child = match self.child(caller, elicitation, limit).await {
             Ok(child) => child,
-            Err(failure) => return self.failed(&failure, Some(id)),
+            Err(failure) => return self.refused(Refusal::from(&failure), Some(id)),
         };
         let call = Call {
             inner: Arc::clone(self),
@@ -177,16 +205,6 @@ impl Inner {
                 }
             };
         }
-    }
-
-    /// 2026-07-28, "Protocol Version Header": 404, with the error that tells it from a wrong address.
-    fn no_such_method(&self, id: &str) -> Response<Body> {
-        let error = RpcError::new(RpcError::METHOD_NOT_FOUND, "Method not found");
-        self.refusal(
-            StatusCode::NOT_FOUND,
-            "unknown_method",
-            error.with_id(Some(id)),
-        )
     }
 
     fn forget(&self, key: &ChildKey, cell: &Arc<OnceCell<Arc<Child>>>) {

@@ -5,7 +5,6 @@ mod listeners;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use http::StatusCode;
 use keystile_domain::ports::Rng;
 use keystile_protocol::mcp::RpcError;
 use keystile_protocol::mutation::weakened;
@@ -22,11 +21,14 @@ use super::{
     peer::{CallFacts, Event, Exchange, Peer, Step},
     stateless::Call,
 };
-use crate::era::{
-    json::{Node, Reshape, quoted},
-    message::{self, Message},
-    stateless_to_legacy::{self as translate, Elicitation},
-    subscriptions::{Filter, LISTEN, tagged},
+use crate::{
+    era::{
+        json::{Node, Reshape, quoted},
+        message::{self, Message},
+        stateless_to_legacy::{self as translate, Elicitation},
+        subscriptions::{Filter, LISTEN, tagged},
+    },
+    refusal::{Code, Refusal},
 };
 
 /// A conversation that the gateway has initialised itself.
@@ -138,14 +140,9 @@ impl Bridged {
                     return call.answer(&message::result("0", &result), &out).await;
                 }
                 Resumed::Unknown => {
-                    let error = RpcError::new(
-                        RpcError::INVALID_PARAMS,
-                        "This requestState is unknown, was used, has expired, or belongs to another request.",
-                    );
-                    let error = error.with_id(Some(&call.id));
-                    return out
-                        .refuse(StatusCode::BAD_REQUEST, "unknown_request_state", error)
-                        .await;
+                    let sentence = "This requestState is unknown, was used, has expired, or belongs to another request.";
+                    let refusal = Refusal::new(Code::UnknownRequestState, sentence);
+                    return out.refuse(refusal.with_id(Some(&call.id))).await;
                 }
             },
             None => {

@@ -5,11 +5,13 @@ use std::sync::atomic::Ordering;
 
 use axum::body::Body;
 use http::{Method, Request, Response};
+use keystile_gateway::Upstream;
+use keystile_gateway::stdio::{Pool, StdioConfig};
 use keystile_protocol::jwt::AccessTokenClaims;
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use crate::support::{App, GRANT, NOW, TOOL_CALL, anonymous, json_answer, refusal};
+use crate::support::{App, GRANT, NOW, Server, TOOL_CALL, anonymous, json_answer, refusal};
 
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}"#;
 const BOB: &str = "0198c0de-7f3a-7bcd-8e21-5a1f0c9d2b99";
@@ -202,4 +204,30 @@ async fn two_session_ids_are_refused() {
         }
     }
     assert_eq!(app.server.count(), 1);
+}
+
+#[tokio::test]
+async fn what_a_child_is_not_asked_is_on_record_as_denied() {
+    let server = Server::start(|_| json_answer("{}")).await;
+    let app = App::with(server, |ports| {
+        let config = StdioConfig::new("kb", vec!["/no/such/command".into()], Vec::new());
+        Upstream::Stdio(Arc::new(Pool::new(config, ports.clone())))
+    });
+    let unknown = (404, -32600, "unknown_session".to_owned());
+    for method in ["POST", "GET", "DELETE"] {
+        let lost = within(&app, method, "/kb/mcp", "bG9uZyBnb25l", |_| {});
+        assert_eq!(refusal(app.send(lost).await).await, unknown, "{method}");
+        let event = last_event(&app);
+        assert_eq!(
+            (&event["outcome"], &event["reason"]),
+            (&"deny".into(), &"unknown_session".into()),
+            "{method}"
+        );
+        assert!(event["reference"].is_string());
+    }
+    let events = app.audit.events.lock();
+    assert!(
+        events.iter().all(|event| event["outcome"] == "deny"),
+        "{events:?}"
+    );
 }

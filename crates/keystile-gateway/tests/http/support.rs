@@ -254,19 +254,15 @@ impl App {
         url: &str,
         tune: impl Fn(HttpUpstream) -> HttpUpstream,
     ) -> Self {
+        Self::with(server, |_| {
+            Upstream::Http(tune(HttpUpstream::new(url, None).expect("works in a test")))
+        })
+    }
+
+    /// A gateway whose two servers are what this makes.
+    pub(crate) fn with(server: Server, upstream: impl Fn(&Ports) -> Upstream) -> Self {
         let public = Issuer::parse(ORIGIN).expect("works in a test");
         let table = ResourceTable::new(&public, &["kb".to_owned(), "git".to_owned()]);
-        let upstream =
-            || Upstream::Http(tune(HttpUpstream::new(url, None).expect("works in a test")));
-        let settings = Settings {
-            public,
-            loopback_ports: vec![7717],
-            origins: vec!["https://app.example".to_owned()],
-            served: table
-                .iter()
-                .map(|served| (served.clone(), upstream()))
-                .collect(),
-        };
         let key = SigningKey::generate_es256().expect("works in a test");
         let mut keys = KeySet::new();
         keys.insert(key.kid(), key.verification_key())
@@ -283,7 +279,17 @@ impl App {
         let ports = Ports {
             clock: Arc::clone(&clock) as _,
             rng: Arc::new(Counting(AtomicU64::new(1))),
+            flows: Arc::default(),
             revocations: Arc::clone(&revocations) as _,
+        };
+        let served = table.iter();
+        let settings = Settings {
+            public,
+            loopback_ports: vec![7717],
+            origins: vec!["https://app.example".to_owned()],
+            served: served
+                .map(|served| (served.clone(), upstream(&ports)))
+                .collect(),
         };
         let verifier = Arc::new(Verifier::new(ORIGIN, keys));
         let secrets = secrets();

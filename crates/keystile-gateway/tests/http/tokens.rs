@@ -33,7 +33,7 @@ async fn a_good_token_reaches_the_upstream_and_the_audit_trail() {
 async fn n_rs_01_the_metadata_stands_where_rfc9728_wants_it() {
     let app = App::echo().await;
     let path = "/.well-known/oauth-protected-resource/kb/mcp";
-    assert!(app.gateway.owns(path));
+    assert!(app.gateway.place(path).is_some());
     let (status, body) = text(
         app.send(anonymous("GET", path).body(Body::empty()).unwrap())
             .await,
@@ -52,12 +52,15 @@ async fn n_rs_01_the_metadata_stands_where_rfc9728_wants_it() {
         "N-RS-12: nothing else"
     );
     assert!(
-        !app.gateway.owns("/.well-known/oauth-protected-resource"),
+        app.gateway
+            .place("/.well-known/oauth-protected-resource")
+            .is_none(),
         "two resources live here"
     );
     assert!(
-        !app.gateway
-            .owns("/.well-known/oauth-protected-resource/other/mcp")
+        app.gateway
+            .place("/.well-known/oauth-protected-resource/other/mcp")
+            .is_none()
     );
 }
 

@@ -3,6 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use http::StatusCode;
+use keystile_domain::flow::Noted;
 use keystile_gateway::stdio::StdioConfig;
 use serde_json::{Value, json};
 
@@ -16,7 +17,14 @@ async fn refused(config: StdioConfig) -> (u16, String) {
         .legacy(initialize(json!({})))
         .await;
     let status = response.status().as_u16();
+    let noted = response.extensions().get::<Noted>().cloned();
     let error = body(response).await["error"].clone();
+    let noted = noted.expect("doctor knows of it");
+    assert_eq!(noted.reference.as_str(), error["data"]["reference"]);
+    assert_eq!(
+        noted.diagnosis.reason,
+        error["data"]["code"].as_str().unwrap()
+    );
     assert!(
         error["data"]["hint"]
             .as_str()

@@ -5,7 +5,7 @@ use keystile_domain::time::Timestamp;
 use serde_json::json;
 
 use crate::support::{
-    App, Client, Events, body, gone, initialize, is_stream, messages, soon, told,
+    App, Client, Events, NOW, body, gone, initialize, is_stream, messages, soon, told,
 };
 
 async fn ready(app: &App) -> Client {
@@ -308,6 +308,13 @@ async fn a_118_streams_end_with_the_token_and_everything_ends_with_the_grant() {
     app.world.revoked.revoke(client.caller.grant);
     let last = soon(running.next()).await.unwrap();
     assert_eq!(last["error"]["data"]["code"], "grant_revoked");
+    let reference = last["error"]["data"]["reference"].as_str().unwrap();
+    let kept = app
+        .world
+        .flows
+        .lookup(&reference.parse().unwrap(), Timestamp(NOW));
+    let kept = kept.expect("doctor knows what ended in the middle of a stream, too");
+    assert_eq!(kept.failure().unwrap().1.reason, "grant_revoked");
     assert!(running.next().await.is_none());
     assert!(soon(messages(stream)).await.is_empty());
     gone(pid).await;

@@ -18,6 +18,7 @@ use futures_util::StreamExt;
 use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
 use http_body_util::BodyExt;
 use keystile_domain::{
+    flow::FlowBook,
     ids::GrantId,
     ports::{Clock, Revocations, Rng, Standing, TokenFacts},
     time::Timestamp,
@@ -37,6 +38,7 @@ pub(crate) const NOW: i64 = 1_800_000_000_000;
 pub(crate) struct World {
     pub(crate) clock: Arc<FakeClock>,
     pub(crate) revoked: Arc<FakeRevocations>,
+    pub(crate) flows: Arc<FlowBook>,
 }
 
 pub(crate) struct FakeClock(pub(crate) AtomicI64);
@@ -101,12 +103,19 @@ pub(crate) fn world() -> (World, Ports) {
         grants: Mutex::default(),
         epoch: watch::Sender::new(0),
     });
+    let flows = Arc::<FlowBook>::default();
     let ports = Ports {
         clock: Arc::clone(&clock) as _,
         rng: Arc::new(Counting(AtomicU64::new(0))),
+        flows: Arc::clone(&flows),
         revocations: Arc::clone(&revoked) as _,
     };
-    (World { clock, revoked }, ports)
+    let world = World {
+        clock,
+        revoked,
+        flows,
+    };
+    (world, ports)
 }
 
 /// The fixture's command line.

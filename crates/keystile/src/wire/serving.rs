@@ -320,6 +320,7 @@ fn gateway(
         clock: installation.clock.clone(),
         rng: installation.rng.clone(),
         revocations: installation.store.revocations(),
+        flows: Arc::clone(&installation.flows),
     };
     let (upstream, pool) = plan.upstream.into_gateway(&plan.name, ports.clone())?;
     let served = resources

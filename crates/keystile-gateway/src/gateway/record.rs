@@ -1,0 +1,127 @@
+//! What the audit trail, the log and `keystile doctor` get of a call, before its answer.
+
+use axum::body::Body;
+use http::Response;
+use keystile_domain::audit::{Action, Event, Outcome};
+use keystile_domain::decide::diagnose::Diagnosis;
+use keystile_domain::flow::{Noted, Stage};
+use keystile_domain::secrets::reference::Reference;
+use keystile_protocol::mcp::Envelope;
+use keystile_protocol::mutation::weakened;
+use keystile_resource::refuse;
+
+use super::{Gateway, Sent};
+use crate::admit::{Denied, Permit, describe};
+use crate::refusal::{Code, Refusal};
+use crate::route::Route;
+
+impl Gateway {
+    /// The allowed call is in the audit trail before it is forwarded; if it can't be, it is not.
+    pub(super) fn record_call(
+        &self,
+        permit: &Permit,
+        of: Sent<'_>,
+        message: Option<&Envelope<'_>>,
+    ) -> Result<(), Refusal> {
+        let from = of.address();
+        let mut event = permit.event(of.at, Outcome::Allow);
+        event.peer = from.as_deref();
+        event.method = Some(of.parts.method.as_str());
+        if let Some(message) = message {
+            let params = message.params();
+            event.method = message.method().or(Some("response"));
+            event.name = params.name.as_deref().or(params.uri.as_deref());
+            event.name = event.name.or(params.task_id.as_deref());
+        }
+        match self.audit.append(&event) {
+            Ok(()) => Ok(()),
+            Err(_) if weakened("a_150") => Ok(()),
+            Err(error) => {
+                let sentence =
+                    "The audit trail can't be written, so nothing is done; see the gateway's log.";
+                let id = message.and_then(Envelope::id).map(|id| id.lexeme);
+                Err(Refusal::new(Code::AuditUnavailable, sentence)
+                    .with_detail(error)
+                    .with_id(id))
+            }
+        }
+    }
+
+    /// What a caller was refused, under the reference that the answer has.
+    pub(super) async fn record_refusal(
+        &self,
+        refusal: Refusal,
+        permit: &Permit,
+        of: Sent<'_>,
+    ) -> Refusal {
+        let reference = Reference::new(&*self.ports.rng);
+        let from = of.address();
+        let mut event = permit.event(of.at, Outcome::Deny);
+        event.peer = from.as_deref();
+        event.reason = Some(refusal.word());
+        event.reference = Some(reference.as_str());
+        self.record(&event).await;
+        refusal.with_reference(reference)
+    }
+
+    /// Challenges. What was shown and refused is in the audit trail before the answer.
+    pub(super) async fn deny(
+        &self,
+        denied: Denied,
+        route: &Route,
+        of: Sent<'_>,
+    ) -> Result<Response<Body>, Refusal> {
+        let (error, reason, caller, diagnosis) = match denied {
+            Denied::NoToken if weakened("n_rs_11") => return Ok(Response::default()),
+            Denied::NoToken => return Ok(refuse(&route.resource, None)),
+            Denied::Challenged {
+                error,
+                reason,
+                caller,
+                diagnosis,
+            } => (Some(error), reason, caller, diagnosis),
+            Denied::Unknown { caller } => (None, "revocations_unknown", Some(caller), None),
+        };
+        let reference = Reference::new(&*self.ports.rng);
+        let from = of.address();
+        let mut event = Event::new(of.at, Action::Call, Outcome::Deny);
+        event.resource = Some(&route.resource.resource);
+        if let Some(caller) = &caller {
+            event = describe(event, caller, route);
+        }
+        (event.reason, event.reference) = (Some(reason), Some(reference.as_str()));
+        event.peer = from.as_deref();
+        self.record(&event).await;
+        let Some(mut error) = error else {
+            let sentence =
+                "It is not known at the moment whether this token was revoked; try again.";
+            return Err(Refusal::new(Code::RevocationsUnknown, sentence)
+                .with_detail(&route.resource.resource)
+                .with_reference(reference));
+        };
+        let diagnosis = diagnosis.map_or_else(|| Diagnosis::named(reason, ""), |found| *found);
+        tracing::info!(
+            gateway.code = reason,
+            reason = &*diagnosis.reason,
+            detail = %diagnosis,
+            reference = %reference,
+            resource = %route.resource.resource,
+            "refused a token: {reason}"
+        );
+        error.description = format!("{} ({reference})", error.description).into();
+        let mut response = refuse(&route.resource, Some(&error));
+        response.extensions_mut().insert(Noted {
+            reference,
+            stage: Stage::Call,
+            diagnosis,
+        });
+        Ok(response)
+    }
+
+    /// A denial stays one, whether or not it could be recorded.
+    async fn record(&self, event: &Event<'_>) {
+        if let Err(error) = self.audit.record(event).await {
+            tracing::error!(audit.error = %error, "a denial could not be recorded");
+        }
+    }
+}
