@@ -2,6 +2,7 @@
 
 mod addressed;
 mod admit;
+mod allowance;
 mod connections;
 mod drain;
 mod era;

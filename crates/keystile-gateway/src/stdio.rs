@@ -8,8 +8,6 @@ mod lines;
 mod process;
 mod stderr;
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use bytes::Bytes;
 use http::{Response, request::Parts};
@@ -36,10 +34,7 @@ impl Pool {
             max_per_person: config.max_children_per_person,
         };
         let name = config.name.clone();
-        let spawn = process::Spawn {
-            config: Arc::new(config),
-            strange: Arc::default(),
-        };
+        let spawn = process::Spawn::new(config);
         Self {
             relay: Relay::new(name, Box::new(spawn), ports, limits),
         }

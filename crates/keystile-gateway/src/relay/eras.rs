@@ -2,8 +2,9 @@
 //!
 //! MCP 2026-07-28, versioning: "The era determination is a property of the server, not of an individual request."
 
+use std::sync::atomic::{AtomicU8, Ordering};
+
 use keystile_protocol::mcp::Revision;
-use parking_lot::Mutex;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
@@ -17,42 +18,77 @@ use crate::era::{
     stateless_to_legacy::Elicitation,
 };
 
-/// What is known so far.
+/// What is known so far. It is looked at for every request, and learned once.
 #[derive(Default)]
 pub(crate) struct Eras {
-    known: Mutex<Known>,
+    known: AtomicU8,
     /// One probe at a time.
     probing: tokio::sync::Mutex<()>,
 }
 
 /// `None`: not known yet.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Known {
     pub(crate) legacy: Option<bool>,
     pub(crate) stateless: Option<bool>,
 }
 
+impl Known {
+    fn of(bits: u8) -> Self {
+        let answer = |bits| match bits & 0b11 {
+            0 => None,
+            known => Some(known == YES),
+        };
+        Self {
+            legacy: answer(bits),
+            stateless: answer(bits >> 2),
+        }
+    }
+
+    fn bits(self) -> u8 {
+        let bits = |answer: Option<bool>| answer.map_or(0, |yes| if yes { YES } else { NO });
+        bits(self.legacy) | bits(self.stateless) << 2
+    }
+}
+
 impl Eras {
     pub(crate) fn known(&self) -> Known {
-        *self.known.lock()
+        Known::of(self.known.load(Ordering::Acquire))
+    }
+
+    fn learn(&self, what: impl Fn(&mut Known)) {
+        let learned = |bits| {
+            let mut known = Known::of(bits);
+            what(&mut known);
+            Some(known.bits())
+        };
+        let (set, read) = (Ordering::AcqRel, Ordering::Acquire);
+        // It always says some.
+        let _ = self.known.fetch_update(set, read, learned);
     }
 
     /// A handshake succeeded, or a stateless server refused one.
     pub(crate) fn learn_legacy(&self, speaks: bool) {
-        self.known.lock().legacy = Some(speaks);
+        self.learn(|known| known.legacy = Some(speaks));
+    }
+
+    fn learn_stateless(&self, speaks: bool) {
+        self.learn(|known| known.stateless = Some(speaks));
     }
 
     /// What was taken for an answer of the server was none.
     pub(crate) fn forget(&self) {
-        *self.known.lock() = Known::default();
+        self.learn(|known| *known = Known::default());
     }
 
     /// A handshake succeeded after `server/discover` had not.
     pub(crate) fn learn_only_legacy(&self) {
-        *self.known.lock() = Known {
-            legacy: Some(true),
-            stateless: Some(false),
-        };
+        self.learn(|known| {
+            *known = Known {
+                legacy: Some(true),
+                stateless: Some(false),
+            };
+        });
     }
 }
 
@@ -90,7 +126,7 @@ impl Inner {
             stateless = speaks,
             "found out whether the server speaks 2026-07-28"
         );
-        eras.known.lock().stateless = Some(speaks);
+        eras.learn_stateless(speaks);
         if speaks && self.connect.takes_time() {
             self.spare.put(wire);
         }
@@ -180,3 +216,28 @@ fn discover_request(id: &str, meta: Option<&str>) -> String {
 
 /// No id of a [`Peer`]'s looks like this.
 const PROBE: &str = "keystile-discover";
+const NO: u8 = 1;
+const YES: u8 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_learned_is_known_and_nothing_else() {
+        let answers = [None, Some(false), Some(true)];
+        for legacy in answers {
+            for stateless in answers {
+                let known = Known { legacy, stateless };
+                assert_eq!(Known::of(known.bits()), known);
+            }
+        }
+        let eras = Eras::default();
+        eras.learn_stateless(true);
+        assert_eq!(eras.known().legacy, None);
+        eras.learn_legacy(false);
+        assert_eq!(eras.known().stateless, Some(true));
+        eras.forget();
+        assert_eq!(eras.known(), Known::default());
+    }
+}

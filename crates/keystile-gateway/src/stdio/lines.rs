@@ -48,7 +48,9 @@ pub(crate) async fn next_line(
 /// `bytes` as one line that a terminal and a log reader can stand (CHECKLIST A-167): control characters, line
 /// separators and text direction marks are escaped, and no more than `cap` characters are kept.
 pub(crate) fn printable(bytes: &[u8], cap: usize) -> String {
-    let text = String::from_utf8_lossy(bytes);
+    // A line may have megabytes, a character has at most four bytes.
+    let beginning = bytes.get(..4 * cap + 1).unwrap_or(bytes);
+    let text = String::from_utf8_lossy(beginning);
     let mut out = String::new();
     for (count, char) in text.chars().enumerate() {
         if count == cap {
@@ -113,5 +115,7 @@ mod tests {
         );
         assert_eq!(printable("a\u{202e}b".as_bytes(), 99), "a\\u{202e}b");
         assert_eq!(printable(b"abcdef", 3), "abc…");
+        assert_eq!(printable("🦀🦀🦀🦀".as_bytes(), 3), "🦀🦀🦀…");
+        assert_eq!(printable("🦀🦀🦀".as_bytes(), 3), "🦀🦀🦀");
     }
 }

@@ -15,6 +15,7 @@ use std::{
 
 use async_trait::async_trait;
 use keystile_protocol::{mcp::Envelope, mutation::weakened};
+use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::{AsyncWriteExt, BufReader},
@@ -29,12 +30,15 @@ use super::{
     lines::{Line, next_line, printable},
     stderr::{self, LastWords},
 };
+use crate::allowance::Allowance;
 use crate::relay::{Connect, Failure, Link, Outgoing, Received, Strange, Wire};
 
 /// Starts children of one command line.
 pub(crate) struct Spawn {
-    pub(crate) config: Arc<StdioConfig>,
-    pub(crate) strange: Arc<Strange>,
+    config: Arc<StdioConfig>,
+    strange: Arc<Strange>,
+    /// Lines of standard error that are logged.
+    allowance: Arc<Mutex<Allowance>>,
 }
 
 #[async_trait]
@@ -53,6 +57,14 @@ impl Connect for Spawn {
 }
 
 impl Spawn {
+    pub(crate) fn new(config: StdioConfig) -> Self {
+        Self {
+            config: Arc::new(config),
+            strange: Arc::default(),
+            allowance: Arc::new(Mutex::new(Allowance::new(stderr::LINES))),
+        }
+    }
+
     /// `tried_out`: somebody waits for the failure of this child, and reports it.
     fn start(&self, tried_out: bool) -> Result<Wire, Failure> {
         let config = &self.config;
@@ -76,6 +88,7 @@ impl Spawn {
             server: config.name.clone(),
             pid,
             dismissed: stop.clone(),
+            allowance: Arc::clone(&self.allowance),
         };
         let hearing = tokio::spawn(stderr::log(source, errors, words.clone()));
         let hang_up = stop.child_token();
@@ -223,8 +236,10 @@ async fn write(
         let Some(Outgoing { text }) = message else {
             return;
         };
+        let mut line = text.into_bytes();
         // Line breaks can only be white space between tokens here: in a string they are escaped.
-        let mut line = text.replace(['\n', '\r'], " ").into_bytes();
+        let breaks = line.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r'));
+        breaks.for_each(|byte| *byte = b' ');
         line.push(b'\n');
         let written = tokio::select! {
             () = stop.cancelled() => return,
@@ -399,8 +414,9 @@ impl Reader<'_> {
             }
             match Envelope::parse(&line) {
                 Ok(_) => {
-                    self.talk.answered.store(true, Ordering::Relaxed);
-                    self.strange.forget();
+                    if !self.talk.answered.swap(true, Ordering::Relaxed) {
+                        self.strange.forget();
+                    }
                     let text =
                         String::from_utf8(line).expect("the strict parser accepts UTF-8 only");
                     if out
@@ -444,10 +460,7 @@ mod tests {
         let env = vec![("PATH".into(), "/usr/bin:/bin".into())];
         let mut config = StdioConfig::new("talkative", argv, env);
         config.grace = Duration::from_millis(1);
-        let spawn = Spawn {
-            config: Arc::new(config),
-            strange: Arc::default(),
-        };
+        let spawn = Spawn::new(config);
         let Wire { link, inbox } = spawn.connect().await.unwrap();
         while inbox.len() < QUEUE {
             tokio::task::yield_now().await;

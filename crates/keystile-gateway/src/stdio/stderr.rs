@@ -10,6 +10,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::lines::{Line, next_line, printable};
+use crate::allowance::{Allowance, Pace};
 
 /// Whose standard error it is.
 pub(super) struct Source {
@@ -17,7 +18,16 @@ pub(super) struct Source {
     pub(super) pid: u32,
     /// It was told to end: what it says about that interests nobody but who looks for defects.
     pub(super) dismissed: CancellationToken,
+    /// Of all children of the server together, since each client has its own.
+    pub(super) allowance: Arc<Mutex<Allowance>>,
 }
+
+/// Lines at once, which a start or a stack trace needs, and then so many a second.
+pub(super) const LINES: Pace = Pace {
+    burst: 256,
+    more: 64,
+    every: Duration::from_secs(1),
+};
 
 /// Passes lines on until the pipe ends. More than an allowance of them are counted instead: a child in a loop must not
 /// fill the disk of the log.
@@ -26,23 +36,24 @@ pub(super) async fn log(source: Source, stderr: impl AsyncRead + Unpin, words: L
         server,
         pid,
         dismissed,
+        allowance,
     } = source;
     let mut stderr = BufReader::with_capacity(4 * 1024, stderr);
-    let mut allowance = Allowance::new(Instant::now());
     let tell_left_out = |count: u64| {
         if count > 0 {
-            tracing::warn!(target: "keystile::stdio", %server, child.pid = pid, "{count} lines left out");
+            tracing::warn!(target: "keystile::stdio", %server, "{count} lines left out");
         }
     };
     loop {
         let line = next_line(&mut stderr, LINE);
         tokio::pin!(line);
         let line = loop {
+            let owed = allowance.lock().owed();
             tokio::select! {
                 biased;
                 line = &mut line => break line,
-                () = sleep_until(allowance.renewed), if allowance.left_out > 0 => {
-                    tell_left_out(allowance.renew(Instant::now()));
+                () = sleep_until(owed.unwrap_or_else(Instant::now)), if owed.is_some() => {
+                    tell_left_out(allowance.lock().settle());
                 }
             }
         };
@@ -54,54 +65,18 @@ pub(super) async fn log(source: Source, stderr: impl AsyncRead + Unpin, words: L
             continue;
         }
         let line = printable(&line, LINE);
-        tell_left_out(allowance.renew(Instant::now()));
-        let told = allowance.take();
-        if told && dismissed.is_cancelled() {
-            tracing::debug!(target: "keystile::stdio", %server, child.pid = pid, "{line}");
-        } else if told {
-            tracing::info!(target: "keystile::stdio", %server, child.pid = pid, "{line}");
+        let told = allowance.lock().take(Instant::now());
+        if let Some(left_out) = told {
+            tell_left_out(left_out);
+            if dismissed.is_cancelled() {
+                tracing::debug!(target: "keystile::stdio", %server, child.pid = pid, "{line}");
+            } else {
+                tracing::info!(target: "keystile::stdio", %server, child.pid = pid, "{line}");
+            }
         }
         words.hear(line);
     }
-    tell_left_out(allowance.left_out);
-}
-
-/// How many more lines there may be.
-struct Allowance {
-    left: u64,
-    left_out: u64,
-    /// When there will be more.
-    renewed: Instant,
-}
-
-impl Allowance {
-    fn new(now: Instant) -> Self {
-        Self {
-            left: BURST,
-            left_out: 0,
-            renewed: now + SECOND,
-        }
-    }
-
-    fn take(&mut self) -> bool {
-        if self.left == 0 {
-            self.left_out += 1;
-            return false;
-        }
-        self.left -= 1;
-        true
-    }
-
-    /// Adds what time has added, and says how many lines were left out until then.
-    fn renew(&mut self, now: Instant) -> u64 {
-        let Some(late) = now.checked_duration_since(self.renewed) else {
-            return 0;
-        };
-        let seconds = 1 + late.as_secs();
-        self.left = BURST.min(self.left.saturating_add(seconds.saturating_mul(PER_SECOND)));
-        self.renewed = now + SECOND;
-        std::mem::take(&mut self.left_out)
-    }
+    tell_left_out(allowance.lock().settle());
 }
 
 /// The last lines of a child's standard error, told when it dies.
@@ -129,33 +104,13 @@ impl LastWords {
 
 /// Bytes of a line; what is longer goes on in the next.
 const LINE: usize = 1024;
-/// Lines at once, which a start or a stack trace needs.
-const BURST: u64 = 256;
-const PER_SECOND: u64 = 64;
-const SECOND: Duration = Duration::from_secs(1);
 const LAST_LINES: usize = 5;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_child_that_floods_its_standard_error_is_counted() {
-        let mut allowance = Allowance::new(Instant::now());
-        let mut told = 0;
-        for _ in 0..10_000 {
-            assert_eq!(allowance.renew(Instant::now()), 0);
-            told += u64::from(allowance.take());
-        }
-        assert_eq!(told, BURST);
-        tokio::time::advance(SECOND).await;
-        assert_eq!(allowance.renew(Instant::now()), 10_000 - BURST);
-        let again = (0..1000).filter(|_| allowance.take()).count();
-        assert_eq!(again as u64, PER_SECOND);
-        tokio::time::advance(SECOND * 3600).await;
-        assert_eq!(allowance.renew(Instant::now()), 1000 - PER_SECOND);
-        assert_eq!(allowance.left, BURST);
-    }
+    const SECOND: Duration = Duration::from_secs(1);
 
     /// What `log` logs of these bytes.
     async fn logged(stderr: impl AsyncRead + Unpin) -> (String, LastWords) {
@@ -182,6 +137,7 @@ mod tests {
             server: "s".into(),
             pid: 1,
             dismissed: CancellationToken::new(),
+            allowance: Arc::new(Mutex::new(Allowance::new(LINES))),
         };
         log(source, stderr, words.clone()).await;
         let text = String::from_utf8(kept.0.lock().clone()).unwrap();
@@ -192,7 +148,7 @@ mod tests {
     async fn the_log_has_as_many_lines_as_are_allowed_and_the_number_of_the_rest() {
         let flood: String = (0..1000).map(|line| format!("line {line}\n")).collect();
         let (text, words) = logged(flood.as_bytes()).await;
-        assert_eq!(text.lines().count() as u64, BURST + 1);
+        assert_eq!(text.lines().count() as u64, LINES.burst + 1);
         assert!(text.contains("744 lines left out"), "{text}");
         assert!(words.text().ends_with("line 998 | line 999"));
     }
