@@ -1,23 +1,12 @@
 // Judges an authorization server from outside, by OAuth 2.1 and its security practice.
 // usage: node authorization-server.mjs ISSUER RESOURCE SCOPE
 // Prints one JSON line a check, {"check","ok","detail"}, and exits 1 if one failed.
-import { must, Party, refused } from './party.mjs';
+import { check, must, refused, verdict } from './checks.mjs';
+import { Party } from './party.mjs';
 
 const [issuer, resource, scope] = process.argv.slice(2);
 const party = new Party(issuer, resource, scope);
 const durable = { scope: `${scope} offline_access` };
-let failed = 0;
-
-async function check(name, run) {
-  try {
-    const detail = await run();
-    console.log(JSON.stringify({ check: name, ok: true, detail }));
-  } catch (error) {
-    failed += 1;
-    const answer = error.error && `${error.error}: ${error.error_description}`;
-    console.log(JSON.stringify({ check: name, ok: false, detail: answer ?? error.message, cause: error.cause?.body }));
-  }
-}
 
 await check('OIDC discovery gives the same document as RFC 8414', async () => {
   const other = await party.discover('oidc');
@@ -144,4 +133,4 @@ await check('the token endpoint takes one well-formed POST and is never cached',
   must(doubled.headers.get('cache-control')?.includes('no-store'), `cache-control ${doubled.headers.get('cache-control')}`);
 });
 
-process.exit(failed ? 1 : 0);
+verdict();

@@ -3,7 +3,8 @@
 // usage: node keys.mjs ISSUER RESOURCE SCOPE
 // Prints one JSON line, {"alg","kid","published"}, and exits 1 if a check failed.
 import * as jose from 'jose';
-import { must, Party } from './party.mjs';
+import { must } from './checks.mjs';
+import { Party } from './party.mjs';
 
 const [issuer, resource, scope] = process.argv.slice(2);
 const party = new Party(issuer, resource, scope);

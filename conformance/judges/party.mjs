@@ -95,21 +95,3 @@ export class Party {
     return oauth.validateJwtAccessToken(this.server, request, this.resource, loopback);
   }
 }
-
-/** Expects a refusal and gives its code. */
-export async function refused(action, ...codes) {
-  let got;
-  try {
-    await action();
-  } catch (error) {
-    got = error.error ?? error.code;
-    if (codes.includes(got)) return got;
-    throw new Error(`expected ${codes.join(' or ')}, got ${got ?? ''} ${error.error_description ?? error.message}`);
-  }
-  throw new Error(`expected ${codes.join(' or ')}, and it was accepted`);
-}
-
-/** Expects something to be so. */
-export function must(condition, otherwise) {
-  if (!condition) throw new Error(otherwise);
-}

@@ -4,14 +4,14 @@
 
 #[path = "support/gate.rs"]
 mod gate;
+#[path = "support/port.rs"]
+mod port;
 #[path = "support/process.rs"]
 mod process;
 #[path = "support/script.rs"]
 mod script;
 #[path = "support/tools.rs"]
 mod tools;
-
-use std::net::TcpListener;
 
 use gate::Gate;
 use process::Process;
@@ -151,12 +151,7 @@ fn a_popup_tells_the_page_that_opened_it() {
 #[test]
 fn a_redirect_to_https_is_clicked_through() {
     let gate = demo();
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    let port = listener
-        .local_addr()
-        .expect("it listens")
-        .port()
-        .to_string();
+    let port = port::free().to_string();
     let redirect = format!("https://localhost:{port}/callback");
     let name = "A client with a https redirect";
     let client = gate.administer(&["client", "add", "--name", name, "--redirect-uri", &redirect]);
@@ -174,7 +169,6 @@ fn a_redirect_to_https_is_clicked_through() {
         rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a key can be made");
     std::fs::write(&certificate, made.cert.pem()).expect("the folder is ours");
     std::fs::write(&key, made.signing_key.serialize_pem()).expect("the folder is ours");
-    drop(listener);
 
     let id = client["client_id"].as_str().expect("a client has an id");
     let more = [
@@ -288,4 +282,55 @@ fn an_opener_policy_on_the_way_would_be_noticed() {
         twin(&["'self' LISTENER", "loopback", ""])["message"]["arrived"],
         true
     );
+}
+
+/// What a page on a foreign origin gets from the registration endpoints in Chromium.
+fn drive_by(gate: &Gate, port: u16) -> Vec<Value> {
+    let tools = Tools::find();
+    let mut script = node(&tools, "browser/drive-by.mjs");
+    let issuer = gate.said("issuer");
+    script
+        .args([
+            format!("{issuer}/oauth/register"),
+            format!("{issuer}/register"),
+        ])
+        .env("PORT", port.to_string())
+        .env("KEYSTILE_CHROMIUM", tools.path("chromium"));
+    let report = events(Process::start(&mut script))
+        .pop()
+        .expect("one report");
+    let tries = report["tries"].as_array().expect("a list").clone();
+    assert_eq!(tries.len(), 8, "two endpoints, four ways: {report:#}");
+    tries
+}
+
+#[test]
+fn a_066_no_page_of_another_site_registers_a_client_in_a_browser() {
+    let gate = demo();
+    for tried in drive_by(&gate, port::free()) {
+        assert_eq!(tried["readable"], false, "{tried}");
+        // Of a refused answer the page is not even told the status.
+        assert!(
+            tried["status"] == 403 || tried["status"].is_null(),
+            "{tried}"
+        );
+    }
+    gate.stop();
+}
+
+#[test]
+fn a_page_of_a_listed_origin_registers_a_client_in_a_browser() {
+    let port = port::free();
+    let listed = format!("http://127.0.0.1:{port}");
+    let gate = Gate::start(&["demo", "--origin", &listed]).with_account();
+    for tried in drive_by(&gate, port) {
+        let json = tried["how"] == "json";
+        assert_eq!(
+            tried["readable"],
+            tried["how"] == "json" || tried["how"] == "text",
+            "{tried}"
+        );
+        assert_eq!(tried["status"], if json { 201 } else { 400 }, "{tried}");
+    }
+    gate.stop();
 }
