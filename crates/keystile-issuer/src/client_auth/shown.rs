@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
 use keystile_protocol::error::OAuthError;
-use keystile_protocol::form::Params;
+use keystile_protocol::form::{Params, decode_part};
 use keystile_protocol::jwt::assertion::UnverifiedAssertion;
 use keystile_protocol::mutation::weakened;
 
@@ -101,8 +101,7 @@ fn jwt_bearer(params: &Params) -> Result<(), OAuthError> {
     }
 }
 
-/// RFC 6749 §2.3.1: both parts are form-encoded before Base64. An id that is not form-encoded, the
-/// `client_id` of a document for example, still reads as itself.
+/// RFC 6749 §2.3.1: both parts are form-encoded before Base64 (CHECKLIST A-090: read strictly).
 fn basic_pair(header: &str) -> Option<(String, String)> {
     let (scheme, encoded) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -110,6 +109,5 @@ fn basic_pair(header: &str) -> Option<(String, String)> {
     }
     let text = String::from_utf8(STANDARD.decode(encoded.trim_start()).ok()?).ok()?;
     let (id, secret) = text.split_once(':')?;
-    let pair = Params::parse(format!("id={id}&secret={secret}").as_bytes()).ok()?;
-    Some((pair.one("id")?.to_owned(), pair.one("secret")?.to_owned()))
+    Some((decode_part(id)?, decode_part(secret)?))
 }

@@ -111,6 +111,51 @@ async fn n_as_32_a_client_authenticates_as_it_registered_and_in_one_way() {
 }
 
 #[tokio::test]
+async fn a_090_a_header_is_read_strictly_and_an_address_holds_no_secret() {
+    let test = TestApp::new();
+    let (id, secret) = register(&test, "client_secret_basic").await;
+    let encoded = |text: &str| STANDARD.encode(text);
+    let right = format!("{id}:{secret}");
+    let escaped = format!("{id}:%{:02X}{}", secret.as_bytes()[0], &secret[1..]);
+    let through = (400, "invalid_grant".to_owned());
+    for good in [
+        basic(&id, &secret),
+        format!("basic {}", encoded(&right)),
+        format!("Basic {}", encoded(&escaped)),
+    ] {
+        assert_eq!(knock(&test, &[&good], &[]).await, through, "{good}");
+    }
+    let refused = (401, "invalid_client".to_owned());
+    for bad in [
+        basic(&id, &format!("{secret}&x=1")),
+        basic(&format!("{id}&secret={secret}"), &secret),
+        basic(&id, &format!("{secret}&")),
+        basic(&id, &format!("{secret} ")),
+        basic(&id, &format!("%{secret}")),
+        basic("", &secret),
+        basic(&id, ""),
+        format!("Basic {}", encoded(&format!("{id}{secret}"))),
+        format!("Basic {}!", encoded(&right)),
+        format!("Basic {right}"),
+        format!("Bearer {}", encoded(&right)),
+        format!("Basic{}", encoded(&right)),
+        "Basic".to_owned(),
+        String::new(),
+    ] {
+        assert_eq!(knock(&test, &[&bad], &[]).await, refused, "{bad}");
+    }
+    let (id, secret) = register(&test, "client_secret_post").await;
+    let form = "grant_type=refresh_token&refresh_token=ksr_nobody";
+    let request = Request::post(format!(
+        "/oauth/token?client_id={id}&client_secret={secret}"
+    ))
+    .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+    .body(Body::from(format!("{form}&client_id={id}")));
+    let reply = send(&test, request.expect("a legal request")).await;
+    assert_eq!(crate::refused(&reply), refused, "a secret in the address");
+}
+
+#[tokio::test]
 async fn a_wrong_secret_or_somebody_elses_is_refused() {
     let test = TestApp::new();
     let refused = (401, "invalid_client".to_owned());
