@@ -4,6 +4,7 @@
 //! can reach another caller (CHECKLIST A-113), and put back as the client's own lexeme.
 
 mod exchange;
+mod pump;
 
 use std::{
     collections::HashMap,
@@ -22,13 +23,14 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, Link, Outgoing, Received, Wire};
+use super::{Failure, Link, Outgoing, Wire};
 use crate::era::{
     json::{Node, quoted},
-    message::{self, Kind, Message, id_key},
+    message::{self, Message, id_key},
 };
 use exchange::Ticket;
 pub(crate) use exchange::{Exchange, Step};
+use pump::pump;
 
 /// One end of a conversation. Clones share it; when the last one goes, the conversation ends.
 #[derive(Clone)]
@@ -354,127 +356,6 @@ impl Peer {
         self.shared.fail(Failure::Closed);
         self.shared.link.close().await;
     }
-}
-
-impl Shared {
-    fn fail(&self, failure: Failure) {
-        let waiting = {
-            let mut state = self.state.lock();
-            state.failure.get_or_insert_with(|| failure.clone());
-            std::mem::take(&mut state.waiting)
-        };
-        for (_, waiting) in waiting {
-            if let Some(answer) = waiting.answer.filter(|_| !weakened("a_157")) {
-                let _ = answer.send(Err(failure.clone()));
-            }
-        }
-        self.ended.cancel();
-    }
-
-    fn answered(&self, id: &str, text: String) {
-        let waiting = Node::root(id)
-            .string()
-            .and_then(|id| self.state.lock().waiting.remove(&*id));
-        let Some(waiting) = waiting else {
-            tracing::debug!("the server answered what nobody waits for");
-            return;
-        };
-        self.state.lock().used = Instant::now();
-        if let Some(answer) = waiting.answer {
-            let _ = answer.send(Ok(text));
-        }
-    }
-
-    fn failed(&self, id: &str, failure: Failure) {
-        let waiting = self.state.lock().waiting.remove(id);
-        if let Some(answer) = waiting.and_then(|waiting| waiting.answer) {
-            let _ = answer.send(Err(failure));
-        }
-    }
-
-    /// Progress goes to the call that asked for it, under the client's token.
-    fn progress(&self, message: Message<'_>) {
-        let token = message
-            .params()
-            .and_then(|params| params.member("progressToken"));
-        let Some((node, id)) = token.and_then(|node| Some((node, node.string()?))) else {
-            return;
-        };
-        let state = self.state.lock();
-        let Some(waiting) = state.waiting.get(&*id) else {
-            return;
-        };
-        if let Some(token) = &waiting.token
-            && waiting
-                .events
-                .try_send(Event::Message(message.with(node, token)))
-                .is_err()
-        {
-            tracing::debug!("the client is too slow; a progress notification was dropped");
-        }
-    }
-}
-
-async fn pump(
-    shared: std::sync::Weak<Shared>,
-    mut inbox: mpsc::Receiver<Received>,
-    inbound: Arc<dyn Inbound>,
-) {
-    let mut failure = Failure::Closed;
-    while let Some(received) = inbox.recv().await {
-        let Some(shared) = shared.upgrade() else {
-            break;
-        };
-        let (text, about) = match received {
-            Received::Message { text, about } => (text, about),
-            Received::Failed { id, failure } => {
-                shared.failed(&id, failure);
-                continue;
-            }
-            Received::Ended(why) => {
-                failure = why;
-                break;
-            }
-        };
-        let message = Message::of(&text);
-        let peer = Peer { shared };
-        match message.kind() {
-            Some(Kind::Response { id }) => {
-                let id = id.to_owned();
-                peer.shared.answered(&id, text);
-            }
-            Some(Kind::Notification { method }) if method == "notifications/progress" => {
-                peer.shared.progress(message);
-            }
-            Some(Kind::Notification { method }) => {
-                inbound.notification(
-                    &peer,
-                    Incoming {
-                        text: &text,
-                        method: &method,
-                        id: None,
-                        about,
-                    },
-                );
-            }
-            Some(Kind::Request { id, method }) => {
-                inbound.request(
-                    &peer,
-                    Incoming {
-                        text: &text,
-                        method: &method,
-                        id: Some(id),
-                        about,
-                    },
-                );
-            }
-            None => tracing::debug!("the server sent an error that answers nothing"),
-        }
-    }
-    if let Some(shared) = shared.upgrade() {
-        shared.fail(failure);
-    }
-    inbound.ended();
 }
 
 pub(crate) const CANCELLED: &str = "notifications/cancelled";

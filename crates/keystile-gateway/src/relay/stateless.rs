@@ -1,9 +1,12 @@
 //! Clients of 2026-07-28: no sessions; one conversation with the server per person and client.
 
+mod call;
+mod inbound;
+
 use std::{sync::Arc, time::Duration};
 
 use axum::body::Body;
-use http::{Response, StatusCode};
+use http::Response;
 use keystile_protocol::mcp::{Envelope, Revision, RpcError, method};
 use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
@@ -14,24 +17,26 @@ use tokio::{
 
 use super::{
     Failure,
-    answer::{Accepts, Out},
+    answer::Accepts,
     caller::{Caller, Owner},
-    legacy::not_called,
-    peer::{CANCELLED, CallFacts, Event, Inbound, Incoming, Peer, Step},
+    peer::Peer,
     serve::{Admitted, Inner},
     stateless_bridge::Bridged,
     upkeep::Slot,
 };
 use crate::{
     era::{
-        json::{Node, Reshape, quoted},
-        message::{self, Message},
+        json::{Node, quoted},
+        message::Message,
         meta,
         stateless_to_legacy::Elicitation,
-        subscriptions::{ACKNOWLEDGED, Filter, LISTEN},
+        subscriptions::LISTEN,
     },
     refusal::{Code, Refusal},
 };
+pub(crate) use call::Call;
+use inbound::FromStateless;
+pub(crate) use inbound::{Routed, ignore_request, log_reader, route};
 
 /// Whose conversation it is, and for a legacy server what it was told about the client: that is fixed by its
 /// handshake, while a stateless client says it anew with each request.
@@ -218,129 +223,6 @@ impl Inner {
     }
 }
 
-/// One request of a stateless client.
-pub(crate) struct Call {
-    pub(crate) inner: Arc<Inner>,
-    pub(crate) caller: Caller,
-    pub(crate) method: Box<str>,
-    pub(crate) text: String,
-    /// The lexeme.
-    pub(crate) id: Box<str>,
-    pub(crate) severity: Option<u8>,
-    pub(crate) elicitation: Elicitation,
-    pub(crate) streams: bool,
-}
-
-impl Call {
-    pub(crate) fn facts(&self) -> CallFacts {
-        CallFacts {
-            // Two programs of one person may share a client id and count from 1 both: ids need not differ.
-            client_id: None,
-            severity: self.severity,
-            streams: self.streams,
-            cancels: true,
-            background: false,
-        }
-    }
-
-    pub(crate) async fn answer(&self, text: &str, out: &Out) {
-        let message = Message::of(text);
-        out.answer(message.with_id(&self.id), status(message)).await;
-    }
-
-    pub(crate) async fn failed(&self, failure: &Failure, out: &Out) {
-        out.fail(failure, &self.id).await;
-    }
-
-    pub(crate) async fn refuse(&self, code: i32, why: &'static str, out: &Out) {
-        self.answer(&RpcError::new(code, why).to_json(), out).await;
-    }
-
-    async fn forward(&self, peer: &Peer, out: Out) {
-        let mut exchange = match peer.call(Message::of(&self.text), self.facts()).await {
-            Ok(exchange) => exchange,
-            Err(why) => return not_called(why, &self.id, &out).await,
-        };
-        loop {
-            match exchange.next().await {
-                Step::Event(Event::Message(text)) => {
-                    out.event(text).await;
-                }
-                Step::Event(Event::Ask { .. } | Event::Over) => {}
-                Step::Answer(Ok(text)) => return self.answer(&text, &out).await,
-                Step::Answer(Err(failure)) => return self.failed(&failure, &out).await,
-            }
-        }
-    }
-
-    /// A subscription: acknowledged first, only what was asked for, under the client's own id, and no longer than
-    /// the token lives (CHECKLIST N-TR-15, R11).
-    async fn listen(&self, peer: &Peer, out: Out) {
-        let Some(filter) = Filter::read(Message::of(&self.text)) else {
-            return self.no_filter(&out).await;
-        };
-        let mut exchange = match peer.call(Message::of(&self.text), self.facts()).await {
-            Ok(exchange) => exchange,
-            Err(why) => return not_called(why, &self.id, &out).await,
-        };
-        let mut acknowledged = false;
-        loop {
-            let step = tokio::select! {
-                step = exchange.next() => step,
-                () = self.inner.ports.expired(&self.caller) => return self.over(&out).await,
-            };
-            match step {
-                Step::Event(Event::Message(text)) => {
-                    let message = Message::of(&text);
-                    let method = message
-                        .root
-                        .member("method")
-                        .and_then(Node::string)
-                        .unwrap_or_default();
-                    let is_acknowledgement = method == ACKNOWLEDGED;
-                    let wanted =
-                        is_acknowledgement || (acknowledged && filter.wants(&method, message));
-                    acknowledged |= is_acknowledgement;
-                    if let Some(tag) = message.meta(meta::SUBSCRIPTION_ID)
-                        && (wanted || weakened("n_tr_15"))
-                    {
-                        out.event(message.with(tag, &self.id)).await;
-                    }
-                }
-                Step::Event(Event::Over) => return self.over(&out).await,
-                Step::Event(Event::Ask { .. }) => {}
-                Step::Answer(Ok(text)) if Message::of(&text).result().is_some() => {
-                    return self.over(&out).await;
-                }
-                Step::Answer(Ok(text)) => return self.answer(&text, &out).await,
-                Step::Answer(Err(failure)) => return self.failed(&failure, &out).await,
-            }
-        }
-    }
-
-    pub(crate) async fn no_filter(&self, out: &Out) {
-        let error = RpcError::new(
-            RpcError::INVALID_PARAMS,
-            "params.notifications is missing or malformed.",
-        );
-        out.answer(error.with_id(Some(&self.id)).to_json(), StatusCode::OK)
-            .await;
-    }
-
-    /// `SubscriptionsListenResult`: the subscription has ended in an orderly way.
-    pub(crate) async fn over(&self, out: &Out) {
-        let meta = Reshape::of(None)
-            .set(meta::SUBSCRIPTION_ID, &*self.id)
-            .finish();
-        let result = Reshape::of(None)
-            .set("resultType", "\"complete\"")
-            .set("_meta", meta)
-            .finish();
-        out.answer(message::result(&self.id, &result), StatusCode::OK)
-            .await;
-    }
-}
-
 /// Clients that try which era we speak (rmcp for one) give up on this after 10 s, and would not read why.
 const DISCOVER: Duration = Duration::from_secs(9);
 
@@ -357,100 +239,6 @@ fn exists(name: &str) -> bool {
             | "tasks/result"
     );
     method::is_request(name) && !removed
-}
-
-/// The status that 2026-07-28 gives an answer that is one JSON object.
-fn status(message: Message<'_>) -> StatusCode {
-    let code = message
-        .error_code()
-        .and_then(|code| i32::try_from(code).ok());
-    match code {
-        Some(RpcError::METHOD_NOT_FOUND) => StatusCode::NOT_FOUND,
-        Some(
-            RpcError::HEADER_MISMATCH
-            | RpcError::MISSING_CAPABILITY
-            | RpcError::UNSUPPORTED_VERSION,
-        ) => StatusCode::BAD_REQUEST,
-        _ => StatusCode::OK,
-    }
-}
-
-/// Where a notification went.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Routed {
-    Somewhere,
-    Nowhere,
-}
-
-/// Brings a notification of a 2026-07-28 server to the call or subscription it belongs to.
-pub(crate) fn route(peer: &Peer, incoming: Incoming<'_>) -> Routed {
-    let message = Message::of(incoming.text);
-    let text = || incoming.text.to_owned();
-    if let Some(subscription) = message.meta(meta::SUBSCRIPTION_ID) {
-        let known = subscription
-            .string()
-            .is_some_and(|id| peer.deliver(&id, Event::Message(text())));
-        return if known {
-            Routed::Somewhere
-        } else {
-            Routed::Nowhere
-        };
-    }
-    let call = match incoming.method {
-        // On stdio a server ends a subscription this way, and nothing else.
-        CANCELLED => {
-            let id = message
-                .root
-                .path(["params", "requestId"])
-                .and_then(Node::string);
-            let over = id.is_some_and(|id| peer.deliver(&id, Event::Over));
-            return if over {
-                Routed::Somewhere
-            } else {
-                Routed::Nowhere
-            };
-        }
-        // Only for a call that asked for log messages; with one in flight it is clear which.
-        "notifications/message" => incoming.about.or_else(|| log_reader(peer, message)),
-        _ => incoming.about,
-    };
-    match call {
-        Some(id) if peer.deliver(&id, Event::Message(text())) => Routed::Somewhere,
-        _ => Routed::Nowhere,
-    }
-}
-
-/// The one call in flight, if it asked for log messages as severe as this.
-pub(crate) fn log_reader(peer: &Peer, message: Message<'_>) -> Option<Box<str>> {
-    let level = message.params()?.member("level")?.string()?;
-    let severity = meta::severity(&level)?;
-    peer.only(
-        |waiting| &*waiting.method != LISTEN,
-        |waiting| waiting.severity.is_some_and(|wanted| severity >= wanted),
-    )
-}
-
-pub(crate) fn ignore_request(method: &str) {
-    tracing::warn!(method, "a 2026-07-28 server sent a request; it was dropped");
-}
-
-/// A 2026-07-28 server sends no requests (CHECKLIST N-TR-14).
-struct FromStateless;
-
-impl Inbound for FromStateless {
-    fn request(&self, peer: &Peer, incoming: Incoming<'_>) {
-        ignore_request(incoming.method);
-        if let Some(call) = peer.oldest(|_| true).filter(|_| weakened("n_tr_14")) {
-            peer.deliver(&call, Event::Message(incoming.text.to_owned()));
-        }
-    }
-
-    fn notification(&self, peer: &Peer, incoming: Incoming<'_>) {
-        let method = incoming.method;
-        if route(peer, incoming) == Routed::Nowhere {
-            tracing::debug!(method, "a notification belongs to nothing; it was dropped");
-        }
-    }
 }
 
 /// For what failed to be named, beyond the time that it had.

@@ -4,34 +4,36 @@
 //! is a pipe that only the gateway holds: if the gateway is killed, the pipe closes, and the MCP transport (stdio,
 //! "Shutdown") tells the server to exit.
 
+mod reader;
+mod supervisor;
+
 use std::{
     process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
 use async_trait::async_trait;
-use keystile_protocol::{mcp::Envelope, mutation::weakened};
+use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Pid;
 use tokio::{
-    io::{AsyncWriteExt, BufReader},
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
     sync::{mpsc, watch},
-    task::JoinHandle,
 };
-use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     StdioConfig,
-    lines::{Line, next_line, printable},
+    lines::printable,
     stderr::{self, LastWords},
 };
 use crate::allowance::Allowance;
 use crate::relay::{Connect, Failure, Link, Outgoing, Received, Strange, Wire};
+use reader::write;
+use supervisor::{Group, Supervisor};
 
 /// Starts children of one command line.
 pub(crate) struct Spawn {
@@ -223,234 +225,15 @@ fn pipes(child: &mut Child) -> (ChildStdin, ChildStdout, ChildStderr) {
     )
 }
 
-async fn write(
-    mut stdin: ChildStdin,
-    mut queue: mpsc::Receiver<Outgoing>,
-    stop: CancellationToken,
-) {
-    loop {
-        let message = tokio::select! {
-            () = stop.cancelled() => return,
-            message = queue.recv() => message,
-        };
-        let Some(Outgoing { text }) = message else {
-            return;
-        };
-        let mut line = text.into_bytes();
-        // Line breaks can only be white space between tokens here: in a string they are escaped.
-        let breaks = line.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r'));
-        breaks.for_each(|byte| *byte = b' ');
-        line.push(b'\n');
-        let written = tokio::select! {
-            () = stop.cancelled() => return,
-            written = async { stdin.write_all(&line).await?; stdin.flush().await } => written,
-        };
-        if written.is_err() {
-            // The child closed its end; its exit is noticed by the supervisor.
-            return;
-        }
-    }
-}
-
-/// Kills the group when dropped, whatever happened to the task that held it.
-struct Group(Option<Pid>);
-
-impl Group {
-    fn signal(&self, signal: Signal) {
-        if let Some(group) = self.0 {
-            // The only error is that nobody is left.
-            let _ = kill_process_group(group, signal);
-        }
-    }
-
-    /// Once only: the system may give its number to others as soon as nobody is left.
-    fn kill(&mut self) {
-        self.signal(Signal::KILL);
-        self.0 = None;
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-struct Supervisor {
-    config: Arc<StdioConfig>,
-    group: Group,
-    child: Child,
-    words: LastWords,
-    /// Reads standard error to its end.
-    hearing: JoinHandle<()>,
-    talk: Arc<Talk>,
-    strange: Arc<Strange>,
-    /// The failure is reported by whoever waits for it.
-    tried_out: bool,
-    /// Nobody wants it any more.
-    stop: CancellationToken,
-    /// Closes its standard input.
-    hang_up: CancellationToken,
-}
-
-impl Supervisor {
-    /// Until the child and all that it started are gone; why that is.
-    async fn run(mut self, stdout: ChildStdout, out: &mpsc::Sender<Received>) -> Failure {
-        let mut stdout = BufReader::with_capacity(32 * 1024, stdout);
-        let mut reader = Reader {
-            config: &self.config,
-            talk: &self.talk,
-            strange: &self.strange,
-        };
-        let broken = tokio::select! {
-            () = self.stop.cancelled() => Some(Failure::Closed),
-            broken = reader.pump(&mut stdout, out) => broken,
-        };
-        // A server that is told to end may be writing, and many crash loudly when nobody reads.
-        let _heard_out = (broken == Some(Failure::Closed)).then(|| {
-            self.stop.cancel();
-            AbortOnDropHandle::new(tokio::spawn(async move {
-                tokio::io::copy(&mut stdout, &mut tokio::io::sink()).await
-            }))
-        });
-        let answered = self.talk.answered.load(Ordering::Relaxed);
-        let strange = self.talk.strange.load(Ordering::Relaxed);
-        let mut failure = match broken {
-            Some(failure) => {
-                self.end().await;
-                failure
-            }
-            // It closed its standard output: it is about to exit, or it will be made to.
-            None => {
-                let status = self.end().await;
-                match (answered, strange) {
-                    (false, 1..) => Failure::NotMcp,
-                    (false, _) => Failure::ExitedAtOnce(status),
-                    (true, _) => Failure::Exited(status),
-                }
-            }
-        };
-        let in_vain = self.talk.asked.load(Ordering::Relaxed) && !answered;
-        let why = match &failure {
-            Failure::Closed if in_vain => Some(self.talk.given_up()),
-            Failure::Closed => None,
-            failure => Some(failure.clone()),
-        };
-        let refused = why == Some(Failure::NotMcp) && !answered;
-        if let Some(why) = why {
-            // What it said last may still be in the pipe. All who could hold that open are dead.
-            let _ = tokio::time::timeout(HEAR_OUT, &mut self.hearing).await;
-            let (server, code, words) = (&self.config.name, why.code(), self.words.text());
-            match self.tried_out {
-                false => tracing::error!(%server, code, last_words = %words, "{why}"),
-                true => tracing::debug!(%server, code, last_words = %words, "{why}"),
-            }
-            if refused && !self.tried_out {
-                let rest = self.strange.refused().as_secs();
-                tracing::warn!(%server, "it is not started again for {rest} s, since it is not MCP");
-            }
-            if let Failure::ExitedAtOnce(status) = &mut failure
-                && !words.is_empty()
-            {
-                *status += &format!("; its last words: {words}");
-            }
-        } else {
-            tracing::info!(server = %self.config.name, "stdio server stopped");
-        }
-        failure
-    }
-
-    /// Closes the child's standard input, waits, then SIGTERM and SIGKILL for the whole group.
-    async fn end(&mut self) -> String {
-        self.hang_up.cancel();
-        let grace = self.config.grace;
-        let mut status = self.exit_within(grace).await;
-        if status.is_none() {
-            self.group.signal(Signal::TERM);
-            status = self.exit_within(grace).await;
-        }
-        // Also when the child itself is gone: what it started may have outlived it.
-        self.group.kill();
-        match status {
-            Some(status) => status,
-            None => self
-                .child
-                .wait()
-                .await
-                .map_or_else(|error| error.to_string(), |s| s.to_string()),
-        }
-    }
-
-    async fn exit_within(&mut self, limit: Duration) -> Option<String> {
-        let status = tokio::time::timeout(limit, self.child.wait()).await.ok()?;
-        Some(status.map_or_else(|error| error.to_string(), |status| status.to_string()))
-    }
-}
-
-struct Reader<'a> {
-    config: &'a StdioConfig,
-    talk: &'a Talk,
-    strange: &'a Strange,
-}
-
-impl Reader<'_> {
-    /// Until the child closes its standard output (`None`) or breaks the protocol.
-    async fn pump(
-        &mut self,
-        stdout: &mut BufReader<ChildStdout>,
-        out: &mpsc::Sender<Received>,
-    ) -> Option<Failure> {
-        loop {
-            let line = match next_line(stdout, self.config.max_message).await {
-                Ok(Line::Text(line)) => line,
-                Ok(Line::TooLong(start)) => {
-                    tracing::warn!(server = %self.config.name, line = %printable(&start, 80), "too long a line");
-                    return Some(Failure::TooLong(self.config.max_message));
-                }
-                Ok(Line::End) | Err(_) => return None,
-            };
-            if line.iter().all(u8::is_ascii_whitespace) {
-                continue;
-            }
-            match Envelope::parse(&line) {
-                Ok(_) => {
-                    if !self.talk.answered.swap(true, Ordering::Relaxed) {
-                        self.strange.forget();
-                    }
-                    let text =
-                        String::from_utf8(line).expect("the strict parser accepts UTF-8 only");
-                    if out
-                        .send(Received::Message { text, about: None })
-                        .await
-                        .is_err()
-                    {
-                        return Some(Failure::Closed);
-                    }
-                }
-                Err(error) => {
-                    self.strange.tell(&self.config.name, &line, &error);
-                    let strange = self.talk.strange.fetch_add(1, Ordering::Relaxed) + 1;
-                    // A banner is forgiven. Something that looks like a message may be an answer that
-                    // somebody waits for, and must not be passed over.
-                    if line.starts_with(b"{\"") || strange > MAX_STRANGE {
-                        return Some(Failure::NotMcp);
-                    }
-                }
-            }
-        }
-    }
-}
-
 /// Messages on the way to and from a child.
 const QUEUE: usize = 32;
 /// Characters of the command in the log.
 const WORD: usize = 200;
-const HEAR_OUT: Duration = Duration::from_millis(500);
-/// Lines on standard output that are no message and are forgiven.
-const MAX_STRANGE: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test]

@@ -1,0 +1,86 @@
+//! Where the messages of a 2026-07-28 server go that are no answers.
+
+use keystile_protocol::mutation::weakened;
+
+use crate::{
+    era::{json::Node, message::Message, meta, subscriptions::LISTEN},
+    relay::peer::{CANCELLED, Event, Inbound, Incoming, Peer},
+};
+
+/// Where a notification went.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Routed {
+    Somewhere,
+    Nowhere,
+}
+
+/// Brings a notification of a 2026-07-28 server to the call or subscription it belongs to.
+pub(crate) fn route(peer: &Peer, incoming: Incoming<'_>) -> Routed {
+    let message = Message::of(incoming.text);
+    let text = || incoming.text.to_owned();
+    if let Some(subscription) = message.meta(meta::SUBSCRIPTION_ID) {
+        let known = subscription
+            .string()
+            .is_some_and(|id| peer.deliver(&id, Event::Message(text())));
+        return if known {
+            Routed::Somewhere
+        } else {
+            Routed::Nowhere
+        };
+    }
+    let call = match incoming.method {
+        // On stdio a server ends a subscription this way, and nothing else.
+        CANCELLED => {
+            let id = message
+                .root
+                .path(["params", "requestId"])
+                .and_then(Node::string);
+            let over = id.is_some_and(|id| peer.deliver(&id, Event::Over));
+            return if over {
+                Routed::Somewhere
+            } else {
+                Routed::Nowhere
+            };
+        }
+        // Only for a call that asked for log messages; with one in flight it is clear which.
+        "notifications/message" => incoming.about.or_else(|| log_reader(peer, message)),
+        _ => incoming.about,
+    };
+    match call {
+        Some(id) if peer.deliver(&id, Event::Message(text())) => Routed::Somewhere,
+        _ => Routed::Nowhere,
+    }
+}
+
+/// The one call in flight, if it asked for log messages as severe as this.
+pub(crate) fn log_reader(peer: &Peer, message: Message<'_>) -> Option<Box<str>> {
+    let level = message.params()?.member("level")?.string()?;
+    let severity = meta::severity(&level)?;
+    peer.only(
+        |waiting| &*waiting.method != LISTEN,
+        |waiting| waiting.severity.is_some_and(|wanted| severity >= wanted),
+    )
+}
+
+pub(crate) fn ignore_request(method: &str) {
+    tracing::warn!(method, "a 2026-07-28 server sent a request; it was dropped");
+}
+
+/// A 2026-07-28 server sends no requests (CHECKLIST N-TR-14).
+pub(super) struct FromStateless;
+
+impl Inbound for FromStateless {
+    fn request(&self, peer: &Peer, incoming: Incoming<'_>) {
+        ignore_request(incoming.method);
+        if let Some(call) = peer.oldest(|_| true).filter(|_| weakened("n_tr_14")) {
+            peer.deliver(&call, Event::Message(incoming.text.to_owned()));
+        }
+    }
+
+    fn notification(&self, peer: &Peer, incoming: Incoming<'_>) {
+        let method = incoming.method;
+        if route(peer, incoming) == Routed::Nowhere {
+            tracing::debug!(method, "a notification belongs to nothing; it was dropped");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Both directions of a child's pipes, a message a line.
+
+use std::sync::atomic::Ordering;
+
+use keystile_protocol::mcp::Envelope;
+use tokio::{
+    io::{AsyncWriteExt, BufReader},
+    process::{ChildStdin, ChildStdout},
+    sync::mpsc,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::Talk;
+use crate::{
+    relay::{Failure, Outgoing, Received, Strange},
+    stdio::{
+        StdioConfig,
+        lines::{Line, next_line, printable},
+    },
+};
+
+pub(super) async fn write(
+    mut stdin: ChildStdin,
+    mut queue: mpsc::Receiver<Outgoing>,
+    stop: CancellationToken,
+) {
+    loop {
+        let message = tokio::select! {
+            () = stop.cancelled() => return,
+            message = queue.recv() => message,
+        };
+        let Some(Outgoing { text }) = message else {
+            return;
+        };
+        let mut line = text.into_bytes();
+        // Line breaks can only be white space between tokens here: in a string they are escaped.
+        let breaks = line.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r'));
+        breaks.for_each(|byte| *byte = b' ');
+        line.push(b'\n');
+        let written = tokio::select! {
+            () = stop.cancelled() => return,
+            written = async { stdin.write_all(&line).await?; stdin.flush().await } => written,
+        };
+        if written.is_err() {
+            // The child closed its end; its exit is noticed by the supervisor.
+            return;
+        }
+    }
+}
+
+pub(super) struct Reader<'a> {
+    pub(super) config: &'a StdioConfig,
+    pub(super) talk: &'a Talk,
+    pub(super) strange: &'a Strange,
+}
+
+impl Reader<'_> {
+    /// Until the child closes its standard output (`None`) or breaks the protocol.
+    pub(super) async fn pump(
+        &mut self,
+        stdout: &mut BufReader<ChildStdout>,
+        out: &mpsc::Sender<Received>,
+    ) -> Option<Failure> {
+        loop {
+            let line = match next_line(stdout, self.config.max_message).await {
+                Ok(Line::Text(line)) => line,
+                Ok(Line::TooLong(start)) => {
+                    tracing::warn!(server = %self.config.name, line = %printable(&start, 80), "too long a line");
+                    return Some(Failure::TooLong(self.config.max_message));
+                }
+                Ok(Line::End) | Err(_) => return None,
+            };
+            if line.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            match Envelope::parse(&line) {
+                Ok(_) => {
+                    if !self.talk.answered.swap(true, Ordering::Relaxed) {
+                        self.strange.forget();
+                    }
+                    let text =
+                        String::from_utf8(line).expect("the strict parser accepts UTF-8 only");
+                    if out
+                        .send(Received::Message { text, about: None })
+                        .await
+                        .is_err()
+                    {
+                        return Some(Failure::Closed);
+                    }
+                }
+                Err(error) => {
+                    self.strange.tell(&self.config.name, &line, &error);
+                    let strange = self.talk.strange.fetch_add(1, Ordering::Relaxed) + 1;
+                    // A banner is forgiven. Something that looks like a message may be an answer that
+                    // somebody waits for, and must not be passed over.
+                    if line.starts_with(b"{\"") || strange > MAX_STRANGE {
+                        return Some(Failure::NotMcp);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Lines on standard output that are no message and are forgiven.
+const MAX_STRANGE: usize = 64;
