@@ -2,6 +2,7 @@
 
 pub mod authorize;
 pub mod client_credentials;
+pub mod consent;
 pub mod diagnose;
 pub mod redeem;
 pub mod refresh;

@@ -10,6 +10,7 @@ use keystile_domain::ports::{Revocations, Standing, TokenFacts};
 use keystile_domain::time::Timestamp;
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::jwt::{ClaimedOfRefused, Rejected};
+use keystile_protocol::mcp::Envelope;
 use keystile_protocol::mutation::weakened;
 use keystile_resource::{Verified, Verifier, bearer};
 
@@ -78,19 +79,32 @@ pub(crate) fn admit(
             });
         }
     }
-    if !permit.caller.allows(&route.scope) && !weakened("n_rs_05") {
-        let sentence = format!("This server needs the scope {}.", route.scope);
-        return Err(Denied::Challenged {
-            error: OAuthError::new(ErrorCode::InsufficientScope, sentence),
-            reason: "insufficient_scope",
-            caller: Some(permit.caller),
-            diagnosis: None,
-        });
-    }
+    // Without this nothing is possible here; what the message needs is looked at when it was read.
+    permit.requires(&route.read_scope)?;
     Ok(permit)
 }
 
 impl Permit {
+    /// Whether it is good for this message, too.
+    pub(crate) fn allows(&self, message: &Envelope<'_>) -> Result<(), Denied> {
+        self.requires(self.route.needed_scope(message))
+    }
+
+    /// The challenge names the scope for everything, so that one step is enough (N-RS-06).
+    fn requires(&self, scope: &str) -> Result<(), Denied> {
+        let (caller, route) = (&self.caller, &self.route);
+        if caller.allows(scope, route.scopes.hierarchy()) || weakened("n_rs_05") {
+            return Ok(());
+        }
+        let sentence = format!("This server needs the scope {}.", route.scope);
+        Err(Denied::Challenged {
+            error: OAuthError::new(ErrorCode::InsufficientScope, sentence),
+            reason: "insufficient_scope",
+            caller: Some(caller.clone()),
+            diagnosis: None,
+        })
+    }
+
     /// `sub`: the person.
     #[must_use]
     pub fn person(&self) -> &str {

@@ -187,6 +187,9 @@ impl Gateway {
             Ok(asked) => asked,
             Err(refusal) => return Err(self.record_refusal(refusal, permit, sent).await),
         };
+        if let Some(Err(denied)) = asked.message.as_ref().map(|message| permit.allows(message)) {
+            return self.deny(denied, permit.route(), sent).await;
+        }
         let path = match self.path(permit, sent.parts, &asked).await {
             Ok(path) => path,
             Err(refusal) => {

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use keystile_protocol::issuer::Issuer;
+use keystile_protocol::mcp::{Envelope, method};
 use keystile_protocol::mutation::weakened;
 use keystile_protocol::resource::ServedResource;
-use keystile_protocol::scope::OFFLINE_ACCESS;
+use keystile_protocol::scope::{OFFLINE_ACCESS, ScopeCatalogue};
 use keystile_resource::ProtectedResource;
 
 use crate::upstream::Upstream;
@@ -20,6 +21,10 @@ pub struct Route {
     pub resource: ProtectedResource,
     /// The scope that a call needs.
     pub scope: String,
+    /// The scope that looking needs.
+    pub read_scope: String,
+    /// All that there are, and which contains which.
+    pub scopes: ScopeCatalogue,
     /// What answers.
     pub upstream: Upstream,
 }
@@ -40,6 +45,17 @@ pub enum Place<'a> {
     Metadata(&'a Arc<Route>),
 }
 
+impl Route {
+    /// The scope that a message needs, or one that contains it. What tools do needs the wide one; so does a method that
+    /// nobody knows. Answers to the server's own questions belong to what asked for them.
+    pub(crate) fn needed_scope(&self, message: &Envelope<'_>) -> &str {
+        match message.method() {
+            Some(method) if !method::only_looks(method) => &self.scope,
+            Some(_) | None => &self.read_scope,
+        }
+    }
+}
+
 impl Routes {
     /// Endpoints stand at `/{server}/mcp`, with or without a slash behind it; metadata at the
     /// path-inserted place and, while there is one resource, at the root (RFC 9728 §3.1).
@@ -47,7 +63,7 @@ impl Routes {
         let (mut endpoints, mut metadata) = (HashMap::new(), HashMap::new());
         let alone = served.len() == 1;
         for (served, upstream) in served {
-            let scope = served.call_scope();
+            let (scope, read_scope) = (served.call_scope(), served.read_scope());
             let issuers = [issuer.as_str().to_owned()];
             let resource = ProtectedResource {
                 resource: served.resource.to_string(),
@@ -66,6 +82,8 @@ impl Routes {
                 name: served.name,
                 resource,
                 scope,
+                read_scope,
+                scopes: served.scopes,
                 upstream,
             });
             let path = format!("/{}/mcp", route.name);

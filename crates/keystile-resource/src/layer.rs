@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use keystile_protocol::scope::ScopeHierarchy;
 use tower::Layer;
 
 use crate::metadata::ProtectedResource;
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) now: Box<dyn Fn() -> u64 + Send + Sync>,
     pub(crate) stands: Box<dyn Fn(&Verified) -> bool + Send + Sync>,
+    pub(crate) hierarchy: ScopeHierarchy,
 }
 
 impl fmt::Debug for RequireBearerLayer {
@@ -44,6 +46,7 @@ impl RequireBearerLayer {
                 verifier,
                 now: Box::new(wall_clock),
                 stands: Box::new(|_| true),
+                hierarchy: ScopeHierarchy::flat(),
             }),
         }
     }
@@ -55,6 +58,12 @@ impl RequireBearerLayer {
         stands: impl Fn(&Verified) -> bool + Send + Sync + 'static,
     ) -> Self {
         self.with(|shared| shared.stands = Box::new(stands))
+    }
+
+    /// Takes a token with a wider scope where the resource needs one that it contains.
+    #[must_use]
+    pub fn with_hierarchy(self, hierarchy: ScopeHierarchy) -> Self {
+        self.with(|shared| shared.hierarchy = hierarchy)
     }
 
     /// Takes the time (seconds since 1970) from `now`.

@@ -76,7 +76,7 @@ impl Shared {
             .resource
             .scopes
             .iter()
-            .all(|scope| verified.allows(scope))
+            .all(|scope| verified.allows(scope, &self.hierarchy))
         {
             return Ok(verified);
         }

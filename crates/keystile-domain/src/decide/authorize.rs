@@ -76,11 +76,14 @@ fn response_type(params: &Params) -> Result<(), OAuthError> {
     }
 }
 
+/// RFC 9126 §2.1: a pushed request has no `request_uri`; none is looked at anywhere else by now.
 fn no_request_object(params: &Params) -> Result<(), OAuthError> {
-    if params.one("request").is_some() || params.one("request_uri").is_some() {
+    let shown = |name| params.one(name).is_some();
+    if shown("request") || (shown("request_uri") && !weakened("rfc_9126c")) {
         return Err(OAuthError::invalid_request(
-            "request and request_uri are not supported: send the parameters themselves.",
-        ));
+            "request and request_uri have no place here: send the parameters themselves.",
+        )
+        .because("request_object"));
     }
     Ok(())
 }
@@ -113,9 +116,9 @@ pub fn carriable_state(params: &Params) -> Result<(), OAuthError> {
     }
 }
 
-/// The scopes that exist here out of those that were asked; the call scope if none was asked, or
-/// none but `offline_access`, with which alone nothing could be called. Clients that ask for
-/// everything they know are given what there is (N-AS-29).
+/// The scopes that exist here out of those that were asked, each power said once; the call scope if
+/// none was asked, or none but `offline_access`, with which alone nothing could be called. Clients
+/// that ask for everything they know are given what there is (N-AS-29).
 fn scopes(asked: Option<&str>, resource: &ServedResource) -> Result<ScopeSet, OAuthError> {
     let call = resource.call_scope();
     let Some(asked) = asked else {
@@ -124,16 +127,26 @@ fn scopes(asked: Option<&str>, resource: &ServedResource) -> Result<ScopeSet, OA
     let asked: ScopeSet = asked
         .parse()
         .map_err(|error| OAuthError::new(ErrorCode::InvalidScope, format!("scope: {error}.")))?;
-    let exists = |scope: &str| scope == call || scope == OFFLINE_ACCESS || weakened("n_as_29");
-    let known = asked.filtered(exists);
+    let exists = |scope: &str| resource.scopes.has(scope) || scope == OFFLINE_ACCESS;
+    let known = asked.filtered(|scope| exists(scope) || weakened("n_as_29"));
     if known.is_empty() {
+        let names: Vec<&str> = resource
+            .scopes
+            .iter()
+            .map(|named| &*named.scope)
+            .collect();
         return Err(OAuthError::new(
             ErrorCode::InvalidScope,
-            format!("None of these scopes exists here; expected {call}, or no scope at all."),
-        ));
+            format!(
+                "None of these scopes exists here; expected {}, or no scope at all.",
+                names.join(" or ")
+            ),
+        )
+        .because("scope_unknown"));
     }
     let calls = known.iter().any(|scope| scope != OFFLINE_ACCESS);
-    Ok(if calls { known } else { known.with(&call) })
+    let known = if calls { known } else { known.with(&call) };
+    Ok(resource.scopes.hierarchy().normalised(&known))
 }
 
 #[cfg(test)]

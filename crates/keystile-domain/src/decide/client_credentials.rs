@@ -6,7 +6,8 @@ use keystile_protocol::resource::ServedResource;
 use keystile_protocol::scope::{OFFLINE_ACCESS, ScopeSet};
 
 /// Decides the scopes of a client's own token: those of the operator's choice that exist for this
-/// resource, and of these what the client named, if it named any. Never what only a person gives.
+/// resource, and what they have in common with those that the client named, if it named any. Never
+/// what only a person gives.
 ///
 /// # Errors
 /// `invalid_scope`, with what the client may ask for.
@@ -15,18 +16,19 @@ pub fn client_credentials(
     own: &ScopeSet,
     resource: &ServedResource,
 ) -> Result<ScopeSet, OAuthError> {
-    let call = resource.call_scope();
-    let allowed = own.filtered(|scope| scope == call && scope != OFFLINE_ACCESS);
+    let hierarchy = resource.scopes.hierarchy();
+    let allowed = own.filtered(|scope| resource.scopes.has(scope) && scope != OFFLINE_ACCESS);
     let given = match asked {
         Some(asked) if weakened("n_cc_04b") => asked.clone(),
-        Some(asked) => allowed.intersection(asked),
-        None => allowed.clone(),
+        Some(asked) => hierarchy.common(&allowed, asked),
+        None => hierarchy.normalised(&allowed),
     };
     if given.is_empty() {
         let why = if allowed.is_empty() {
             format!(
-                "This client may not ask for anything at {}; the operator allows it with: keystile client add --scope {call}.",
-                resource.resource
+                "This client may not ask for anything at {}; the operator allows it with: keystile client add --scope {}.",
+                resource.resource,
+                resource.call_scope()
             )
         } else {
             format!("This client may ask for: {allowed}.")
@@ -57,6 +59,10 @@ mod tests {
         };
         assert_eq!(judge("", "kb:call git:call"), Ok("kb:call".to_owned()));
         assert_eq!(judge("kb:call", "kb:call"), Ok("kb:call".to_owned()));
+        // Less than the operator chose is given, and of more what the operator chose.
+        assert_eq!(judge("kb:read", "kb:call"), Ok("kb:read".to_owned()));
+        assert_eq!(judge("kb:call", "kb:read"), Ok("kb:read".to_owned()));
+        assert_eq!(judge("", "kb:read kb:call"), Ok("kb:call".to_owned()));
         let more = "kb:call offline_access git:call admin";
         assert_eq!(
             judge(more, "kb:call offline_access"),

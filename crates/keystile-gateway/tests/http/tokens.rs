@@ -162,6 +162,46 @@ async fn n_rs_05_a_token_without_the_scope_is_told_which() {
     assert_eq!(app.server.count(), 0);
 }
 
+/// The narrower scope opens what only looks, the wider one that too, and nobody gets past it with a
+/// method that no rule names.
+#[tokio::test]
+async fn n_rs_07_a_token_for_reading_sees_everything_and_calls_nothing() {
+    let app = App::echo().await;
+    let send = async |scope: &str, message: &str| {
+        let token = app.token_with(|claims| claims.scope = scope.to_owned());
+        let request = anonymous("POST", "/kb/mcp")
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/json");
+        let request = request.body(Body::from(message.to_owned())).unwrap();
+        app.send(request).await
+    };
+    let looks = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    let does = r#"{"jsonrpc":"2.0","id":1,"method":"tasks/cancel","params":{"taskId":"t"}}"#;
+    let tells = r#"{"jsonrpc":"2.0","method":"notifications/vendor/reset"}"#;
+    for message in [looks, TOOL_CALL, does, tells] {
+        let status = send("kb:call", message).await.status();
+        assert_eq!(status, 200, "{message}");
+    }
+    assert_eq!(send("kb:read", looks).await.status(), 200);
+    let reached = app.server.count();
+    for message in [TOOL_CALL, does, tells] {
+        for scope in ["kb:read", "kb:read git:call"] {
+            let answer = send(scope, message).await;
+            assert_eq!(answer.status(), 403, "{message}");
+            assert!(challenge(&answer).contains("error=\"insufficient_scope\""));
+            assert!(challenge(&answer).contains("scope=\"kb:call\""));
+        }
+    }
+    assert_eq!(
+        app.server.count(),
+        reached,
+        "the server heard of none of it"
+    );
+    let events = app.audit.events.lock();
+    let denied = events.last().unwrap();
+    assert_eq!(denied["reason"], "insufficient_scope");
+}
+
 #[tokio::test]
 async fn n_rs_08_a_token_is_good_for_one_resource_of_one_issuer() {
     let app = App::echo().await;

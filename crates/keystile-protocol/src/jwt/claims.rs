@@ -4,6 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Rejected;
 use crate::mutation::weakened;
+use crate::scope::ScopeHierarchy;
 
 /// No token lives longer, whoever signed it (DESIGN §4).
 pub const MAX_LIFETIME: u64 = 60 * 60;
@@ -71,10 +72,10 @@ impl std::ops::Deref for VerifiedClaims {
 }
 
 impl VerifiedClaims {
-    /// Whether the scopes contain this one, byte for byte.
+    /// Whether one of the scopes is this one, or contains it.
     #[must_use]
-    pub fn allows(&self, scope: &str) -> bool {
-        self.0.scope.split(' ').any(|granted| granted == scope)
+    pub fn allows(&self, scope: &str, hierarchy: &ScopeHierarchy) -> bool {
+        hierarchy.permits(self.0.scope.split(' '), scope)
     }
 }
 

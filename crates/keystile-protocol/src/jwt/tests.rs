@@ -3,6 +3,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::scope::ScopeHierarchy;
 
 const NOW: u64 = 1_800_000_000;
 const ISSUER: &str = "https://auth.example";
@@ -78,8 +79,10 @@ fn a_good_token_gives_its_claims() {
     let typed: AccessTokenClaims = serde_json::from_value(claims()).unwrap();
     let verified = bench.verify(&bench.key.sign(&typed).unwrap()).unwrap();
     assert_eq!(*verified, typed);
-    assert!(verified.allows("kb:call"));
-    assert!(!verified.allows("kb:cal"));
+    let hierarchy = ScopeHierarchy::flat().with("kb:call", "kb:read").unwrap();
+    assert!(verified.allows("kb:call", &hierarchy) && verified.allows("kb:read", &hierarchy));
+    assert!(!verified.allows("kb:write", &hierarchy));
+    assert!(!verified.allows("kb:cal", &hierarchy));
     assert_eq!(bench.verify(&bench.token(&claims())).unwrap(), verified);
 }
 
