@@ -205,3 +205,45 @@ fn foreign_verifiers_take_the_tokens_of_each_algorithm() {
 fn demo() -> Gate {
     Gate::start(&["demo"]).with_account()
 }
+
+/// What the doctor says of the last reference in an answer.
+fn diagnosed(gate: &Gate, answer: &str) -> Value {
+    let at = answer.rfind("KS-");
+    let at = at.unwrap_or_else(|| panic!("no reference: {answer}"));
+    let reference: String = answer[at..].chars().take(11).collect();
+    let said = gate.administer(&["doctor", &reference]);
+    let last = said["steps"].as_array().and_then(|steps| steps.last());
+    let refused = last.unwrap_or_else(|| panic!("no steps: {said:#}"))["refused"].clone();
+    let reason = refused["reason"].as_str().unwrap_or_default();
+    let named = format!("reason=\"{reason}\"");
+    let log = gate.log();
+    let mut lines = log.lines().filter(|line| line.contains(&reference));
+    assert!(
+        lines.any(|line| line.contains(&named)),
+        "{named} {reference}: {log}"
+    );
+    refused
+}
+
+#[test]
+fn each_silent_failure_of_a_real_client_is_named_to_it_in_the_log_and_by_the_doctor() {
+    let gate = demo();
+    let mut judge = node(&Tools::find(), "judges/mistakes.mjs");
+    judge.args([gate.said("issuer"), gate.said("mcp_url"), SCOPE]);
+    let mistakes = events(Process::start(&mut judge));
+    assert_eq!(mistakes.len(), 14, "{mistakes:#?}");
+    for mistake in mistakes {
+        let refused = diagnosed(&gate, mistake["answer"].as_str().expect("an answer"));
+        assert_eq!(
+            refused["reason"], mistake["reason"],
+            "{mistake}\n{refused:#}"
+        );
+        for member in ["expected", "found", "fix"] {
+            let told = refused[member]
+                .as_str()
+                .is_some_and(|text| !text.is_empty());
+            assert!(told, "{member}: {mistake}\n{refused:#}");
+        }
+    }
+    gate.stop();
+}
