@@ -1,4 +1,4 @@
-//! What the end-to-end tests need and cargo can't bring: Node, npm and Python packages, a browser, rmcp's client.
+//! What the end-to-end tests need and cargo can't bring: Node, npm and Python packages, a browser, programs on rmcp.
 //!
 //! Everything is pinned in `conformance/` and installed once below `<cache>/tools`, in folders named after a hash of what is
 //! pinned; `tools.json` there tells the tests where it all is. Only the link `conformance/node_modules` is in the clone.
@@ -32,6 +32,8 @@ pub(crate) struct Tools {
     pub(crate) chromium: Option<PathBuf>,
     /// The driver of rmcp's client.
     pub(crate) rmcp_client: PathBuf,
+    /// The fixture of the official server suite, on rmcp.
+    pub(crate) rmcp_server: PathBuf,
 }
 
 /// Installs what is missing and writes `<cache>/tools/tools.json`. Nothing is done twice; two runs at once take turns.
@@ -65,7 +67,8 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<Tools> {
         mcp_server_git: mcp.join("bin/mcp-server-git"),
         python_fastmcp: fastmcp.join("bin/python"),
         chromium: install::chromium(),
-        rmcp_client: rmcp_client(workspace)?,
+        rmcp_client: own_workspace(workspace, "clients/rmcp", "keystile-rmcp-client")?,
+        rmcp_server: own_workspace(workspace, "servers/rmcp", "keystile-rmcp-server")?,
     };
     link(&tools.node_modules, &conformance.join("node_modules"))?;
     let file = place.join("tools.json");
@@ -81,11 +84,12 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// A workspace of its own, because rmcp's client-side OAuth must not reach the product's feature set.
-fn rmcp_client(workspace: &Workspace) -> Result<PathBuf> {
-    let manifest = "conformance/clients/rmcp/Cargo.toml";
-    succeed(&mut workspace.cargo(["build", "--quiet", "--locked", "--manifest-path", manifest]))?;
-    Ok(workspace.target.join("debug/keystile-rmcp-client"))
+/// A program with a workspace of its own, because its choice of rmcp's features must not reach the product's.
+fn own_workspace(workspace: &Workspace, folder: &str, program: &str) -> Result<PathBuf> {
+    let manifest = format!("conformance/{folder}/Cargo.toml");
+    let build = ["build", "--quiet", "--locked", "--manifest-path", &manifest];
+    succeed(&mut workspace.cargo(build))?;
+    Ok(workspace.target.join("debug").join(program))
 }
 
 /// Node looks for packages beside the importing file, so the clone points to the cache.
