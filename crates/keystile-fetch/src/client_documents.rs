@@ -5,19 +5,16 @@ mod freshness;
 mod pinned;
 mod trusted_host;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Shared};
 use http::HeaderMap;
 use keystile_protocol::client_id_url::ClientIdUrl;
 use keystile_protocol::client_metadata::{self, ClientMetadata, DocumentError};
 use keystile_protocol::mutation::weakened;
-use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
+use crate::flights::{Flights, free};
 use crate::{FetchError, Fetched, Fetcher, Get, SetupError};
 use cache::{Cache, Known};
 
@@ -45,7 +42,7 @@ struct Documents {
     fetcher: Option<Fetcher>,
     hosts: ClientHosts,
     cache: Cache,
-    flights: Mutex<HashMap<ClientIdUrl, Flight>>,
+    flights: Flights<ClientIdUrl, Answer>,
 }
 
 /// Which hosts clients may have their documents at.
@@ -69,7 +66,6 @@ pub enum Tier {
 }
 
 type Answer = Result<Arc<Document>, LookupError>;
-type Flight = Shared<BoxFuture<'static, Answer>>;
 
 /// What stands at a `client_id` URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,7 +148,7 @@ impl ClientDocuments {
     }
 
     fn new(fetcher: Option<Fetcher>, hosts: ClientHosts) -> Self {
-        let (cache, flights) = (Cache::new(), Mutex::default());
+        let (cache, flights) = (Cache::new(), Flights::new());
         Self {
             shared: Arc::new(Documents {
                 fetcher,
@@ -199,66 +195,46 @@ impl ClientDocuments {
         }
     }
 
-    /// Whether [`Self::lookup`] would send a packet of its own: nothing is known that may be used, and
-    /// no other caller is fetching it. For limits, so that being asked and being right differ
-    /// harmlessly.
-    #[must_use]
-    pub fn would_fetch(&self, id: &ClientIdUrl, now: i64) -> bool {
-        self.shared.fetcher.is_some()
-            && self.shared.hosts.may_ask(id)
-            && self.shared.known(id, now).is_none()
-            && !self.shared.flights.lock().contains_key(id)
-    }
-
     /// The document of a client. `now` is in milliseconds since 1970.
     ///
     /// # Errors
     /// [`LookupError`]: the client cannot be used, at least not now.
     pub async fn lookup(&self, id: &ClientIdUrl, now: i64) -> Answer {
+        let found = self.lookup_for(id, now, free).await;
+        found.unwrap_or_else(|error| match error {})
+    }
+
+    /// The same for somebody who has to `pay` when a request of their own is sent: nothing is known
+    /// that may be used, and no other caller is asking.
+    ///
+    /// # Errors
+    /// Those of `pay`: nothing was sent then.
+    pub async fn lookup_for<E>(
+        &self,
+        id: &ClientIdUrl,
+        now: i64,
+        pay: impl FnOnce() -> Result<(), E>,
+    ) -> Result<Answer, E> {
         let Some(fetcher) = &self.shared.fetcher else {
-            return pinned::document(id).ok_or(LookupError::NotPinned);
+            return Ok(pinned::document(id).ok_or(LookupError::NotPinned));
         };
         if !self.shared.hosts.may_ask(id) {
-            return pinned::document(id).ok_or(LookupError::NotListed);
+            return Ok(pinned::document(id).ok_or(LookupError::NotListed));
         }
         let answer = match self.shared.known(id, now) {
             Some(answer) => answer,
-            None => self.flight(fetcher, id, now).await,
+            None => {
+                let (shared, fetcher, own) = (&self.shared, fetcher.clone(), id.clone());
+                let landed = || shared.known(id, now);
+                let busy = Err(FetchError::Busy.into());
+                let flight = shared.flights.join(id, landed, busy, pay, || {
+                    let shared = Arc::clone(shared);
+                    async move { shared.refresh(&fetcher, &own, now).await }
+                })?;
+                flight.await
+            }
         };
-        answer.or_else(|error| without_host(id, error))
-    }
-
-    /// The request for this document that is under way, or a new one, or none if there are too many.
-    ///
-    /// It is a task of its own: a caller who goes away does not take it from the others.
-    fn flight(&self, fetcher: &Fetcher, id: &ClientIdUrl, now: i64) -> Flight {
-        let mut flights = self.shared.flights.lock();
-        if let Some(flight) = flights.get(id) {
-            return flight.clone();
-        }
-        // One may have landed since we looked.
-        if let Some(answer) = self.shared.known(id, now) {
-            return std::future::ready(answer).boxed().shared();
-        }
-        if flights.len() >= MAX_FLIGHTS {
-            return std::future::ready(Err(FetchError::Busy.into()))
-                .boxed()
-                .shared();
-        }
-        let landing = Landing {
-            shared: Arc::clone(&self.shared),
-            id: id.clone(),
-        };
-        let fetcher = fetcher.clone();
-        let task = tokio::spawn(async move {
-            let answer = landing.shared.refresh(&fetcher, &landing.id, now).await;
-            drop(landing);
-            answer
-        });
-        let flight = async move { task.await.unwrap_or(Err(FetchError::Busy.into())) };
-        let flight = flight.boxed().shared();
-        flights.insert(id.clone(), flight.clone());
-        flight
+        Ok(answer.or_else(|error| without_host(id, error)))
     }
 }
 
@@ -269,18 +245,6 @@ impl ClientHosts {
 
     fn may_ask(&self, id: &ClientIdUrl) -> bool {
         !self.no_other || self.trust(id) || weakened("n_as_13")
-    }
-}
-
-/// Takes the flight off the list however it ends.
-struct Landing {
-    shared: Arc<Documents>,
-    id: ClientIdUrl,
-}
-
-impl Drop for Landing {
-    fn drop(&mut self) {
-        self.shared.flights.lock().remove(&self.id);
     }
 }
 
@@ -343,6 +307,3 @@ fn without_host(id: &ClientIdUrl, error: LookupError) -> Answer {
 
 /// The draft's own suggestion (§6.6).
 pub const MAX_DOCUMENT_BYTES: usize = 5 * 1024;
-
-/// Requests under way or waiting for their turn; each is a few kilobytes for at most three seconds.
-const MAX_FLIGHTS: usize = 1024;

@@ -1,15 +1,12 @@
 //! The public keys of clients that say where they are (`jwks_uri`, RFC 7591 §2).
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Shared};
 use keystile_protocol::jwt::{KeySet, KeySetError};
 use keystile_protocol::mutation::weakened;
-use parking_lot::Mutex;
 use url::Url;
 
+use crate::flights::{Flights, free};
 use crate::{FetchError, Fetched, Fetcher, Get};
 
 /// Key sets of clients, by address. Cheap to clone; clones share what they know.
@@ -25,11 +22,10 @@ pub struct ClientKeys {
 struct Keys {
     fetcher: Option<Fetcher>,
     known: moka::sync::Cache<Url, Known>,
-    flights: Mutex<HashMap<Url, Flight>>,
+    flights: Flights<Url, Answer>,
 }
 
 type Answer = Result<Arc<KeySet>, KeysError>;
-type Flight = Shared<BoxFuture<'static, Answer>>;
 
 /// What was learnt when the address was last asked.
 #[derive(Clone)]
@@ -71,7 +67,7 @@ impl ClientKeys {
             shared: Arc::new(Keys {
                 fetcher,
                 known: moka::sync::Cache::new(MAX_SETS),
-                flights: Mutex::default(),
+                flights: Flights::new(),
             }),
         }
     }
@@ -82,53 +78,35 @@ impl ClientKeys {
     /// # Errors
     /// [`KeysError`]: the client cannot be authenticated, at least not now.
     pub async fn lookup(&self, url: &Url, kid: Option<&str>, now: i64) -> Answer {
+        let found = self.lookup_for(url, kid, now, free).await;
+        found.unwrap_or_else(|error| match error {})
+    }
+
+    /// The same for somebody who has to `pay` when a request of their own is sent.
+    ///
+    /// # Errors
+    /// Those of `pay`: nothing was sent then.
+    pub async fn lookup_for<E>(
+        &self,
+        url: &Url,
+        kid: Option<&str>,
+        now: i64,
+        pay: impl FnOnce() -> Result<(), E>,
+    ) -> Result<Answer, E> {
         let Some(fetcher) = &self.shared.fetcher else {
-            return Err(KeysError::Closed);
+            return Ok(Err(KeysError::Closed));
         };
         if let Some(answer) = self.shared.remembered(url, kid, now) {
-            return answer;
+            return Ok(answer);
         }
-        self.flight(fetcher, url, now).await
-    }
-
-    fn flight(&self, fetcher: &Fetcher, url: &Url, now: i64) -> Flight {
-        let mut flights = self.shared.flights.lock();
-        if let Some(flight) = flights.get(url) {
-            return flight.clone();
-        }
-        // One may have landed since we looked.
-        let landed = self.shared.known.get(url);
-        if let Some(known) =
-            landed.filter(|known| now - known.asked_at < MIN_INTERVAL_MS && !weakened("a_082k"))
-        {
-            return std::future::ready(known.answer).boxed().shared();
-        }
-        let landing = Landing {
-            shared: Arc::clone(&self.shared),
-            url: url.clone(),
-        };
-        let fetcher = fetcher.clone();
-        let task = tokio::spawn(async move {
-            let answer = landing.shared.refresh(&fetcher, &landing.url, now).await;
-            drop(landing);
-            answer
-        });
-        let flight = async move { task.await.unwrap_or(Err(FetchError::Busy.into())) };
-        let flight = flight.boxed().shared();
-        flights.insert(url.clone(), flight.clone());
-        flight
-    }
-}
-
-/// Takes the flight off the list however it ends.
-struct Landing {
-    shared: Arc<Keys>,
-    url: Url,
-}
-
-impl Drop for Landing {
-    fn drop(&mut self) {
-        self.shared.flights.lock().remove(&self.url);
+        let (shared, fetcher, own) = (&self.shared, fetcher.clone(), url.clone());
+        let landed = || shared.remembered(url, kid, now);
+        let busy = Err(FetchError::Busy.into());
+        let flight = shared.flights.join(url, landed, busy, pay, || {
+            let shared = Arc::clone(shared);
+            async move { shared.refresh(&fetcher, &own, now).await }
+        })?;
+        Ok(flight.await)
     }
 }
 

@@ -12,6 +12,7 @@ mod client_documents;
 mod client_keys;
 mod error;
 mod fetcher;
+mod flights;
 mod gate;
 mod resolve;
 mod tls;

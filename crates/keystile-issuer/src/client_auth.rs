@@ -4,10 +4,9 @@
 mod assertion;
 mod shown;
 
-use http::HeaderMap;
-use keystile_domain::client::{Client, ClientKind};
+use http::request::Parts;
+use keystile_domain::client::ClientKind;
 use keystile_domain::records::{GrantType, GrantTypes, PreRegisteredClient};
-use keystile_domain::secrets::client_id::PREFIX;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::client_id_url::ClientIdUrl;
 use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
@@ -17,7 +16,7 @@ use keystile_protocol::mutation::weakened;
 use keystile_protocol::scope::ScopeSet;
 
 use crate::app::App;
-use crate::clients;
+use crate::clients::{self, Asker, ClientId};
 use shown::{Proof, Shown};
 
 /// A client that proved, in the way it registered, to be the one it names.
@@ -122,45 +121,37 @@ impl AuthenticatedClient {
 /// `invalid_client`, or `invalid_request` for two methods at once (N-AS-32).
 pub(crate) async fn authenticate(
     app: &App,
-    headers: &HeaderMap,
+    request: &Parts,
     params: &Params,
     now: Timestamp,
 ) -> Result<AuthenticatedClient, OAuthError> {
-    let shown = Shown::of(headers, params)?;
-    let client = if shown.client_id.starts_with(PREFIX) {
-        registered(app, shown, now).await?
-    } else if ClientIdUrl::is_meant_by(&shown.client_id) {
-        of_document(app, shown, now).await?
-    } else {
-        pre_registered(app, shown, now).await?
-    };
-    let kept_out = app.clients.disabled_since(&client.client_id).await;
-    if kept_out.map_err(OAuthError::internal)?.is_some() && !weakened("a_025") {
-        return Err(clients::disabled());
+    let Shown { client_id, proof } = Shown::of(&request.headers, params)?;
+    let id = ClientId::read(&client_id)?;
+    clients::refuse_disabled(app, &id).await?;
+    let asker = Asker::of(request, now);
+    match &id {
+        ClientId::Sealed(text) => registered(app, text, &proof),
+        ClientId::Document(url) => of_document(app, url, proof, asker).await,
+        ClientId::Recorded(text) => pre_registered(app, text, proof, now).await,
     }
-    Ok(client)
 }
 
 /// A client that registered itself: its secret is derived from its id.
-async fn registered(
+fn registered(
     app: &App,
-    shown: Shown,
-    now: Timestamp,
+    client_id: &str,
+    proof: &Proof<'_>,
 ) -> Result<AuthenticatedClient, OAuthError> {
-    let client: Client = clients::resolve(app, &shown.client_id, now).await?;
-    require_method(&shown, client.auth_method)?;
-    match &shown.proof {
+    let client = clients::sealed(app, client_id)?;
+    require_method(proof, client.auth_method)?;
+    match proof {
         Proof::None => {}
         Proof::Basic(secret) | Proof::Post(secret)
-            if app.secrets.is_client_secret(secret, &shown.client_id) => {}
+            if app.secrets.is_client_secret(secret, client_id) => {}
         _ => return Err(wrong_secret()),
     }
-    let method = shown.proof.method();
-    Ok(AuthenticatedClient::own(
-        shown.client_id,
-        ClientKind::Registered,
-        method,
-    ))
+    let (kind, method) = (ClientKind::Registered, proof.method());
+    Ok(AuthenticatedClient::own(client.client_id, kind, method))
 }
 
 /// A client of a document is public unless it shows an assertion: what it redeems is bound to its id,
@@ -168,19 +159,18 @@ async fn registered(
 /// here; where documents are not fetched at all, only the pinned clients are known (N-AS-05).
 async fn of_document(
     app: &App,
-    shown: Shown,
-    now: Timestamp,
+    url: &ClientIdUrl,
+    proof: Proof<'_>,
+    asker: Asker,
 ) -> Result<AuthenticatedClient, OAuthError> {
-    let method = shown.proof.method();
-    match &shown.proof {
+    let method = proof.method();
+    match proof {
         Proof::None => {
-            let asked = ClientIdUrl::parse(&shown.client_id);
-            let open = asked.is_ok_and(|url| app.documents.may_fetch(&url));
-            if !open || weakened("a_059") {
-                clients::resolve(app, &shown.client_id, now).await?;
+            if !app.documents.may_fetch(url) || weakened("a_059") {
+                clients::document(app, url, asker).await?;
             }
         }
-        Proof::Assertion(text) => assertion::verify_of_document(app, &shown, text, now).await?,
+        Proof::Assertion(shown) => assertion::verify_of_document(app, url, *shown, asker).await?,
         Proof::Basic(_) | Proof::Post(_) => {
             return Err(refuse(format!(
                 "A client whose client_id is a URL authenticates with none or private_key_jwt, and used {}.",
@@ -189,38 +179,37 @@ async fn of_document(
             .because("client_auth_method"));
         }
     }
-    Ok(AuthenticatedClient::own(
-        shown.client_id,
-        ClientKind::Document,
-        method,
-    ))
+    let (id, kind) = (url.as_str().to_owned(), ClientKind::Document);
+    Ok(AuthenticatedClient::own(id, kind, method))
 }
 
 /// A client that an operator added.
 async fn pre_registered(
     app: &App,
-    shown: Shown,
+    client_id: &str,
+    proof: Proof<'_>,
     now: Timestamp,
 ) -> Result<AuthenticatedClient, OAuthError> {
-    let found = app.clients.lookup(&shown.client_id).await;
-    let found = found.map_err(OAuthError::internal)?;
-    let record = found.ok_or_else(clients::not_known)?;
-    require_method(&shown, record.auth_method)?;
-    match &shown.proof {
+    let record = clients::recorded(app, client_id).await?;
+    require_method(&proof, record.auth_method)?;
+    match proof {
         Proof::None => {}
         Proof::Basic(secret) | Proof::Post(secret) => {
-            let kept = app.clients.secrets(&shown.client_id, now).await;
-            if !kept.map_err(OAuthError::internal)?.has(secret) && !weakened("n_cc_01") {
+            let kept = app.clients.secrets(client_id, now).await;
+            if !kept.map_err(OAuthError::internal)?.has(&secret) && !weakened("n_cc_01") {
                 return Err(wrong_secret());
             }
         }
-        Proof::Assertion(text) => assertion::verify(app, &record, text, now).await?,
+        Proof::Assertion(shown) => assertion::verify(app, &record, *shown, now).await?,
     }
     Ok(AuthenticatedClient::operators(record))
 }
 
-fn require_method(shown: &Shown, registered: TokenEndpointAuthMethod) -> Result<(), OAuthError> {
-    let used = shown.proof.method();
+fn require_method(
+    proof: &Proof<'_>,
+    registered: TokenEndpointAuthMethod,
+) -> Result<(), OAuthError> {
+    let used = proof.method();
     if used == registered || weakened("n_as_32") {
         return Ok(());
     }

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
+use http::request::Parts;
 use keystile_domain::client::{Client, ClientKind, Trust};
 use keystile_domain::decide::diagnose::client::lost;
-use keystile_domain::records::GrantType;
+use keystile_domain::records::{GrantType, PreRegisteredClient};
 use keystile_domain::secrets::client_id;
 use keystile_domain::time::Timestamp;
 use keystile_fetch::{Document, LookupError, Tier};
@@ -17,48 +17,99 @@ use keystile_protocol::mutation::weakened;
 use keystile_protocol::redirect::RedirectUri;
 
 use crate::app::App;
+use crate::pages::shown;
+use crate::peer;
 
-/// The client of an authorization request.
+/// What a `client_id` is by its form. Each kind is looked for in one place only.
+pub(crate) enum ClientId<'a> {
+    /// Metadata that we sealed (RFC 7591).
+    Sealed(&'a str),
+    /// The address of a document.
+    Document(ClientIdUrl),
+    /// A name that an operator gave.
+    Recorded(&'a str),
+}
+
+impl<'a> ClientId<'a> {
+    /// # Errors
+    /// `invalid_client` for what is meant as a URL and is none that a client can have.
+    pub(crate) fn read(text: &'a str) -> Result<Self, OAuthError> {
+        if text.starts_with(client_id::PREFIX) {
+            return Ok(Self::Sealed(text));
+        }
+        if !ClientIdUrl::is_meant_by(text) {
+            return Ok(Self::Recorded(text));
+        }
+        let url = ClientIdUrl::parse(text);
+        url.map(Self::Document)
+            .map_err(|error| unknown(format!("client_id: {error}.")))
+    }
+
+    /// The bytes that the client sent.
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Sealed(text) | Self::Recorded(text) => text,
+            Self::Document(url) => url.as_str(),
+        }
+    }
+}
+
+/// A request that may make this server fetch something: for whom, and when.
+#[derive(Clone, Copy)]
+pub(crate) struct Asker {
+    pub(crate) peer: IpAddr,
+    pub(crate) now: Timestamp,
+}
+
+impl Asker {
+    pub(crate) fn of(request: &Parts, now: Timestamp) -> Self {
+        let peer = peer::of(&request.extensions);
+        Self { peer, now }
+    }
+
+    /// Pays for a fetch (CHECKLIST A-060): each network for its own.
+    ///
+    /// # Errors
+    /// How long to wait for the next.
+    pub(crate) fn pay_for_fetch(self, app: &App) -> Result<(), OAuthError> {
+        app.limits.fetch_document(self.peer, self.now).map_err(|wait| {
+            let time = shown::wait(wait);
+            let why = format!(
+                "This app's document has to be fetched, and too many were for your network. Try again in {time}."
+            );
+            OAuthError::too_many(why, wait).because("document_fetch_limit")
+        })
+    }
+}
+
+/// The client behind a `client_id`.
 ///
 /// # Errors
 /// `invalid_client` with what to do. So is a document that can't be had: its host is the client's.
 pub(crate) async fn resolve(
     app: &App,
-    client_id: &str,
-    now: Timestamp,
+    id: &ClientId<'_>,
+    asker: Asker,
 ) -> Result<Client, OAuthError> {
-    if client_id.starts_with(client_id::PREFIX) {
-        return app.secrets.open_client_id(client_id).ok_or_else(|| {
-            unknown("This client_id was not registered here (or with another key). Register again.")
-                .because(UNKNOWN)
-                .with_detail(lost(client_id, app.secrets.sealed_by(client_id)))
-        });
+    match id {
+        ClientId::Sealed(text) => sealed(app, text),
+        ClientId::Document(url) => by_document(app, url, asker).await,
+        ClientId::Recorded(text) => Ok(recorded(app, text).await?.into()),
     }
-    if ClientIdUrl::is_meant_by(client_id) {
-        return by_document(app, client_id, now).await;
-    }
-    let found = app
-        .clients
-        .lookup(client_id)
-        .await
-        .map_err(OAuthError::internal)?;
-    found.map(Client::from).ok_or_else(not_known)
 }
 
-/// The client of a sign-in: known, not kept out, and one that people sign in to.
+/// The client of a sign-in: not kept out, known, and one that people sign in to.
 ///
 /// # Errors
 /// As [`resolve`], and `unauthorized_client` for one that only acts for itself.
 pub(crate) async fn for_sign_in(
     app: &App,
     client_id: &str,
-    now: Timestamp,
+    asker: Asker,
 ) -> Result<Client, OAuthError> {
-    let client = resolve(app, client_id, now).await?;
-    let kept_out = app.clients.disabled_since(client_id).await;
-    if kept_out.map_err(OAuthError::internal)?.is_some() && !weakened("a_025") {
-        return Err(disabled());
-    }
+    let id = ClientId::read(client_id)?;
+    refuse_disabled(app, &id).await?;
+    let client = resolve(app, &id, asker).await?;
     if !client.grant_types.contains(GrantType::AuthorizationCode) {
         let why = "This client is not registered for people to sign in to; the operator adds one that is with: keystile client add.";
         return Err(
@@ -68,9 +119,43 @@ pub(crate) async fn for_sign_in(
     Ok(client)
 }
 
-/// Nobody has this id.
-pub(crate) fn not_known() -> OAuthError {
-    unknown("This client_id is not known here. Register first.").because(UNKNOWN)
+/// Refuses a client that the operator keeps out. Comes first: nothing is fetched, compared or taken
+/// for it.
+///
+/// # Errors
+/// `invalid_client`.
+pub(crate) async fn refuse_disabled(app: &App, id: &ClientId<'_>) -> Result<(), OAuthError> {
+    let kept_out = app.clients.disabled_since(id.as_str()).await;
+    if kept_out.map_err(OAuthError::internal)?.is_some() && !weakened("a_025") {
+        return Err(disabled());
+    }
+    Ok(())
+}
+
+/// A client that registered itself.
+///
+/// # Errors
+/// `invalid_client`: it did so elsewhere, or with a key that is gone.
+pub(crate) fn sealed(app: &App, client_id: &str) -> Result<Client, OAuthError> {
+    app.secrets.open_client_id(client_id).ok_or_else(|| {
+        unknown("This client_id was not registered here (or with another key). Register again.")
+            .because(UNKNOWN)
+            .with_detail(lost(client_id, app.secrets.sealed_by(client_id)))
+    })
+}
+
+/// A client that an operator added.
+///
+/// # Errors
+/// `invalid_client`: nobody has this id.
+pub(crate) async fn recorded(
+    app: &App,
+    client_id: &str,
+) -> Result<PreRegisteredClient, OAuthError> {
+    let found = app.clients.lookup(client_id).await;
+    found.map_err(OAuthError::internal)?.ok_or_else(|| {
+        unknown("This client_id is not known here. Register first.").because(UNKNOWN)
+    })
 }
 
 /// The operator keeps this client out.
@@ -87,55 +172,34 @@ pub(crate) fn not_proven() -> OAuthError {
         .because("client_not_proven")
 }
 
-/// Pays for the fetch that this `client_id` would cause, if it would cause one (CHECKLIST A-060).
-///
-/// # Errors
-/// How long to wait.
-pub(crate) fn pay_for_fetch(
-    app: &App,
-    client_id: &str,
-    peer: IpAddr,
-    now: Timestamp,
-) -> Result<(), Duration> {
-    let fetches = |url: &ClientIdUrl| app.documents.would_fetch(url, now.0);
-    match ClientIdUrl::parse(client_id) {
-        Ok(url) if fetches(&url) => app.limits.fetch_document(peer, now),
-        _ => Ok(()),
-    }
-}
-
 /// What stands at a `client_id` that is a URL.
 ///
 /// # Errors
-/// `invalid_client`.
+/// `invalid_client`; `temporarily_unavailable` when it would have to be fetched once too often.
 pub(crate) async fn document(
     app: &App,
-    client_id: &str,
-    now: Timestamp,
+    url: &ClientIdUrl,
+    asker: Asker,
 ) -> Result<Arc<Document>, OAuthError> {
-    let url =
-        ClientIdUrl::parse(client_id).map_err(|error| unknown(format!("client_id: {error}.")))?;
-    app.documents
-        .lookup(&url, now.0)
-        .await
-        .map_err(refuse_document)
+    let pay = || asker.pay_for_fetch(app);
+    let found = app.documents.lookup_for(url, asker.now.0, pay).await?;
+    found.map_err(refuse_document)
 }
 
-async fn by_document(app: &App, client_id: &str, now: Timestamp) -> Result<Client, OAuthError> {
-    let document = document(app, client_id, now).await?;
+async fn by_document(app: &App, url: &ClientIdUrl, asker: Asker) -> Result<Client, OAuthError> {
+    let document = document(app, url, asker).await?;
     let metadata = &document.metadata;
     let method = metadata
         .choose_auth_method(&[TokenEndpointAuthMethod::None], TokenEndpointAuthMethod::None)
         .ok_or_else(|| {
             unknown("The client's document asks for an authentication that is not supported for documents; expected none.")
         })?;
-    let id = client_id.to_owned();
+    let id = url.as_str().to_owned();
     let client = Client::from_metadata(id, ClientKind::Document, metadata, method);
-    let tier = ClientIdUrl::parse(client_id).map(|url| app.documents.tier(&url));
-    Ok(client.with_trust(match tier {
-        Ok(Tier::Pinned) => Trust::Shipped,
-        Ok(Tier::TrustedHost) => Trust::Operator,
-        Ok(Tier::Unknown) | Err(_) => Trust::Unknown,
+    Ok(client.with_trust(match app.documents.tier(url) {
+        Tier::Pinned => Trust::Shipped,
+        Tier::TrustedHost => Trust::Operator,
+        Tier::Unknown => Trust::Unknown,
     }))
 }
 

@@ -3,7 +3,6 @@
 //! logged here, once (DESIGN §1).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -25,6 +24,7 @@ use serde::Serialize;
 use crate::app::SharedApp;
 use crate::limits;
 use crate::pages::error::ErrorPage;
+use crate::pages::shown;
 use crate::traced;
 
 /// An OAuth error as the JSON body of a token, registration or revocation endpoint.
@@ -36,7 +36,6 @@ pub struct Refusal {
     error: OAuthError,
     status: StatusCode,
     allow: Option<&'static str>,
-    wait: Option<Duration>,
     about: Option<Reference>,
 }
 
@@ -53,10 +52,9 @@ struct Body<'a> {
 impl From<OAuthError> for Refusal {
     fn from(error: OAuthError) -> Self {
         Self {
-            status: error.code.status(),
+            status: error.status(),
             error,
             allow: None,
-            wait: None,
             about: None,
         }
     }
@@ -77,13 +75,6 @@ impl Refusal {
         self
     }
 
-    /// With a `Retry-After` (RFC 9110 §10.2.3).
-    #[must_use]
-    pub(crate) fn wait(mut self, wait: Duration) -> Self {
-        self.wait = Some(wait);
-        self
-    }
-
     /// As the end of an attempt that has a reference already.
     #[must_use]
     pub(crate) fn about(mut self, reference: Reference) -> Self {
@@ -96,7 +87,6 @@ impl Refusal {
             error,
             status,
             allow,
-            wait,
             about: _,
         } = self;
         log(error, reference);
@@ -110,8 +100,8 @@ impl Refusal {
         if let Some(methods) = allow {
             headers.insert(ALLOW, HeaderValue::from_static(methods));
         }
-        if let Some(wait) = wait {
-            headers.insert(RETRY_AFTER, crate::pages::whole_seconds(*wait));
+        if let Some(wait) = error.retry_after() {
+            headers.insert(RETRY_AFTER, crate::pages::whole_seconds(wait));
         }
         if error.code == ErrorCode::InvalidToken {
             // RFC 6750 §3: an initial access token is a bearer token.
@@ -167,23 +157,23 @@ pub(crate) async fn render(State(app): State<SharedApp>, request: Request, next:
 pub(crate) struct Advice {
     /// In place of the general advice.
     pub(crate) to_do: Option<String>,
-    /// How long to wait, where waiting helps: the status is 429 then.
-    pub(crate) wait: Option<Duration>,
 }
 
 /// A refusal on a page of our own: client or redirect are not known, so nothing redirects (N-AS-19).
 pub(crate) fn page(error: &OAuthError, advice: &Advice, reference: &Reference) -> Response {
     log(error, reference);
-    let status = match (error.code, advice.wait) {
-        (_, Some(_)) => StatusCode::TOO_MANY_REQUESTS,
+    let status = match error.code {
         // A browser would ask for a password at 401; the page says what is wrong.
-        (ErrorCode::InvalidClient, None) => StatusCode::BAD_REQUEST,
-        (code, None) => code.status(),
+        ErrorCode::InvalidClient => StatusCode::BAD_REQUEST,
+        _ => error.status(),
     };
+    let later = error
+        .retry_after()
+        .map(|wait| format!("Wait {}, then start connecting again.", shown::wait(wait)));
     let view = ErrorPage {
         headline: headline(error),
         expected: &error.description,
-        to_do: advice.to_do.as_deref().unwrap_or(
+        to_do: advice.to_do.as_deref().or(later.as_deref()).unwrap_or(
             "Go back to the app and start connecting again. If it happens again, give the \
              reference below to whoever runs this server.",
         ),
@@ -191,7 +181,7 @@ pub(crate) fn page(error: &OAuthError, advice: &Advice, reference: &Reference) -
         reference: Some(reference.as_str()),
     };
     let page = view.page(status);
-    let mut response = match advice.wait {
+    let mut response = match error.retry_after() {
         Some(wait) => page.retry_after(wait).into_response(),
         None => page.into_response(),
     };

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use http::StatusCode;
 
@@ -27,6 +28,12 @@ pub enum ErrorCode {
     InvalidTarget,
     /// RFC 6749 §4.1.2.1
     AccessDenied,
+    /// RFC 8628 §3.5
+    AuthorizationPending,
+    /// RFC 8628 §3.5
+    SlowDown,
+    /// RFC 8628 §3.5
+    ExpiredToken,
     /// OpenID Connect Core §3.1.2.6
     LoginRequired,
     /// RFC 7009 §2.2.1
@@ -59,6 +66,9 @@ impl ErrorCode {
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
             Self::AccessDenied => "access_denied",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
             Self::LoginRequired => "login_required",
             Self::UnsupportedTokenType => "unsupported_token_type",
             Self::InvalidRedirectUri => "invalid_redirect_uri",
@@ -68,6 +78,12 @@ impl ErrorCode {
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::ServerError => "server_error",
         }
+    }
+
+    /// Whether it only says to ask again: no refusal (RFC 8628 §3.5).
+    #[must_use]
+    pub const fn is_not_yet(self) -> bool {
+        matches!(self, Self::AuthorizationPending | Self::SlowDown)
     }
 
     /// The only place where a code becomes a status.
@@ -85,6 +101,9 @@ impl ErrorCode {
             | Self::InvalidScope
             | Self::InvalidTarget
             | Self::AccessDenied
+            | Self::AuthorizationPending
+            | Self::SlowDown
+            | Self::ExpiredToken
             | Self::LoginRequired
             | Self::UnsupportedTokenType
             | Self::InvalidRedirectUri
@@ -121,6 +140,7 @@ pub struct OAuthError {
     /// Read by the access log; never sent.
     pub detail: Option<Box<dyn Error + Send + Sync>>,
     reason: Option<&'static str>,
+    retry_after: Option<Duration>,
 }
 
 impl OAuthError {
@@ -131,6 +151,7 @@ impl OAuthError {
             description: printable(description.into()),
             detail: None,
             reason: None,
+            retry_after: None,
         }
     }
 
@@ -141,11 +162,37 @@ impl OAuthError {
 
     /// Something of ours failed: the cause goes to the log, never to the client.
     pub fn internal(detail: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let why = "Something failed on this server. Try again.";
+        Self::new(ErrorCode::ServerError, why).with_detail(detail)
+    }
+
+    /// One request more than its sender may send: for how long there is none again.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use keystile_protocol::error::OAuthError;
+    /// let refusal = OAuthError::too_many("Too many. Try again in 6 seconds.", Duration::from_secs(6));
+    /// assert_eq!(refusal.status(), 429);
+    /// ```
+    pub fn too_many(description: impl Into<Cow<'static, str>>, wait: Duration) -> Self {
         Self {
-            code: ErrorCode::ServerError,
-            description: "Something failed on this server. Try again.".into(),
-            detail: Some(detail.into()),
-            reason: None,
+            retry_after: Some(wait),
+            ..Self::new(ErrorCode::TemporarilyUnavailable, description)
+        }
+    }
+
+    /// How long to wait, where waiting helps (RFC 9110 §10.2.3).
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// The code's status, but 429 for one request too many (RFC 6585 §4).
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        match self.retry_after {
+            Some(_) => StatusCode::TOO_MANY_REQUESTS,
+            None => self.code.status(),
         }
     }
 

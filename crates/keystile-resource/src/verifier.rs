@@ -254,7 +254,7 @@ mod tests {
 
     /// Whoever was verifying when the keys went leaves nothing behind, however late.
     #[test]
-    fn a_082_a_token_verified_while_its_key_went_opens_nothing_later() {
+    fn a_token_verified_while_its_key_went_opens_nothing_later() {
         let (old, new) = (
             SigningKey::generate_es256().unwrap(),
             SigningKey::generate_es256().unwrap(),

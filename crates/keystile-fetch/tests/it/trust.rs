@@ -36,9 +36,12 @@ async fn n_as_13_a_host_that_is_not_listed_gets_no_packet() {
         let documents = documents(&host, true, &trusted);
         let url = id(&host.url("/c.json"));
         assert!(!documents.may_fetch(&url), "{trusted:?}");
-        assert!(!documents.would_fetch(&url, NOW), "{trusted:?}");
-        let refused = documents.lookup(&url, NOW).await;
-        assert_eq!(refused.unwrap_err(), LookupError::NotListed, "{trusted:?}");
+        let refused = documents.lookup_for(&url, NOW, || Err("not free")).await;
+        assert_eq!(
+            refused.expect("nothing to pay for").unwrap_err(),
+            LookupError::NotListed,
+            "{trusted:?}"
+        );
     }
     assert_eq!(host.connections().await, 0);
     // The twin: the same host, listed.

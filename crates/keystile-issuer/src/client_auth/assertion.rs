@@ -3,55 +3,52 @@
 //! Whatever is wrong with an assertion, the client hears the same (CHECKLIST A-078); the reason is
 //! for the log.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use keystile_domain::records::{AssertionUse, PreRegisteredClient};
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
+use keystile_fetch::KeysError;
 use keystile_protocol::client_id_url::ClientIdUrl;
 use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::jwt::KeySet;
 use keystile_protocol::jwt::assertion::{AssertionExpectations, UnverifiedAssertion};
+use keystile_protocol::mutation::weakened;
 use serde_json::Value;
 use url::Url;
 
 use super::refuse;
-use super::shown::Shown;
 use crate::app::App;
-use crate::clients;
+use crate::clients::{self, Asker};
 
 /// Checks the assertion of a client that an operator added, and takes its `jti`.
 pub(super) async fn verify(
     app: &App,
     record: &PreRegisteredClient,
-    text: &str,
+    shown: UnverifiedAssertion<'_>,
     now: Timestamp,
 ) -> Result<(), OAuthError> {
-    let source = Source {
-        jwks: record.jwks.as_ref(),
-        jwks_uri: record.jwks_uri.as_deref(),
+    let keys = match (&record.jwks, record.jwks_uri.as_deref().map(Url::parse)) {
+        (Some(jwks), _) => inline(jwks)?,
+        (None, Some(Ok(uri))) => {
+            let keys = app.client_keys.lookup(&uri, shown.kid(), now.0).await;
+            keys.map_err(unavailable)?
+        }
+        (None, _) => return Err(no_keys()),
     };
-    judge(app, &record.client_id, &source, text, now).await
+    judge(app, &record.client_id, &keys, shown, now).await
 }
 
 /// The same for a client of a document that names this method. Its keys are in the document or on
-/// the document's own host: one client can't have another host asked (CHECKLIST A-055).
+/// the document's own origin: one client can't have another host asked (CHECKLIST A-055).
 pub(super) async fn verify_of_document(
     app: &App,
-    shown: &Shown,
-    text: &str,
-    now: Timestamp,
+    client_id: &ClientIdUrl,
+    shown: UnverifiedAssertion<'_>,
+    asker: Asker,
 ) -> Result<(), OAuthError> {
-    let client_id = &shown.client_id;
-    // Who asks is not proven, and where from is not known here: they share one allowance.
-    let anybody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    clients::pay_for_fetch(app, client_id, anybody, now).map_err(|_| {
-        let why = "The client's document has to be fetched, and too many were. Try again later.";
-        OAuthError::new(ErrorCode::TemporarilyUnavailable, why).because("document_fetch_limit")
-    })?;
-    let document = clients::document(app, client_id, now).await?;
+    let document = clients::document(app, client_id, asker).await?;
     let metadata = &document.metadata;
     let offered = [TokenEndpointAuthMethod::PrivateKeyJwt];
     let names_it = metadata.choose_auth_method(&offered, TokenEndpointAuthMethod::None);
@@ -59,62 +56,49 @@ pub(super) async fn verify_of_document(
         let why = "The client's document does not name private_key_jwt.";
         return Err(refuse(why).because("client_auth_method"));
     }
-    let host = ClientIdUrl::parse(client_id).ok();
-    let host = host.as_ref().map(ClientIdUrl::host);
-    let own = |uri: &str| {
-        let named = Url::parse(uri).ok();
-        named.as_ref().and_then(Url::host_str) == host
-    };
-    let source = Source {
-        jwks: metadata.jwks.as_ref(),
-        jwks_uri: metadata.jwks_uri.as_deref().filter(|uri| own(uri)),
-    };
-    judge(app, client_id, &source, text, now).await
-}
-
-/// Where the client's keys are.
-struct Source<'a> {
-    jwks: Option<&'a Value>,
-    jwks_uri: Option<&'a str>,
-}
-
-impl Source<'_> {
-    async fn keys(
-        &self,
-        app: &App,
-        kid: Option<&str>,
-        now: Timestamp,
-    ) -> Result<Arc<KeySet>, OAuthError> {
-        if let Some(jwks) = self.jwks {
-            let keys = KeySet::from_jwks(jwks.to_string().as_bytes());
-            return keys
-                .map(Arc::new)
-                .map_err(|error| no_good("client_keys", error));
+    let own = |uri: &Url| uri.origin() == client_id.url().origin() || weakened("a_055b");
+    let uri = metadata.jwks_uri.as_deref().map(Url::parse);
+    let keys = match (&metadata.jwks, uri) {
+        (Some(jwks), _) => inline(jwks)?,
+        (None, Some(Ok(uri))) if own(&uri) => {
+            let pay = || asker.pay_for_fetch(app);
+            let keys = &app.client_keys;
+            let found = keys.lookup_for(&uri, shown.kid(), asker.now.0, pay).await?;
+            found.map_err(unavailable)?
         }
-        let url = self.jwks_uri.and_then(|uri| Url::parse(uri).ok());
-        let url = url.ok_or_else(|| no_good("client_keys", "the client has no keys"))?;
-        let keys = app.client_keys.lookup(&url, kid, now.0).await;
-        keys.map_err(|error| no_good("client_keys_unavailable", error))
-    }
+        (None, _) => return Err(no_keys()),
+    };
+    judge(app, client_id.as_str(), &keys, shown, asker.now).await
+}
+
+fn inline(jwks: &Value) -> Result<Arc<KeySet>, OAuthError> {
+    let keys = KeySet::from_jwks(jwks.to_string().as_bytes());
+    keys.map(Arc::new)
+        .map_err(|error| no_good("client_keys", error))
+}
+
+fn unavailable(error: KeysError) -> OAuthError {
+    no_good("client_keys_unavailable", error)
+}
+
+fn no_keys() -> OAuthError {
+    no_good("client_keys", "the client has no keys")
 }
 
 async fn judge(
     app: &App,
     client_id: &str,
-    source: &Source<'_>,
-    text: &str,
+    keys: &KeySet,
+    shown: UnverifiedAssertion<'_>,
     now: Timestamp,
 ) -> Result<(), OAuthError> {
-    let unverified =
-        UnverifiedAssertion::parse(text).map_err(|error| no_good("client_assertion", error))?;
-    let keys = source.keys(app, unverified.kid(), now).await?;
     let expected = AssertionExpectations {
         client_id,
         issuer: app.settings.issuer.as_str(),
         now: u64::try_from(now.seconds()).unwrap_or(u64::MAX),
     };
-    let verified = unverified
-        .verify(&keys, &expected)
+    let verified = shown
+        .verify(keys, &expected)
         .map_err(|error| no_good("client_assertion", error))?;
     let ends = Timestamp::from_seconds(i64::try_from(verified.exp).unwrap_or(i64::MAX));
     let taken = app

@@ -17,20 +17,20 @@ use super::refuse;
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// What a request shows.
-pub(super) struct Shown {
+pub(super) struct Shown<'a> {
     pub(super) client_id: String,
-    pub(super) proof: Proof,
+    pub(super) proof: Proof<'a>,
 }
 
 /// How it wants to prove the id. No secret of it is ever printed.
-pub(super) enum Proof {
+pub(super) enum Proof<'a> {
     None,
     Basic(String),
     Post(String),
-    Assertion(String),
+    Assertion(Box<UnverifiedAssertion<'a>>),
 }
 
-impl Proof {
+impl Proof<'_> {
     pub(super) const fn method(&self) -> TokenEndpointAuthMethod {
         match self {
             Self::None => TokenEndpointAuthMethod::None,
@@ -41,12 +41,12 @@ impl Proof {
     }
 }
 
-impl Shown {
+impl<'a> Shown<'a> {
     /// Reads header and body.
     ///
     /// # Errors
     /// `invalid_request` for two ways at once, `invalid_client` for none that can be read.
-    pub(super) fn of(headers: &HeaderMap, params: &Params) -> Result<Self, OAuthError> {
+    pub(super) fn of(headers: &HeaderMap, params: &'a Params) -> Result<Self, OAuthError> {
         let body_id = params.one("client_id");
         let body_secret = params.one("client_secret");
         let assertion = params.one("client_assertion");
@@ -70,7 +70,7 @@ impl Shown {
             let read = UnverifiedAssertion::parse(text)
                 .map_err(|error| no_good("client_assertion", error))?;
             let subject = read.claimed_client().to_owned();
-            (Some(subject), Proof::Assertion(text.to_owned()))
+            (Some(subject), Proof::Assertion(Box::new(read)))
         } else if let Some(secret) = body_secret {
             (None, Proof::Post(secret.to_owned()))
         } else {

@@ -1,8 +1,6 @@
 //! `GET /oauth/authorize`: no session and no side effect; it seals the request and sends the browser
 //! on to the pages (DESIGN §2).
 
-use std::time::Duration;
-
 use axum::extract::State;
 use axum::response::Response;
 use http::request::Parts;
@@ -14,15 +12,15 @@ use keystile_domain::ids::TransactionId;
 use keystile_domain::secrets::reference::Reference;
 use keystile_domain::time::Timestamp;
 use keystile_domain::transaction::Transaction;
-use keystile_protocol::error::{ErrorCode, OAuthError};
+use keystile_protocol::error::OAuthError;
 use keystile_protocol::form::Params;
 use keystile_protocol::mutation::weakened;
 use keystile_protocol::redirect::RedirectUri;
 
 use crate::app::{App, SharedApp};
+use crate::clients;
 use crate::pages::shown;
 use crate::refusal::{self, Advice, see_other};
-use crate::{clients, peer};
 
 /// Client and redirect first, on a page of our own if they fail; the rest goes back to the client.
 pub(crate) async fn get(State(app): State<SharedApp>, request: Parts) -> Response {
@@ -47,7 +45,7 @@ impl From<OAuthError> for Untrusted {
              keystile client list"
                 .to_owned()
         });
-        let advice = Advice { to_do, wait: None };
+        let advice = Advice { to_do };
         Self { error, advice }
     }
 }
@@ -82,25 +80,8 @@ impl Untrusted {
                 asked.map(shown::uri).unwrap_or_default()
             ),
         });
-        let advice = Advice { to_do, wait: None };
+        let advice = Advice { to_do };
         Self { error, advice }
-    }
-
-    /// Too many documents were to be fetched for one network.
-    fn later(wait: Duration) -> Self {
-        let time = shown::wait(wait);
-        let why = format!(
-            "This app's document has to be fetched, and too many were for your network. Try again in {time}."
-        );
-        let error = OAuthError::new(ErrorCode::TemporarilyUnavailable, why);
-        let advice = Advice {
-            to_do: Some(format!("Wait {time}, then start connecting again.")),
-            wait: Some(wait),
-        };
-        Self {
-            error: error.because("document_fetch_limit"),
-            advice,
-        }
     }
 }
 
@@ -165,7 +146,6 @@ async fn client(
             "client_id is missing. This address is for apps: connect from the app.",
         )
     })?;
-    let peer = peer::of(&request.extensions);
-    clients::pay_for_fetch(app, client_id, peer, now).map_err(Untrusted::later)?;
-    Ok(clients::for_sign_in(app, client_id, now).await?)
+    let asker = clients::Asker::of(request, now);
+    Ok(clients::for_sign_in(app, client_id, asker).await?)
 }

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
 use http::header::CACHE_CONTROL;
+use http::request::Parts;
 use keystile_domain::ids::GrantId;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::error::OAuthError;
@@ -46,11 +46,11 @@ struct Said {
 /// server that it is for.
 pub(crate) async fn post(
     State(app): State<SharedApp>,
-    headers: HeaderMap,
+    request: Parts,
     Form(params): Form,
 ) -> Result<Response, Refusal> {
     let now = app.clock.now();
-    let client = authenticate(&app, &headers, &params, now).await?;
+    let client = authenticate(&app, &request, &params, now).await?;
     if !client.is_confidential() {
         return Err(clients::not_proven().into());
     }

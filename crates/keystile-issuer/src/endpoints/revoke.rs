@@ -1,7 +1,8 @@
 //! `POST /oauth/revoke` (RFC 7009): a client gives back what it holds.
 
 use axum::extract::State;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
+use http::request::Parts;
 use keystile_domain::audit::{Action, Event, Outcome};
 use keystile_domain::ids::GrantId;
 use keystile_domain::records::service_subject;
@@ -19,11 +20,11 @@ use crate::refusal::Refusal;
 /// foreign client ends nothing.
 pub(crate) async fn post(
     State(app): State<SharedApp>,
-    headers: HeaderMap,
+    request: Parts,
     Form(params): Form,
 ) -> Result<StatusCode, Refusal> {
     let now = app.clock.now();
-    let client = authenticate(&app, &headers, &params, now).await?;
+    let client = authenticate(&app, &request, &params, now).await?;
     let token = params
         .one("token")
         .ok_or_else(|| OAuthError::invalid_request("token is missing: send the token to end."))?;

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
 use http::header::{CACHE_CONTROL, PRAGMA};
+use http::request::Parts;
 use keystile_domain::records::GrantType;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::error::OAuthError;
@@ -21,21 +21,21 @@ use crate::traced;
 /// Exchanges a code, a refresh token, or the proof of a client that acts for itself.
 pub(crate) async fn post(
     State(app): State<SharedApp>,
-    headers: HeaderMap,
+    request: Parts,
     Form(params): Form,
 ) -> Response {
     let now = app.clock.now();
-    let answered = answer(&app, &headers, &params, now).await;
+    let answered = answer(&app, &request, &params, now).await;
     traced::token(&app, &params, answered, now)
 }
 
 async fn answer(
     app: &App,
-    headers: &HeaderMap,
+    request: &Parts,
     params: &Params,
     now: Timestamp,
 ) -> Result<Response, OAuthError> {
-    let client = authenticate(app, headers, params, now).await?;
+    let client = authenticate(app, request, params, now).await?;
     let tokens = match TokenRequest::parse(params)? {
         TokenRequest::AuthorizationCode(code) => {
             client.require(GrantType::AuthorizationCode)?;

@@ -6,9 +6,8 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::MethodRouter;
-use http::StatusCode;
 use keystile_domain::secrets::reference::Reference;
-use keystile_protocol::error::{ErrorCode, OAuthError};
+use keystile_protocol::error::OAuthError;
 
 use super::{Endpoint, TOO_MANY};
 use crate::app::SharedApp;
@@ -46,14 +45,9 @@ async fn count(
 fn too_many(app: &SharedApp, endpoint: Endpoint, wait: Duration) -> Response {
     let time = shown::wait(wait);
     let why = format!("Too many requests came from your network. Try again in {time}.");
-    let error = OAuthError::new(ErrorCode::TemporarilyUnavailable, why).because(TOO_MANY);
+    let error = OAuthError::too_many(why, wait).because(TOO_MANY);
     if endpoint == Endpoint::Authorize {
-        let advice = Advice {
-            to_do: Some(format!("Wait {time}, then start connecting again.")),
-            wait: Some(wait),
-        };
-        return refusal::page(&error, &advice, &Reference::new(&*app.rng));
+        return refusal::page(&error, &Advice::default(), &Reference::new(&*app.rng));
     }
-    let refusal = Refusal::from(error).status(StatusCode::TOO_MANY_REQUESTS);
-    refusal.wait(wait).into_response()
+    Refusal::from(error).into_response()
 }

@@ -1,6 +1,7 @@
 mod client_assertion;
 mod client_auth;
 mod client_credentials;
+mod client_of_document;
 mod code;
 mod ends;
 mod leaks;

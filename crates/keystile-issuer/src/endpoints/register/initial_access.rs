@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, StatusCode};
 use keystile_domain::audit::{Action, Event, Outcome};
 use keystile_domain::records::Spent;
 use keystile_domain::secrets::code::INITIAL_ACCESS_TOKEN;
@@ -14,7 +14,6 @@ use keystile_protocol::error::{ErrorCode, OAuthError};
 use crate::app::App;
 use crate::limits::{Guess, TOO_MANY, TooMany};
 use crate::pages::shown;
-use crate::refusal::Refusal;
 
 /// A token that was shown, and not looked at yet.
 pub(super) struct InitialAccess(Digest);
@@ -45,16 +44,14 @@ impl InitialAccess {
         client_id: &str,
         peer: IpAddr,
         now: Timestamp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), OAuthError> {
         let attempt = app
             .limits
             .attempt(Guess::InitialAccessToken, peer, now)
             .map_err(|TooMany { wait, .. }| {
                 let time = shown::wait(wait);
                 let why = format!("Too many wrong initial access tokens. Try again in {time}.");
-                let error = OAuthError::new(ErrorCode::TemporarilyUnavailable, why);
-                let refusal = Refusal::from(error.because(TOO_MANY));
-                refusal.status(StatusCode::TOO_MANY_REQUESTS).wait(wait)
+                OAuthError::too_many(why, wait).because(TOO_MANY)
             })?;
         let spent = app.registrations.spend_token(self.0, now).await;
         let (id, outcome) = match spent.map_err(OAuthError::internal)? {
@@ -76,9 +73,7 @@ impl InitialAccess {
             .map_err(OAuthError::internal)?;
         if outcome == Outcome::Deny {
             let why = "The initial access token is not known, expired, revoked or used up. Ask whoever runs this server for another: keystile client initial-access-token add.";
-            return Err(OAuthError::new(ErrorCode::InvalidToken, why)
-                .because(UNUSABLE)
-                .into());
+            return Err(OAuthError::new(ErrorCode::InvalidToken, why).because(UNUSABLE));
         }
         attempt.settle();
         Ok(())
