@@ -1,14 +1,15 @@
 //! The handler: which module answers what.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
     CompleteResult, GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult,
     Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, LoggingLevel, PaginatedRequestParams, ReadResourceRequestParams,
-    ReadResourceResponse, ServerConfig, SetLevelRequestParams, SubscribeRequestParams,
-    SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
+    ListToolsResult, LoggingLevel, PaginatedRequestParams, ProtocolVersion,
+    ReadResourceRequestParams, ReadResourceResponse, ServerConfig, SetLevelRequestParams,
+    SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::task_manager::TaskManager;
@@ -20,7 +21,10 @@ use tokio::sync::broadcast;
 
 use crate::rounds::Rounds;
 use crate::streams::Change;
-use crate::{asking, catalog, content, jobs, rounds, streams};
+use crate::{asking, catalog, content, jobs, streams};
+
+/// More than any tool needs.
+const ROUNDS: usize = 8;
 
 type Context = RequestContext<RoleServer>;
 
@@ -28,15 +32,21 @@ type Context = RequestContext<RoleServer>;
 pub(crate) struct Shared {
     pub(crate) sessions: Arc<LocalSessionManager>,
     pub(crate) changes: broadcast::Sender<Change>,
+    /// The revisions that it speaks.
+    versions: &'static [ProtocolVersion],
     tasks: TaskManager,
     rounds: Rounds,
     tools: Vec<Tool>,
 }
 
 impl Shared {
-    pub(crate) fn new(sessions: Arc<LocalSessionManager>) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        sessions: Arc<LocalSessionManager>,
+        versions: &'static [ProtocolVersion],
+    ) -> anyhow::Result<Self> {
         Ok(Self {
             sessions,
+            versions,
             changes: broadcast::channel(16).0,
             tasks: TaskManager::new(),
             rounds: Rounds::new()?,
@@ -63,6 +73,33 @@ impl Fixture {
     }
 }
 
+impl Fixture {
+    /// One round of a call.
+    async fn call(
+        &self,
+        request: &CallToolRequestParams,
+        context: &Context,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let client = context.client_capabilities().unwrap_or_default();
+        let arguments = request.arguments.clone().unwrap_or_default();
+        let complete = |value: Value| result(value).map(CallToolResponse::Complete);
+        if let Some(value) = content::of_tool(&request.name, &arguments) {
+            return complete(value);
+        }
+        if let Some(response) = self.shared.rounds.call(request, &client) {
+            return response;
+        }
+        if let Some(response) = jobs::call(&self.shared.tasks, request, &client).await {
+            return response;
+        }
+        if let Some(value) = streams::call(self, &request.name, context).await {
+            return complete(value?);
+        }
+        let sentence = format!("there is no tool {}", request.name);
+        Err(ErrorData::invalid_params(sentence, None))
+    }
+}
+
 /// A literal as a complete result of one of rmcp's types, which drops `resultType` for the eras that don't know it.
 pub(crate) fn result<T: DeserializeOwned>(mut value: Value) -> Result<T, ErrorData> {
     value["resultType"] = json!("complete");
@@ -76,6 +113,10 @@ pub(crate) fn typed<T: DeserializeOwned>(value: Value) -> Result<T, ErrorData> {
 }
 
 impl ServerHandler for Fixture {
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        Cow::Borrowed(self.shared.versions)
+    }
+
     fn get_info(&self) -> ServerConfig {
         let capabilities =
             serde_json::from_value(catalog::capabilities()).expect("a literal of this program");
@@ -101,39 +142,22 @@ impl ServerHandler for Fixture {
 
     async fn call_tool(
         &self,
-        request: CallToolRequestParams,
+        mut request: CallToolRequestParams,
         context: Context,
     ) -> Result<CallToolResponse, ErrorData> {
-        let client = context.client_capabilities().unwrap_or_default();
-        let arguments = request.arguments.clone().unwrap_or_default();
-        let name = request.name.as_ref();
-        let complete = |value: Value| result(value).map(CallToolResponse::Complete);
-        if let Some(value) = content::of_tool(name, &arguments) {
-            return complete(value);
-        }
-        if let Some(response) = self.shared.rounds.call(&request, &client) {
-            return response;
-        }
-        if let Some(response) = jobs::call(&self.shared.tasks, &request, &client).await {
-            return response;
-        }
-        if let Some(value) = streams::call(self, name, &context).await {
-            return complete(value?);
-        }
-        if let Some(value) = asking::call(name, &arguments, &context).await {
-            return complete(value?);
-        }
-        if name == "test_streaming_elicitation" {
+        if request.name == "test_streaming_elicitation" {
             streams::progress(&context).await?;
-            return rounds::ask_call(
-                json!({ "user_name": rounds::name_of("What is your name?") }),
-                None,
-            );
         }
-        Err(ErrorData::invalid_params(
-            format!("there is no tool {name}"),
-            None,
-        ))
+        for _ in 0..ROUNDS {
+            match self.call(&request, &context).await? {
+                CallToolResponse::InputRequired(asked) if asking::may_ask(&context) => {
+                    request.request_state = asked.request_state.clone();
+                    request.input_responses = Some(asking::ask(asked, &context).await?);
+                }
+                response => return Ok(response),
+            }
+        }
+        Err(ErrorData::internal_error("it asked too often", None))
     }
 
     async fn list_prompts(
@@ -146,11 +170,17 @@ impl ServerHandler for Fixture {
 
     async fn get_prompt(
         &self,
-        request: GetPromptRequestParams,
-        _: Context,
+        mut request: GetPromptRequestParams,
+        context: Context,
     ) -> Result<GetPromptResponse, ErrorData> {
-        if let Some(response) = self.shared.rounds.prompt(&request) {
-            return response;
+        for _ in 0..ROUNDS {
+            match self.shared.rounds.prompt(&request).transpose()? {
+                None => break,
+                Some(GetPromptResponse::InputRequired(asked)) if asking::may_ask(&context) => {
+                    request.input_responses = Some(asking::ask(asked, &context).await?);
+                }
+                Some(response) => return Ok(response),
+            }
         }
         let arguments = request.arguments.unwrap_or_default();
         match content::of_prompt(&request.name, &arguments) {

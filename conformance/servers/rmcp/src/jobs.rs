@@ -13,7 +13,8 @@ use tokio::time::sleep;
 
 use crate::content::{self, argument};
 use crate::fixture::{self, typed};
-use crate::rounds::{accepted, ask_call, elicit, name_of};
+use crate::questions::{elicit, name_of};
+use crate::rounds::{accepted, ask_call};
 
 /// The tools of this module; `None` for any other.
 pub(crate) async fn call(

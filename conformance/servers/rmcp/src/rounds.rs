@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::content;
 use crate::fixture::{result, typed};
+use crate::questions::{self, elicit, name_of, roots, sample};
 
 /// Asks and remembers; what it remembers travels sealed, bound to the tool's name.
 pub(crate) struct Rounds {
@@ -27,9 +28,18 @@ impl Rounds {
         request: &CallToolRequestParams,
         client: &ClientCapabilities,
     ) -> Option<Result<CallToolResponse, ErrorData>> {
-        let name = request.name.strip_prefix("test_input_required_result_")?;
         let answers = request.input_responses.as_ref();
         let said = |key: &str, field: &str| accepted(answers, key)?.get(field)?.as_str();
+        if let Some(question) = questions::of_tool(request) {
+            return Some(match answer(answers, "asked") {
+                Some(answer) => complete(content::text(format!("The answer: {answer}"))),
+                None if !question.can_be_asked(client) => {
+                    complete(content::failure("This client can't be asked."))
+                }
+                None => ask_call(json!({ "asked": question.request }), None),
+            });
+        }
+        let name = request.name.strip_prefix("test_input_required_result_")?;
         Some(match name {
             "elicitation" => match said("user_name", "name") {
                 Some(name) => complete(content::text(format!("Hello, {name}!"))),
@@ -37,10 +47,10 @@ impl Rounds {
             },
             "sampling" => match answer(answers, "capital_question") {
                 Some(answer) => complete(content::text(answer["content"].to_string())),
-                None => ask_call(
-                    json!({ "capital_question": sample("What is the capital of France?", 100) }),
-                    None,
-                ),
+                None => {
+                    let question = sample("What is the capital of France?", 100);
+                    ask_call(json!({ "capital_question": question }), None)
+                }
             },
             "list_roots" => match answer(answers, "client_roots") {
                 Some(answer) => complete(content::text(answer["roots"].to_string())),
@@ -49,7 +59,7 @@ impl Rounds {
             "request_state" | "tampered_state" => self.confirm(request),
             "multiple_inputs" => self.several(request),
             "multi_round" => self.twice(request),
-            "capabilities" => only_what_it_can(client),
+            "capabilities" => only_what_it_can(client, answers),
             _ => return None,
         })
     }
@@ -143,7 +153,13 @@ impl Rounds {
 }
 
 /// Asks a client to sample or to elicit, by what it declared.
-fn only_what_it_can(client: &ClientCapabilities) -> Result<CallToolResponse, ErrorData> {
+fn only_what_it_can(
+    client: &ClientCapabilities,
+    answers: Option<&InputResponses>,
+) -> Result<CallToolResponse, ErrorData> {
+    if let Some(answers) = answers {
+        return complete(content::text(format!("{} answers", answers.len())));
+    }
     let mut asked = Map::new();
     if client.sampling.is_some() {
         asked.insert("greeting".to_owned(), sample("Generate a greeting", 50));
@@ -168,32 +184,6 @@ fn answer<'a>(answers: Option<&'a InputResponses>, key: &str) -> Option<&'a Valu
 pub(crate) fn accepted<'a>(answers: Option<&'a InputResponses>, key: &str) -> Option<&'a Value> {
     let answer = answer(answers, key)?;
     (answer["action"] == "accept").then_some(&answer["content"])
-}
-
-pub(crate) fn name_of(message: &str) -> Value {
-    elicit(message, "name", "string")
-}
-
-pub(crate) fn elicit(message: &str, field: &str, kind: &str) -> Value {
-    json!({ "method": "elicitation/create", "params": {
-        "message": message,
-        "requestedSchema": {
-            "type": "object",
-            "properties": { field: { "type": kind } },
-            "required": [field],
-        },
-    } })
-}
-
-fn sample(text: &str, tokens: u32) -> Value {
-    json!({ "method": "sampling/createMessage", "params": {
-        "messages": [{ "role": "user", "content": { "type": "text", "text": text } }],
-        "maxTokens": tokens,
-    } })
-}
-
-fn roots() -> Value {
-    json!({ "method": "roots/list", "params": {} })
 }
 
 fn complete(value: Value) -> Result<CallToolResponse, ErrorData> {
