@@ -127,7 +127,7 @@ pub(crate) async fn authenticate(
 ) -> Result<AuthenticatedClient, OAuthError> {
     let Shown { client_id, proof } = Shown::of(&request.headers, params)?;
     let id = ClientId::read(&client_id)?;
-    clients::refuse_disabled(app, &id).await?;
+    clients::refuse_disabled(app, &client_id).await?;
     let asker = Asker::of(request, now);
     match &id {
         ClientId::Sealed(text) => registered(app, text, &proof),

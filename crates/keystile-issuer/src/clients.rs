@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use keystile_domain::client::{Client, ClientKind, Trust};
 use keystile_domain::decide::diagnose::client::lost;
+use keystile_domain::ports::StoreError;
 use keystile_domain::records::{GrantType, PreRegisteredClient};
 use keystile_domain::secrets::client_id;
 use keystile_domain::time::Timestamp;
@@ -43,14 +44,6 @@ impl<'a> ClientId<'a> {
         let url = ClientIdUrl::parse(text);
         url.map(Self::Document)
             .map_err(|error| unknown(format!("client_id: {error}.")))
-    }
-
-    /// The bytes that the client sent.
-    pub(crate) fn as_str(&self) -> &str {
-        match self {
-            Self::Sealed(text) | Self::Recorded(text) => text,
-            Self::Document(url) => url.as_str(),
-        }
     }
 }
 
@@ -108,7 +101,7 @@ pub(crate) async fn for_sign_in(
     asker: Asker,
 ) -> Result<Client, OAuthError> {
     let id = ClientId::read(client_id)?;
-    refuse_disabled(app, &id).await?;
+    refuse_disabled(app, client_id).await?;
     let client = resolve(app, &id, asker).await?;
     if !client.grant_types.contains(GrantType::AuthorizationCode) {
         let why = "This client is not registered for people to sign in to; the operator adds one that is with: keystile client add.";
@@ -124,12 +117,21 @@ pub(crate) async fn for_sign_in(
 ///
 /// # Errors
 /// `invalid_client`.
-pub(crate) async fn refuse_disabled(app: &App, id: &ClientId<'_>) -> Result<(), OAuthError> {
-    let kept_out = app.clients.disabled_since(id.as_str()).await;
-    if kept_out.map_err(OAuthError::internal)?.is_some() && !weakened("a_025") {
+pub(crate) async fn refuse_disabled(app: &App, client_id: &str) -> Result<(), OAuthError> {
+    let kept_out = is_disabled(app, client_id).await;
+    if kept_out.map_err(OAuthError::internal)? {
         return Err(disabled());
     }
     Ok(())
+}
+
+/// Whether the operator keeps this client out.
+///
+/// # Errors
+/// Nobody knows: refuse.
+pub(crate) async fn is_disabled(app: &App, client_id: &str) -> Result<bool, StoreError> {
+    let kept_out = app.clients.disabled_since(client_id).await?;
+    Ok(kept_out.is_some() && !weakened("a_025"))
 }
 
 /// A client that registered itself.
@@ -163,7 +165,7 @@ pub(crate) fn disabled() -> OAuthError {
     unknown(
         "The operator of this server has disabled this client. Ask for: keystile client enable.",
     )
-    .because("client_disabled")
+    .because(DISABLED)
 }
 
 /// The client only says who it is.
@@ -238,6 +240,9 @@ fn refuse_document(error: LookupError) -> OAuthError {
 
 /// The reason of a `client_id` that nobody has here (any more).
 pub(crate) const UNKNOWN: &str = "client_unknown";
+
+/// The reason of a client that the operator keeps out.
+pub(crate) const DISABLED: &str = "client_disabled";
 
 fn unknown(description: impl Into<std::borrow::Cow<'static, str>>) -> OAuthError {
     OAuthError::new(ErrorCode::InvalidClient, description)

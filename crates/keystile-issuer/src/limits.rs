@@ -73,7 +73,7 @@ const COUNTERS: usize = 1 << 16;
 /// As many limits can be told apart in the log and in the audit trail.
 const TOLD: usize = 1 << 12;
 
-/// Milliseconds for which one limit is not put on record again.
+/// Milliseconds for which one thing is not put on record again.
 const QUIET: i64 = 60_000;
 
 /// The reason of a request that was one too many.
@@ -93,6 +93,9 @@ pub struct Limits {
     requests: Counters,
     /// When a limit was last put on record.
     told: Counters,
+    /// When something else was last put on record that may happen often. Apart from the limits, which
+    /// strangers choose.
+    told_else: Counters,
     hasher: RandomState,
 }
 
@@ -155,6 +158,7 @@ impl Limits {
             guesses: counters(COUNTERS),
             requests: counters(COUNTERS),
             told: counters(TOLD),
+            told_else: counters(TOLD),
             hasher,
         }
     }
@@ -230,18 +234,25 @@ impl Limits {
         })
     }
 
-    /// Whether nothing was said of this counter within [`QUIET`]. Two that meet in one cell are told
-    /// of less often, never more.
+    /// Whether nothing was put on record of this within [`QUIET`]; asking counts as doing so. Two that
+    /// meet in one cell are told of less often, never more.
+    pub(crate) fn is_news_of(&self, what: &impl std::hash::Hash, now: Timestamp) -> bool {
+        is_due(&self.told_else[self.counter(what) % TOLD], now)
+    }
+
     fn is_news(&self, counter: usize, now: Timestamp) -> bool {
-        let due = |last: i64| (now.0 >= last.saturating_add(QUIET) || last == 0).then_some(now.0);
-        let cell = &self.told[counter % TOLD];
-        cell.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due)
-            .is_ok()
+        is_due(&self.told[counter % TOLD], now)
     }
 
     fn counter(&self, key: &impl std::hash::Hash) -> usize {
         usize::try_from(self.hasher.hash_one(key) % COUNTERS as u64).expect("below COUNTERS")
     }
+}
+
+fn is_due(told: &AtomicI64, now: Timestamp) -> bool {
+    let due = |last: i64| (now.0 >= last.saturating_add(QUIET) || last == 0).then_some(now.0);
+    told.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due)
+        .is_ok()
 }
 
 /// Generic cell rate algorithm: a counter holds the moment at which all attempts are back.

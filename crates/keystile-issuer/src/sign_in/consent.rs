@@ -17,6 +17,7 @@ use super::refusal::{PageRefusal, Why, answer};
 use super::session::{SignedIn, Visitor};
 use super::transaction::{Open, requester};
 use crate::app::{App, CODE_LIFETIME, SharedApp};
+use crate::clients;
 use crate::pages::consent::{Consent, Power, ReturnsTo, Vouched, Warning};
 use crate::pages::{brand, notice, shown};
 use crate::refusal::{redirect, see_other};
@@ -46,6 +47,7 @@ pub(super) async fn post(
 async fn show(app: &App, visitor: &Visitor, query: &str) -> Result<Response, PageRefusal> {
     let params = read(query.as_bytes())?;
     let open = Open::require(app, &params, visitor.now)?;
+    refuse_disabled(app, &open.transaction).await?;
     let Some(session) = &visitor.session else {
         return Ok(open.to_sign_in());
     };
@@ -55,8 +57,18 @@ async fn show(app: &App, visitor: &Visitor, query: &str) -> Result<Response, Pag
     Ok(page(app, session, &open).into_response())
 }
 
+/// A client may have been kept out since the browser was sent here. On a page: nothing is sent back to
+/// such a client.
+async fn refuse_disabled(app: &App, transaction: &Transaction) -> Result<(), PageRefusal> {
+    if clients::is_disabled(app, &transaction.client.client_id).await? {
+        return Err(PageRefusal::from(Why::ClientDisabled).in_flow(&transaction.reference));
+    }
+    Ok(())
+}
+
 async fn decide(app: &App, visitor: &Visitor, params: &Params) -> Result<Response, PageRefusal> {
     let open = Open::require(app, params, visitor.now)?;
+    refuse_disabled(app, &open.transaction).await?;
     let Some(session) = &visitor.session else {
         return Ok(open.to_sign_in());
     };

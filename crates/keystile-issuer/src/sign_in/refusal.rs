@@ -9,6 +9,7 @@ use keystile_domain::transaction::TransactionError;
 
 use super::password::PasswordError;
 use crate::app::App;
+use crate::clients;
 use crate::pages::error::ErrorPage;
 use crate::pages::{Page, Problem};
 use crate::traced;
@@ -32,6 +33,8 @@ pub(super) enum Why {
     Unreadable(String),
     /// The form belongs to another session or another request.
     Stale,
+    /// The operator keeps the client out.
+    ClientDisabled,
     /// There is an account already.
     SetUpAlready,
     /// Too many passwords wait to be compared.
@@ -197,6 +200,11 @@ impl Why {
                 "stale_form",
                 "This page is out of date",
             ),
+            Self::ClientDisabled => (
+                StatusCode::FORBIDDEN,
+                clients::DISABLED,
+                "This app is kept out",
+            ),
             Self::SetUpAlready => (
                 StatusCode::CONFLICT,
                 "already_set_up",
@@ -236,6 +244,9 @@ impl Why {
             Self::Stale => {
                 "You signed in or out since the page was opened. Nothing was changed.".to_owned()
             }
+            Self::ClientDisabled => {
+                "The operator of this server has disabled this app. Nothing was allowed.".to_owned()
+            }
             Self::SetUpAlready => {
                 "A set-up code works once, for the first account. Somebody has made it.".to_owned()
             }
@@ -255,6 +266,9 @@ impl Why {
             }
             Self::Unreadable(_) => "Go back, reload the page and try again.",
             Self::Stale => "Go back, reload the page and answer again.",
+            Self::ClientDisabled => {
+                "Whoever runs this server lets it in again with: keystile client enable"
+            }
             Self::SetUpAlready => {
                 "Sign in at /ks/sign-in. Whoever runs this server adds people with: keystile user add NAME --password-stdin"
             }

@@ -147,6 +147,24 @@ async fn a_063_a_strange_https_redirect_needs_a_token() {
     assert!(!json!(events).to_string().contains(&good));
 }
 
+/// Guesses are limited; that they were is on record once, and not for each.
+#[tokio::test]
+async fn too_many_wrong_tokens_are_on_record_once_a_minute() {
+    let test = TestApp::new();
+    let wrong = "ksi_wrong";
+    for _ in 0..30 {
+        let reply = with_token(&test, wrong, &public(STRANGER)).await;
+        assert!(
+            [401, 429].contains(&reply.status.as_u16()),
+            "{}",
+            reply.body
+        );
+    }
+    let unusable = vec!["registration deny initial_access_token_unusable"; 10];
+    let limited = vec!["registration deny too_many_requests"];
+    assert_eq!(test.audit.summary(), [unusable, limited].concat());
+}
+
 #[tokio::test]
 async fn a_token_is_good_until_it_is_old_or_revoked_and_is_spent_by_nothing_else() {
     let test = TestApp::new();

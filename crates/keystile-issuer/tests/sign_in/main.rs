@@ -3,6 +3,7 @@
 mod account;
 mod borders;
 mod consent;
+mod disabled;
 mod first_account;
 mod with_password;
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use keystile_domain::audit::{Action, Event, Outcome};
+use keystile_domain::ids::InitialAccessTokenId;
 use keystile_domain::records::Spent;
 use keystile_domain::secrets::code::INITIAL_ACCESS_TOKEN;
 use keystile_domain::secrets::digest::Digest;
@@ -45,39 +46,56 @@ impl InitialAccess {
         peer: IpAddr,
         now: Timestamp,
     ) -> Result<(), OAuthError> {
-        let attempt = app
-            .limits
-            .attempt(Guess::InitialAccessToken, peer, now)
-            .map_err(|TooMany { wait, .. }| {
+        let guess = Guess::InitialAccessToken;
+        let attempt = match app.limits.attempt(guess, peer, now) {
+            Ok(attempt) => attempt,
+            Err(TooMany { wait, first }) => {
+                if first {
+                    record(app, client_id, None, TOO_MANY, peer, now).await?;
+                }
                 let time = shown::wait(wait);
                 let why = format!("Too many wrong initial access tokens. Try again in {time}.");
-                OAuthError::too_many(why, wait).because(TOO_MANY)
-            })?;
+                return Err(OAuthError::too_many(why, wait).because(TOO_MANY));
+            }
+        };
         let spent = app.registrations.spend_token(self.0, now).await;
-        let (id, outcome) = match spent.map_err(OAuthError::internal)? {
-            Spent::Now(id) => (Some(id.to_string()), Outcome::Allow),
-            Spent::No => (None, Outcome::Deny),
+        let id = match spent.map_err(OAuthError::internal)? {
+            Spent::Now(id) => Some(id),
+            Spent::No => None,
         };
-        let peer = peer.to_string();
-        let event = Event {
-            client: id.as_ref().map(|_| client_id),
-            method: Some("initial_access_token"),
-            name: id.as_deref(),
-            reason: id.is_none().then_some(UNUSABLE),
-            peer: Some(&peer),
-            ..Event::new(now, Action::Registration, outcome)
-        };
-        app.audit
-            .record(&event)
-            .await
-            .map_err(OAuthError::internal)?;
-        if outcome == Outcome::Deny {
+        record(app, client_id, id, UNUSABLE, peer, now).await?;
+        if id.is_none() {
             let why = "The initial access token is not known, expired, revoked or used up. Ask whoever runs this server for another: keystile client initial-access-token add.";
             return Err(OAuthError::new(ErrorCode::InvalidToken, why).because(UNUSABLE));
         }
         attempt.settle();
         Ok(())
     }
+}
+
+/// A registration with the token of this id, or why there is none.
+async fn record(
+    app: &App,
+    client_id: &str,
+    id: Option<InitialAccessTokenId>,
+    otherwise: &str,
+    peer: IpAddr,
+    now: Timestamp,
+) -> Result<(), OAuthError> {
+    let (id, peer) = (id.map(|id| id.to_string()), peer.to_string());
+    let outcome = match id {
+        Some(_) => Outcome::Allow,
+        None => Outcome::Deny,
+    };
+    let event = Event {
+        client: id.as_ref().map(|_| client_id),
+        method: Some("initial_access_token"),
+        name: id.as_deref(),
+        reason: id.is_none().then_some(otherwise),
+        peer: Some(&peer),
+        ..Event::new(now, Action::Registration, outcome)
+    };
+    app.audit.record(&event).await.map_err(OAuthError::internal)
 }
 
 const UNUSABLE: &str = "initial_access_token_unusable";

@@ -155,3 +155,31 @@ async fn a_connection_that_nobody_used_for_long_has_ended() {
         .await;
     assert_eq!(refused(&reply), refused_as("invalid_grant"));
 }
+
+/// Whatever else is wrong with the request, who showed somebody else's token is on record; and an app
+/// that keeps trying does not fill the disk.
+#[tokio::test]
+async fn a_foreign_presenter_is_on_record_once_a_minute() {
+    let mut connecting = Connecting::new().await;
+    let redirect = ["http://127.0.0.1:9/cb"];
+    let stranger = connecting.test.register("Stranger", &redirect).await;
+    let tokens = connecting.tokens().await;
+    let token = text(&tokens, "refresh_token");
+    let before = connecting.test.audit.summary().len();
+    let told = || connecting.test.audit.summary().split_off(before);
+    let line = "token deny refresh_token_of_another_client";
+    let show = async |scope| {
+        let changes = [("client_id", Some(stranger.as_str())), ("scope", scope)];
+        let reply = connecting.refresh(token, &changes).await;
+        assert_eq!(refused(&reply), refused_as("invalid_grant"), "{scope:?}");
+    };
+    for scope in [Some("git:call"), Some("knowledge-base:call"), None] {
+        for _ in 0..10 {
+            show(scope).await;
+        }
+    }
+    assert_eq!(told(), [line]);
+    connecting.test.clock.advance(Duration::from_secs(60));
+    show(Some("git:call")).await;
+    assert_eq!(told(), [line, line]);
+}
