@@ -59,7 +59,7 @@ fn n_rs_07_the_wider_scope_is_enough_for_the_narrower_one_and_never_the_other_wa
 }
 
 #[test]
-fn redundant_scopes_are_said_once_and_spelled_out_on_demand() {
+fn n_as_29_redundant_scopes_are_said_once_and_spelled_out_on_demand() {
     let hierarchy = diamond();
     for (asked, meant, all) in [
         ("a b c d", "a", "a b c d"),
