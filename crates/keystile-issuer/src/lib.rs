@@ -4,6 +4,7 @@ pub mod app;
 pub mod asked_redirects;
 mod client_auth;
 mod clients;
+mod drain;
 mod endpoints;
 mod grants;
 pub mod keys;

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, any, get, post};
 use http::{Method, StatusCode};
@@ -10,6 +10,7 @@ use keystile_protocol::error::OAuthError;
 use keystile_protocol::mutation::weakened;
 
 use crate::app::SharedApp;
+use crate::drain;
 use crate::endpoints::{authorize, introspect, jwks, metadata, register, revoke, token};
 use crate::limits::Endpoint;
 use crate::limits::endpoint::limited;
@@ -69,6 +70,7 @@ pub fn routes(app: SharedApp) -> Router {
         .method_not_allowed_fallback(crate::pages::error::other_method)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(from_fn_with_state(app.clone(), refusal::render))
+        .layer(from_fn(drain::rest))
         .with_state(app)
 }
 
