@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::decide::diagnose::Diagnosis;
 use crate::secrets::digest::Digest;
 use crate::secrets::reference::Reference;
+use crate::shown;
 use crate::time::Timestamp;
 
 pub use book::{
@@ -259,9 +260,8 @@ fn shorten(text: &mut String) {
         text.truncate(end);
         text.push('…');
     }
-    if text.chars().any(char::is_control) {
-        let clean = |c: char| if c.is_control() { '?' } else { c };
-        *text = text.chars().map(clean).collect();
+    if text.chars().any(shown::is_obeyed) {
+        *text = shown::line(text);
     }
 }
 

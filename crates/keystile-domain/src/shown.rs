@@ -46,6 +46,25 @@ pub fn name(text: &str) -> Option<String> {
     (!clean.is_empty()).then_some(clean)
 }
 
+/// Foreign text as one line: what a terminal or a reader would obey instead of showing it becomes `?` (CHECKLIST A-167).
+///
+/// ```
+/// assert_eq!(keystile_domain::shown::line("a\u{1b}[2Jb\u{202e}c"), "a?[2Jb?c");
+/// ```
+#[must_use]
+pub fn line(text: &str) -> String {
+    let shown = |character| if is_obeyed(character) { '?' } else { character };
+    text.chars().map(shown).collect()
+}
+
+/// Whether it moves a cursor, breaks a line or turns the direction of what is written around it.
+#[must_use]
+pub fn is_obeyed(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
 fn is_disguise(character: char) -> bool {
     character.is_control() || is_invisible(character) || is_seal(character)
 }

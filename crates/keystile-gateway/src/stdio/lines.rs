@@ -1,5 +1,6 @@
 //! Lines of a pipe, with a cap on their length.
 
+use keystile_domain::shown::is_obeyed;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 
 /// One line without its line break, or the end.
@@ -57,11 +58,7 @@ pub(crate) fn printable(bytes: &[u8], cap: usize) -> String {
             out.push('…');
             break;
         }
-        let unsafe_mark = matches!(
-            char,
-            '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-        );
-        if char.is_control() || unsafe_mark {
+        if is_obeyed(char) {
             out.extend(char.escape_unicode());
         } else {
             out.push(char);

@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 
 use keystile_domain::audit::Event;
+use keystile_domain::shown::is_obeyed;
 use keystile_domain::time::Timestamp;
 use serde::Serialize;
 use serde_json::ser::Formatter;
@@ -195,19 +196,13 @@ impl Formatter for Printable {
             return writer.write_all(fragment.as_bytes());
         }
         let mut plain = 0;
-        for (at, char) in fragment.char_indices().filter(|(_, char)| obeyed(*char)) {
+        for (at, char) in fragment.char_indices().filter(|(_, char)| is_obeyed(*char)) {
             writer.write_all(&fragment.as_bytes()[plain..at])?;
             write!(writer, "\\u{:04x}", u32::from(char))?;
             plain = at + char.len_utf8();
         }
         writer.write_all(&fragment.as_bytes()[plain..])
     }
-}
-
-fn obeyed(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
 const FORMAT: u32 = 1;

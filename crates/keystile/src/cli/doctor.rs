@@ -1,9 +1,8 @@
 //! `keystile doctor`: why an attempt failed, and what to do.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use clap::Args;
 use keystile_domain::flow::{Attempt, Step};
+use keystile_domain::shown;
 use keystile_domain::time::Timestamp;
 use serde::Deserialize as _;
 use serde_json::Value;
@@ -44,8 +43,7 @@ fn list(answer: &Value) -> String {
     let fields = ["reference", "at", "stage", "reason", "client"];
     let mut rows = control::rows(answer, fields);
     for row in &mut rows {
-        let at = row[1].parse().ok().map(Timestamp);
-        row[1] = at.map(moment).unwrap_or_default();
+        row[1] = output::moment_of(&row[1]);
     }
     let table = output::table(["REFERENCE", "AT", "AT THE", "REASON", "APP"], &rows);
     format!("{table}\n\nMore about one of them: keystile doctor REFERENCE")
@@ -56,7 +54,7 @@ fn told(attempt: &Attempt) -> String {
     let mut lines = vec![format!(
         "{}, {}",
         attempt.reference,
-        moment(attempt.begun_at)
+        output::moment(attempt.begun_at)
     )];
     for (name, value) in [
         ("app", &attempt.client),
@@ -80,11 +78,8 @@ fn told(attempt: &Attempt) -> String {
         Some((_, diagnosis)) => format!("What to do: {}", diagnosis.fix.trim()),
         None => "Nothing of it failed so far.".to_owned(),
     });
-    let clean = |line: &String| {
-        let shown = |c: char| if c.is_control() { '?' } else { c };
-        line.chars().map(shown).collect::<String>()
-    };
-    lines.iter().map(clean).collect::<Vec<_>>().join("\n")
+    let lines: Vec<_> = lines.iter().map(|line| shown::line(line)).collect();
+    lines.join("\n")
 }
 
 fn step_lines(number: usize, step: &Step, begun_at: Timestamp) -> Vec<String> {
@@ -107,9 +102,4 @@ fn step_lines(number: usize, step: &Step, begun_at: Timestamp) -> Vec<String> {
         }
     }
     lines
-}
-
-fn moment(at: Timestamp) -> String {
-    let millis = u64::try_from(at.0).unwrap_or_default();
-    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(millis))
 }

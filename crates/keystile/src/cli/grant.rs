@@ -1,7 +1,5 @@
 //! `keystile grant`: which client may do what for whom.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use clap::Subcommand;
 
 use crate::admin::Request;
@@ -47,8 +45,8 @@ impl Grant {
                     ];
                     let mut rows = control::rows(&answer, fields);
                     for row in &mut rows {
-                        row[4] = moment(&row[4]);
-                        row[5] = moment(&row[5]);
+                        row[4] = output::moment_of(&row[4]);
+                        row[5] = output::moment_of(&row[5]);
                     }
                     let head = [
                         "ID",
@@ -75,12 +73,4 @@ impl Grant {
         }
         Ok(())
     }
-}
-
-/// Milliseconds since the epoch as a date that people read (RFC 9110 §5.6.7); nothing for nothing.
-pub(super) fn moment(millis: &str) -> String {
-    let millis: Option<u64> = millis.parse().ok();
-    millis.map_or_else(String::new, |millis| {
-        httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(millis))
-    })
 }

@@ -4,7 +4,6 @@ use clap::{Subcommand, ValueEnum};
 use serde_json::Value;
 
 use crate::admin::Request;
-use crate::cli::grant::moment;
 use crate::cli::{Global, output};
 use crate::control;
 use crate::failure::Failure;
@@ -83,12 +82,12 @@ fn listed(answer: &Value) -> String {
     let fields = ["kid", "algorithm", "state", "since", "until"];
     let mut signing = control::rows(&answer["signing"], fields);
     for row in &mut signing {
-        row[3] = moment(&row[3]);
-        row[4] = moment(&row[4]);
+        row[3] = output::moment_of(&row[3]);
+        row[4] = output::moment_of(&row[4]);
     }
     let mut master = control::rows(&answer["master"], ["key_id", "state", "since"]);
     for row in &mut master {
-        row[2] = moment(&row[2]);
+        row[2] = output::moment_of(&row[2]);
     }
     let signing = output::table(
         ["SIGNING KEY", "ALGORITHM", "STATE", "SINCE", "UNTIL"],

@@ -1,7 +1,10 @@
 //! What commands print: text for people, one JSON line for programs. Failures go to stderr.
 
 use std::io::{self, Write as _};
+use std::time::{Duration, UNIX_EPOCH};
 
+use keystile_domain::shown;
+use keystile_domain::time::Timestamp;
 use serde::Serialize;
 
 use crate::cli::{Global, LogFormat};
@@ -59,14 +62,9 @@ pub(crate) fn failure(failure: &Failure, json: bool) {
 /// A table with aligned columns; control characters are replaced, so that nothing stored can move
 /// the cursor.
 pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
-    let clean = |text: &str| {
-        text.chars()
-            .map(|c| if c.is_control() { '?' } else { c })
-            .collect::<String>()
-    };
     let rows: Vec<[String; N]> = rows
         .iter()
-        .map(|row| row.each_ref().map(|cell| clean(cell)))
+        .map(|row| row.each_ref().map(|cell| shown::line(cell)))
         .collect();
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
@@ -89,6 +87,18 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> St
             .map(|row| line(row.each_ref().map(String::as_str))),
     );
     lines.join("\n")
+}
+
+/// A date that people read (RFC 9110 §5.6.7).
+pub(crate) fn moment(at: Timestamp) -> String {
+    let millis = u64::try_from(at.0).unwrap_or_default();
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(millis))
+}
+
+/// As [`moment`], of the milliseconds in a cell; nothing for nothing.
+pub(crate) fn moment_of(cell: &str) -> String {
+    let at = cell.parse().ok().map(Timestamp);
+    at.map(moment).unwrap_or_default()
 }
 
 /// Sends the log to stderr: warnings by default, more with `-v`.

@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use crate::admin::Request;
 use crate::admin::registrations::RegistrationRequest;
-use crate::cli::grant::moment;
 use crate::cli::serving::duration;
 use crate::cli::{Global, output};
 use crate::control;
@@ -62,8 +61,8 @@ impl InitialAccessToken {
                     let fields = ["id", "note", "used", "uses", "expires_at", "revoked_at"];
                     let mut rows = control::rows(&answer, fields);
                     for row in &mut rows {
-                        row[4] = moment(&row[4]);
-                        row[5] = moment(&row[5]);
+                        row[4] = output::moment_of(&row[4]);
+                        row[5] = output::moment_of(&row[5]);
                     }
                     let head = ["ID", "NOTE", "USED", "OF", "EXPIRES", "REVOKED"];
                     output::table(head, &rows)
@@ -121,7 +120,7 @@ impl Redirect {
                 output::answer(global.json, &answer, || {
                     let mut rows = control::rows(&answer, ["place", "approved_at"]);
                     for row in &mut rows {
-                        row[1] = moment(&row[1]);
+                        row[1] = output::moment_of(&row[1]);
                     }
                     output::table(["ORIGIN", "SINCE"], &rows)
                 })
@@ -132,7 +131,7 @@ impl Redirect {
                     let fields = ["place", "client_name", "peer", "times", "last_at"];
                     let mut rows = control::rows(&answer, fields);
                     for row in &mut rows {
-                        row[4] = moment(&row[4]);
+                        row[4] = output::moment_of(&row[4]);
                     }
                     let head = ["ORIGIN", "CALLS ITSELF", "FROM", "TIMES", "LAST"];
                     output::table(head, &rows)

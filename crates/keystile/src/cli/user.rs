@@ -5,7 +5,6 @@ use std::io::Read as _;
 use clap::Subcommand;
 
 use crate::admin::Request;
-use crate::cli::grant::moment;
 use crate::cli::{Global, output};
 use crate::control;
 use crate::failure::Failure;
@@ -56,7 +55,7 @@ impl User {
                     let fields = ["id", "name", "created_at", "disabled_at"];
                     let mut rows = control::rows(&answer, fields);
                     for row in &mut rows {
-                        row[2] = moment(&row[2]);
+                        row[2] = output::moment_of(&row[2]);
                         let disabled = !row[3].is_empty();
                         row[3] = if disabled { "disabled" } else { "" }.to_owned();
                     }

@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 
+use keystile_domain::shown as fit;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
@@ -23,11 +24,7 @@ impl Upstream {
                 KnownAs::Command(words) => ("stdio", words.clone(), shown(words)),
             },
         };
-        let text: String = text
-            .chars()
-            .map(|c| if c.is_control() { '?' } else { c })
-            .take(LONGEST)
-            .collect();
+        let text: String = fit::line(&text).chars().take(LONGEST).collect();
         format!("{kind}:{} {text}", digest(kind, &words))
     }
 }

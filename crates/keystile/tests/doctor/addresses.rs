@@ -58,5 +58,6 @@ fn a_proxy_that_rewrites_the_host_is_noticed_though_nothing_is_refused() {
     let reference = super::scene::reference(&line);
     let reason = "public_url_differs_in_host";
     scene.reference_named(&reference, reason, "--public-url https://mcp.example.com");
+    scene.reference_named(&reference, reason, "somebody made it up");
     scene.gate.stop();
 }

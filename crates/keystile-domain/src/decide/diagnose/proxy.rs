@@ -22,6 +22,10 @@ pub fn diagnose(public: &Issuer, addressed: &Addressed<'_>) -> Option<Diagnosis>
     let scheme = if public.is_https() { "https" } else { "http" };
     let host = addressed.forwarded_host.or(addressed.host);
     let proto = addressed.forwarded_proto.unwrap_or(scheme);
+    // As nearly every request says it.
+    if proto == scheme && host.is_none_or(|host| host == public.authority()) {
+        return None;
+    }
     let whole = |authority: &str, scheme: &str| {
         let default = if scheme == "https" { ":443" } else { ":80" };
         let lower = authority.to_ascii_lowercase();
@@ -58,8 +62,9 @@ pub fn diagnose(public: &Issuer, addressed: &Addressed<'_>) -> Option<Diagnosis>
         reason,
         format!("The public URL is {public}, and {by} {proto}://{shown}."),
     );
+    // Whoever sends a request writes these headers: the address may be anybody's.
     diagnosis.fix = format!(
-        "{} If that address is the right one: --public-url {proto}://{shown}",
+        "{} Only if you know that address as your own: --public-url {proto}://{shown}. If you do not, somebody made it up, and there is nothing to do",
         diagnosis.fix
     );
     Some(diagnosis)
