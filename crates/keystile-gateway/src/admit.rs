@@ -183,12 +183,10 @@ impl Permit {
 }
 
 impl Denied {
-    /// One sentence for every token that is no good, whatever is wrong with it (CHECKLIST A-078).
+    /// A token that is no good, which is known of this caller.
     pub(crate) fn no_good(reason: &'static str, caller: Option<&Verified>) -> Self {
-        let sentence = "The access token is not good here: expired, revoked, or for another server. Refresh it, or sign in again.";
-        let error = OAuthError::new(ErrorCode::InvalidToken, sentence);
         Self::Challenged {
-            error,
+            error: no_good(),
             reason,
             caller: caller.cloned(),
             diagnosis: None,
@@ -206,21 +204,19 @@ impl Denied {
         let claimed = ClaimedOfRefused::read(token);
         let (issuer, resource) = (verifier.issuer(), route.resource.resource.as_str());
         let found = diagnose::token::rejected(rejected, claimed.as_ref(), issuer, resource, now);
-        match Self::no_good(diagnose::token::reason(rejected), None) {
-            Self::Challenged {
-                error,
-                reason,
-                caller,
-                ..
-            } => Self::Challenged {
-                error,
-                reason,
-                caller,
-                diagnosis: Some(Box::new(found)),
-            },
-            other => other,
+        Self::Challenged {
+            error: no_good(),
+            reason: diagnose::token::reason(rejected),
+            caller: None,
+            diagnosis: Some(Box::new(found)),
         }
     }
+}
+
+/// One sentence for every token that is no good, whatever is wrong with it (CHECKLIST A-078).
+fn no_good() -> OAuthError {
+    let sentence = "The access token is not good here: expired, revoked, or for another server. Refresh it, or sign in again.";
+    OAuthError::new(ErrorCode::InvalidToken, sentence)
 }
 
 /// Adds who called and what to an event.

@@ -66,18 +66,13 @@ impl Guard {
         self.origin(&parts.headers)
     }
 
-    /// As [`check`](Self::check), without the origin: for those who look at it themselves. Nobody may
-    /// read the answer from another one.
+    /// As [`check`](Self::check), without the origin: for those who look at it themselves.
     ///
     /// # Errors
     /// 421 for another host, 400 for none or two and for a transfer coding.
-    pub fn check_address(&self, parts: &Parts) -> Result<AllowedOrigin, Refusal> {
+    pub fn check_address(&self, parts: &Parts) -> Result<(), Refusal> {
         framing(&parts.headers)?;
-        self.host(parts)?;
-        Ok(AllowedOrigin {
-            origin: None,
-            listed: false,
-        })
+        self.host(parts)
     }
 
     /// One host, and it is ours: in the request line (HTTP/2, absolute form) and in `Host`
@@ -111,10 +106,7 @@ impl Guard {
     fn origin(&self, headers: &HeaderMap) -> Result<AllowedOrigin, Refusal> {
         let mut origins = headers.get_all(header::ORIGIN).iter();
         let Some(origin) = origins.next() else {
-            return Ok(AllowedOrigin {
-                origin: None,
-                listed: false,
-            });
+            return Ok(AllowedOrigin::none());
         };
         let known = origin.to_str().is_ok_and(|origin| self.trusts(origin));
         if (!known || origins.next().is_some()) && !weakened("n_tr_01") {
@@ -148,6 +140,15 @@ impl Guard {
 }
 
 impl AllowedOrigin {
+    /// Nobody may read the answer from another one.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self {
+            origin: None,
+            listed: false,
+        }
+    }
+
     /// Only for pages that the operator named, and for what is no page: any page that a browser
     /// shows could register a client otherwise (CHECKLIST A-066).
     ///

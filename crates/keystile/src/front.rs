@@ -18,7 +18,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use ipnet::IpNet;
-use keystile_gateway::Gateway;
+use keystile_gateway::{AllowedOrigin, Gateway};
 use keystile_protocol::resource::ResourceTable;
 use tokio::sync::watch;
 use tower::ServiceExt as _;
@@ -95,7 +95,7 @@ impl Front {
         let guard = self.gateway.guard();
         let checked = match parts.uri.path().starts_with("/ks/") {
             // The pages look at the origin themselves, and refuse on a page.
-            true => guard.check_address(&parts),
+            true => guard.check_address(&parts).map(|()| AllowedOrigin::none()),
             false => guard.check(&parts),
         };
         let origin = match checked {

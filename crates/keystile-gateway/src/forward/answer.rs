@@ -52,7 +52,11 @@ pub(super) fn judge(asked: &Parts, answer: &Response<Incoming>) -> Result<Media,
             Code::UpstreamRefusedUs,
             "The server behind this gateway wants a sign-in of its own; its operator must give the gateway credentials for it.",
         ),
-        100..=199 | 300..=399 => (
+        100..=199 => (
+            Code::UpstreamNotMcp,
+            "The server behind this gateway wants to speak another protocol than HTTP, which no MCP server does. Its operator should check the upstream URL.",
+        ),
+        300..=399 => (
             Code::UpstreamRedirects,
             "The server behind this gateway redirects; its operator must configure the URL that it redirects to.",
         ),

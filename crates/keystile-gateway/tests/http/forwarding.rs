@@ -178,6 +178,7 @@ async fn the_upstreams_sign_in_and_redirects_are_never_relayed_as_ours() {
         (407, "upstream_refused_us"),
         (302, "upstream_redirects"),
         (307, "upstream_redirects"),
+        (308, "upstream_redirects"),
         (500, "upstream_failed"),
         (418, "upstream_failed"),
     ] {
