@@ -147,13 +147,18 @@ impl Keys {
         stored.map_err(|error| unusable(&error))
     }
 
+    /// Has `wanted` stored in the place of `seen`, unless that is no longer what is stored. Ring and verifier know it then.
     async fn replaced(
         &self,
         seen: Vec<SealedSigningKey>,
         wanted: Vec<SealedSigningKey>,
     ) -> Result<bool, Failure> {
-        let replaced = self.store.replace_signing_keys(seen, wanted).await;
-        replaced.map_err(|error| unusable(&error))
+        let replaced = self.store.replace_signing_keys(seen, wanted.clone()).await;
+        let replaced = replaced.map_err(|error| unusable(&error))?;
+        if replaced {
+            self.tell(&wanted)?;
+        }
+        Ok(replaced)
     }
 
     /// A new key. An RSA key takes its time, so it is made where nobody waits for the thread.

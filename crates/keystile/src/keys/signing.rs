@@ -67,7 +67,6 @@ impl Keys {
             let wanted = decide::rotate(&seen, rotation, now);
             let wanted = wanted.map_err(refused)?;
             if self.replaced(seen, wanted.clone()).await? {
-                self.tell(&wanted)?;
                 return Ok(json!({
                     "kid": kid(&wanted, SigningKeyState::Current),
                     "algorithm": algorithm.as_str(),
@@ -105,8 +104,7 @@ impl Keys {
             .filter(|key| decide::is_over(key, now))
             .count();
         if over > 0 {
-            let kept = self.kept().await?;
-            self.tell(&kept)?;
+            self.kept().await?;
         }
         Ok(over)
     }

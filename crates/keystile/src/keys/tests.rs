@@ -295,4 +295,10 @@ async fn an_installation_without_a_next_key_gets_one_of_the_same_kind() {
         .collect();
     kinds.sort_unstable();
     assert_eq!(kinds, [r#""current" "EdDSA""#, r#""next" "EdDSA""#]);
+    let published = bench.test.app.keys.jwks();
+    for key in listed["signing"].as_array().unwrap() {
+        let kid = key["kid"].as_str().unwrap();
+        assert!(published.contains(kid), "what is stored is told at once");
+    }
+    assert_eq!(published.matches("\"kid\"").count(), 2);
 }
