@@ -29,6 +29,7 @@ use self::registrations::RegistrationRequest;
 use crate::failure::Failure;
 use crate::keys::Keys;
 use clients::ClientRequest;
+pub(crate) use doctor::Known;
 
 /// How long a set-up link works.
 const SETUP_LINK: Duration = Duration::from_secs(15 * 60);
@@ -152,8 +153,8 @@ impl Admin {
             Request::GrantList { all, user, client } => self.grant_list(all, user, client).await,
             Request::GrantRevoke { id } => self.grant_revoke(&id).await,
             Request::Registration { registration } => self.registration(registration).await,
-            Request::Explain { reference } => self.explain(&reference),
-            Request::FailedAttempts => Ok(self.failed_attempts()),
+            Request::Explain { reference } => self.attempts().explain(&reference),
+            Request::FailedAttempts => Ok(self.attempts().failed_attempts()),
             Request::KeyList => self.keys.list().await,
             Request::KeyRotate {
                 algorithm,
@@ -164,6 +165,14 @@ impl Admin {
         match answered {
             Ok(value) => Answer::Done(value),
             Err(failure) => Answer::Failed(failure),
+        }
+    }
+
+    fn attempts(&self) -> Known<'_> {
+        Known {
+            flows: &self.flows,
+            now: self.clock.now(),
+            serving: self.issuer.is_some(),
         }
     }
 

@@ -9,13 +9,16 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use keystile_domain::flow::FlowBook;
+use keystile_domain::ports::Clock as _;
 use serde_json::Value;
 
-use crate::admin::{Answer, Request};
+use crate::admin::{Answer, Known, Request};
+use crate::ambient::SystemClock;
 use crate::cli::{Global, runtime};
-use crate::data_dir::Lock;
+use crate::data_dir::{DataDir, Lock};
 use crate::failure::Failure;
-use crate::wire;
+use crate::{flows, wire};
 
 /// The most bytes of a request or an answer.
 pub(crate) const LARGEST: u64 = 16 * 1024 * 1024;
@@ -35,6 +38,9 @@ pub(crate) fn ask(global: &Global, request: Request) -> Result<Value, Failure> {
             global.existing_data_dir()?
         };
         if let Lock::Ours(mut owned) = dir.lock()? {
+            if let Some(answered) = of_files(&dir, &request) {
+                return answered;
+            }
             let answered: Result<Value, Failure> = runtime()?.block_on(async {
                 let wired = wire::administration(&owned).await?;
                 let answer = wired.admin.answer(request).await;
@@ -58,6 +64,22 @@ pub(crate) fn ask(global: &Global, request: Request) -> Result<Value, Failure> {
         }
         looks += 1;
     }
+}
+
+/// What failed is in a file of its own: it can be explained while nothing else of the installation can be opened, which
+/// may be why somebody asks.
+fn of_files(dir: &DataDir, request: &Request) -> Option<Result<Value, Failure>> {
+    let now = SystemClock.now();
+    if !matches!(request, Request::Explain { .. } | Request::FailedAttempts) {
+        return None;
+    }
+    let flows = FlowBook::new(flows::load(&dir.at(flows::FILE)), now);
+    let known = Known {
+        flows: &flows,
+        now,
+        serving: false,
+    };
+    known.answer(request)
 }
 
 fn denied(path: &Path, error: &dyn std::fmt::Display) -> Failure {

@@ -2,27 +2,45 @@
 
 use std::time::Duration;
 
-use keystile_domain::flow::{KEPT_FAILED, KEPT_GOING, MOST_FAILED, MOST_GOING};
+use keystile_domain::flow::{FlowBook, KEPT_FAILED, KEPT_GOING, MOST_FAILED, MOST_GOING};
 use keystile_domain::secrets::reference::Reference;
+use keystile_domain::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::Admin;
+use super::Request;
 use crate::failure::Failure;
 
 /// The most failed attempts that one answer lists.
 const MOST_LISTED: usize = 50;
 
-impl Admin {
+/// What is known, to whoever asks.
+pub(crate) struct Known<'a> {
+    pub(crate) flows: &'a FlowBook,
+    pub(crate) now: Timestamp,
+    /// A process serves: attempts that did not fail are known, too.
+    pub(crate) serving: bool,
+}
+
+impl Known<'_> {
+    /// The answer to a question about attempts; `None` for any other request.
+    pub(crate) fn answer(&self, request: &Request) -> Option<Result<Value, Failure>> {
+        match request {
+            Request::Explain { reference } => Some(self.explain(reference)),
+            Request::FailedAttempts => Some(Ok(self.failed_attempts())),
+            _ => None,
+        }
+    }
+
     /// One attempt, step by step.
     pub(super) fn explain(&self, text: &str) -> Result<Value, Failure> {
         let reference: Reference = text.trim().to_uppercase().parse().map_err(|error| {
             let help = "copy it from the page, from error_description or from the log";
             Failure::usage("reference", format!("{text}: {error}"), help)
         })?;
-        let found = self.flows.lookup(&reference, self.clock.now());
+        let found = self.flows.lookup(&reference, self.now);
         found.map(|attempt| json!(attempt)).ok_or_else(|| {
             let days = KEPT_FAILED.as_secs() / 86_400;
-            let others = if self.issuer.is_some() {
+            let others = if self.serving {
                 let minutes = KEPT_GOING.as_secs() / Duration::from_secs(60).as_secs();
                 format!("; the latest {MOST_GOING} others for {minutes} minutes")
             } else {
@@ -40,7 +58,7 @@ impl Admin {
 
     /// The latest failed attempts, newest first.
     pub(super) fn failed_attempts(&self) -> Value {
-        let failed = self.flows.failed(self.clock.now());
+        let failed = self.flows.failed(self.now);
         let lines = failed.iter().rev().take(MOST_LISTED).filter_map(|attempt| {
             let (step, diagnosis) = attempt.failure()?;
             Some(json!({

@@ -56,6 +56,23 @@ fn failed_attempts_can_be_explained_after_a_restart_and_without_a_process() {
 }
 
 #[test]
+fn what_failed_is_explained_while_nothing_else_can_be_opened() {
+    let scene = Scene::new();
+    let reply = scene.call("a.b.c");
+    let reference = reference(&reply.body);
+    let Scene { installation, gate } = scene;
+    gate.stop();
+    let master = installation.data().join("master.key");
+    std::fs::remove_file(&master).expect("it can be removed");
+    let database = installation.data().join("keystile.db");
+    std::fs::write(&database, "no database").expect("it can be written");
+    doctor(&installation, &reference, "malformed_token", "");
+    assert!(!master.exists(), "nothing is made for a look");
+    let text = std::fs::read_to_string(&database).expect("it is there");
+    assert_eq!(text, "no database");
+}
+
+#[test]
 fn a_reference_that_is_not_known_says_what_is_kept() {
     let scene = Scene::new();
     for reference in ["KS-AAAAAAAA", "ks-aaaaaaaa"] {
