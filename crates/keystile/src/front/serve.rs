@@ -29,12 +29,30 @@ const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// A request's head has at most this many bytes.
 const LARGEST_HEAD: usize = 32 * 1024;
 
+/// What all public listeners share.
+pub(crate) struct Door {
+    front: Arc<Front>,
+    proxies: Arc<[IpNet]>,
+    workers: Workers,
+    /// Connections that there may still be.
+    places: Arc<Semaphore>,
+}
+
+impl Door {
+    pub(crate) fn new(front: Front, proxies: Arc<[IpNet]>, workers: Workers) -> Self {
+        Self {
+            front: Arc::new(front),
+            proxies,
+            workers,
+            places: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
+        }
+    }
+}
+
 /// Serves one listener until `ending` turns true, then waits for open requests, at most 10 s.
 pub(crate) async fn serve(
     listener: TcpListener,
-    front: Arc<Front>,
-    proxies: Arc<[IpNet]>,
-    workers: Arc<Workers>,
+    door: Arc<Door>,
     mut ending: watch::Receiver<bool>,
 ) {
     let mut http = Builder::new(TokioExecutor::new());
@@ -49,12 +67,11 @@ pub(crate) async fn serve(
         .max_header_list_size(LARGEST_HEAD as u32)
         .keep_alive_interval(Duration::from_secs(60));
     let http = Arc::new(http);
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let open = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     loop {
         let place = tokio::select! {
-            place = Arc::clone(&places).acquire_owned() => place.expect("it is never closed"),
+            place = Arc::clone(&door.places).acquire_owned() => place.expect("it is never closed"),
             () = ended(&mut ending) => break,
         };
         let (stream, peer) = tokio::select! {
@@ -70,7 +87,7 @@ pub(crate) async fn serve(
             },
             () = ended(&mut ending) => break,
         };
-        if !may_connect(peer, &proxies) {
+        if !may_connect(peer, &door.proxies) {
             tracing::warn!(%peer, "refused a peer that is not the trusted proxy");
             continue;
         }
@@ -79,7 +96,7 @@ pub(crate) async fn serve(
             continue;
         };
         let connection = Arc::clone(&http);
-        let front = Arc::clone(&front);
+        let front = Arc::clone(&door.front);
         let watcher = open.watcher();
         let served = async move {
             match TcpStream::from_std(stream) {
@@ -88,7 +105,7 @@ pub(crate) async fn serve(
             }
             drop(place);
         };
-        connections.spawn_on(served, workers.next());
+        connections.spawn_on(served, door.workers.next());
     }
     drop(listener);
     let _ = tokio::time::timeout(Duration::from_secs(10), open.shutdown()).await;

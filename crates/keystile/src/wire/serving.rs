@@ -22,6 +22,7 @@ use crate::control::{self, server::SocketFile};
 use crate::data_dir::Owned;
 use crate::failure::Failure;
 use crate::flows::{self, Keeper};
+use crate::front::serve::Door;
 use crate::front::traced::Traced;
 use crate::front::workers::Workers;
 use crate::front::{Front, ops, serve as http};
@@ -123,50 +124,112 @@ impl Start {
         let (gateway, pool) = gateway(plan, installation, &issuer, &resources, verifier)?;
         let routes = keystile_issuer::routes::routes(Arc::new(app));
         let (end, ending) = watch::channel(false);
-        let front = Arc::new(Front::new(
+        let front = Front::new(
             Arc::clone(&gateway),
             routes,
             &resources,
             Arc::clone(&proxies),
             Traced::new(Arc::clone(&installation.flows), issuer.clone()),
             ending.clone(),
-        ));
-        let workers = Arc::new(Workers::start().map_err(|error| no_threads(&error))?);
-        let mut signals = Signals::catch()?;
-        let mut tasks = JoinSet::new();
-        if let Some(pool) = &pool {
+        );
+        let workers = Workers::start().map_err(|error| no_threads(&error))?;
+        let mut running = Running {
+            tasks: JoinSet::new(),
+            beside: JoinSet::new(),
+            pool,
+            ending,
+            signals: Signals::catch()?,
+        };
+        let opening = Opening {
+            issuer,
+            name,
+            rebind,
+            fingerprint,
+            documents,
+            gateway,
+            door: Arc::new(Door::new(front, proxies, workers)),
+            json,
+        };
+        let opened = opening.open(bound, installation, owned, &mut running).await;
+        if let Ok(true) = opened {
+            running.signals.next().await;
+            tracing::info!("ending; a second signal ends it at once");
+        }
+        // The one end, however far it came.
+        let _ = end.send(true);
+        running.finish().await;
+        opened.map(drop)
+    }
+}
+
+/// What a serving process has begun, and has to end.
+struct Running {
+    /// What ends by itself when it is told that all ends.
+    tasks: JoinSet<()>,
+    /// What is cut off.
+    beside: JoinSet<()>,
+    pool: Option<Arc<Pool>>,
+    ending: watch::Receiver<bool>,
+    signals: Signals,
+}
+
+impl Running {
+    async fn finish(mut self) {
+        finish(self.tasks, self.pool, &mut self.signals).await;
+        self.beside.shutdown().await;
+    }
+}
+
+/// What opens the door, once everything is there.
+struct Opening {
+    issuer: Issuer,
+    name: String,
+    rebind: bool,
+    fingerprint: String,
+    documents: ClientDocuments,
+    gateway: Arc<Gateway>,
+    door: Arc<Door>,
+    json: bool,
+}
+
+impl Opening {
+    /// Whether it was opened: the operator may want no more of it before that.
+    async fn open(
+        self,
+        bound: Bound,
+        installation: &Installation,
+        owned: &mut Owned,
+        running: &mut Running,
+    ) -> Result<bool, Failure> {
+        let ending = running.ending.clone();
+        if let Some(pool) = &running.pool {
             let look = Look::begin(Arc::clone(pool));
-            match look.for_a_moment(&mut signals).await {
-                Ok(Seen::Works) => {}
-                Ok(Seen::Nothing(look)) => {
-                    tasks.spawn(look.wait_to_its_end(ending.clone()));
+            match look.for_a_moment(&mut running.signals).await? {
+                Seen::Works => {}
+                Seen::Nothing(look) => {
+                    running.tasks.spawn(look.wait_to_its_end(ending.clone()));
                 }
-                Ok(Seen::Interrupted) => {
+                Seen::Interrupted => {
                     tracing::info!("ended before it was ready");
-                    pool.shutdown().await;
-                    return Ok(());
-                }
-                Err(failure) => {
-                    pool.shutdown().await;
-                    return Err(failure);
+                    return Ok(false);
                 }
             }
         }
         // Last of what can fail, because it can't be taken back.
-        bind_name(installation, &name, &fingerprint, rebind).await?;
-        let setup = setup_code(installation, &issuer).await?;
+        bind_name(installation, &self.name, &self.fingerprint, self.rebind).await?;
+        let setup = setup_code(installation, &self.issuer).await?;
         owned.keep();
 
+        let said = |key: &str| {
+            let text = setup.as_ref()?[key].as_str()?;
+            Some(text.to_owned())
+        };
         let ready = Ready {
-            mcp_url: issuer.at(&format!("/{name}/mcp")),
-            issuer: issuer.to_string(),
-            setup_url: setup
-                .as_ref()
-                .and_then(|value| Some(value["setup_url"].as_str()?.to_owned())),
-            setup_code: setup
-                .as_ref()
-                .and_then(|value| Some(value["code"].as_str()?.to_owned())),
-            name,
+            mcp_url: self.issuer.at(&format!("/{}/mcp", self.name)),
+            issuer: self.issuer.to_string(),
+            setup_url: said("setup_url"),
+            setup_code: said("code"),
+            name: self.name,
             ops_url: ops_url(&bound.ops),
             pid: std::process::id(),
         };
@@ -175,41 +238,35 @@ impl Start {
             installation.clock.clone(),
             owned.dir().at(flows::FILE),
         );
+        let tasks = &mut running.tasks;
         tasks.spawn(keeper.run(ending.clone()));
-        tasks.spawn(chores::learn_eras(gateway, ending.clone()));
+        tasks.spawn(chores::learn_eras(self.gateway, ending.clone()));
         for listener in bound.listeners {
             tasks.spawn(http::serve(
                 listener,
-                Arc::clone(&front),
-                Arc::clone(&proxies),
-                Arc::clone(&workers),
+                Arc::clone(&self.door),
                 ending.clone(),
             ));
         }
-        let admin = Arc::new(installation.admin(Some(issuer.to_string())));
+        let admin = Arc::new(installation.admin(Some(self.issuer.to_string())));
         tasks.spawn(chores::keep_keys(Arc::clone(&admin), ending.clone()));
-        let controlling = tokio::spawn(control::server::serve(bound.control, admin));
-        let operating = tokio::spawn(serve_ops(
+        let socket_file = bound.socket_file;
+        running.beside.spawn(async move {
+            control::server::serve(bound.control, admin).await;
+            drop(socket_file);
+        });
+        running.beside.spawn(serve_ops(
             bound.ops,
             ops::routes(installation.store.clone(), installation.audit.clone()),
         ));
-        output::answer(json, &ready, || ready.text())?;
-        tasks.spawn(prepare(documents));
+        output::answer(self.json, &ready, || ready.text())?;
+        tasks.spawn(prepare(self.documents));
         tasks.spawn(chores::tidy(
             installation.store.clone(),
             installation.clock.clone(),
             ending,
         ));
-
-        signals.next().await;
-        tracing::info!("ending; a second signal ends it at once");
-        let _ = end.send(true);
-        finish(tasks, pool, &mut signals).await;
-        controlling.abort();
-        operating.abort();
-        drop(bound.socket_file);
-        drop(workers);
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -294,6 +351,7 @@ fn app(
         sessions: store.clone(),
         clients: store.clone(),
         service_grants: store.clone(),
+        device_requests: store.clone(),
         registrations: store.clone(),
         asked_redirects: Arc::clone(&installation.asked_redirects),
         documents,
