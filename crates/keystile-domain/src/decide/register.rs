@@ -252,15 +252,19 @@ fn strange(uri: &RedirectUri, policy: &RegistrationPolicy) -> OAuthError {
     OAuthError::new(ErrorCode::InvalidRedirectUri, format!("{what} {how}")).because(reason)
 }
 
-/// The scopes that exist here out of those that the client named; all of them if it named none.
+/// The scopes that exist here out of those that the client named; the widest of them if it named
+/// none.
 fn known_scopes(asked: Option<&str>, resources: &ResourceTable) -> String {
     let mut all = ScopeSet::new().with(OFFLINE_ACCESS);
     for resource in resources.iter() {
         all = all.with(&resource.call_scope());
     }
     let asked = asked.and_then(|text| text.parse::<ScopeSet>().ok());
+    let exists = |scope: &str| {
+        scope == OFFLINE_ACCESS || resources.iter().any(|resource| resource.scopes.has(scope))
+    };
     let known = asked
-        .map(|asked| asked.intersection(&all))
+        .map(|asked| asked.filtered(exists))
         .filter(|known| !known.is_empty());
     known.unwrap_or(all).to_string()
 }

@@ -9,6 +9,7 @@ use keystile_domain::ids::GrantId;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::error::OAuthError;
 use keystile_protocol::mutation::weakened;
+use keystile_protocol::scope::ScopeSet;
 use serde::Serialize;
 
 use crate::app::{App, SharedApp};
@@ -97,7 +98,7 @@ async fn access_token(app: &App, token: &str, now: Timestamp) -> Result<Option<S
         return Ok(None);
     }
     Ok(Some(Said {
-        scope: claims.scope.clone(),
+        scope: spelled_out(app, &claims.aud, &claims.scope),
         client_id: claims.client_id.clone(),
         token_type: BEARER,
         exp: seconds(claims.exp),
@@ -107,6 +108,15 @@ async fn access_token(app: &App, token: &str, now: Timestamp) -> Result<Option<S
         iss: claims.iss.clone(),
         jti: Some(claims.jti.clone()),
     }))
+}
+
+/// Whoever asks does not know which scope contains which, so each is named (N-RS-07).
+fn spelled_out(app: &App, resource: &str, scopes: &str) -> String {
+    let served = app.settings.resources.find(resource);
+    match (served, scopes.parse::<ScopeSet>()) {
+        (Some(served), Ok(scopes)) => served.scopes.hierarchy().spelled_out(&scopes).to_string(),
+        _ => scopes.to_owned(),
+    }
 }
 
 async fn stands(app: &App, grant: GrantId) -> Result<bool, OAuthError> {

@@ -101,7 +101,8 @@ async fn first_tokens(
         method: Some("authorization_code"),
         ..Event::new(now, Action::Token, Outcome::Allow)
     };
-    app.audit.record(&event).await.map_err(|error| {
+    // The grant itself was on disk before its code went out.
+    app.audit.append(&event).map_err(|error| {
         // Without its line in the trail there is no token, and by now the code is spent.
         let why = "The audit trail can't be written, so there is no token. Sign in again later.";
         OAuthError::new(ErrorCode::ServerError, why).with_detail(error)

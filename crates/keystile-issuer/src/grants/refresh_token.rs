@@ -6,7 +6,7 @@ use keystile_domain::ids::GrantId;
 use keystile_domain::records::{GrantRecord, Presented, RefreshMismatch, Rotated};
 use keystile_domain::time::Timestamp;
 use keystile_protocol::error::{ErrorCode, OAuthError};
-use keystile_protocol::scope::ScopeSet;
+use keystile_protocol::scope::{ScopeHierarchy, ScopeSet};
 use keystile_protocol::token::{RefreshRequest, TokenResponse};
 
 use crate::app::App;
@@ -26,10 +26,11 @@ pub(crate) async fn exchange(
         .secrets
         .open_refresh_token(&request.refresh_token)
         .ok_or_else(|| refuse_refresh(RefreshMismatch::Unknown))?;
-    if let Some(asked) = &request.scope {
+    let narrowed = match &request.scope {
         // Before anything changes: a refused request must not spend the token (RFC 6749 §6).
-        not_wider(app, client, grant, asked).await?;
-    }
+        Some(asked) => Some(not_wider(app, client, grant, asked).await?),
+        None => None,
+    };
     let presented = Presented {
         grant,
         generation,
@@ -47,7 +48,7 @@ pub(crate) async fn exchange(
             successor(
                 app,
                 &record,
-                request.scope.as_ref(),
+                narrowed.as_ref(),
                 generation.saturating_add(1),
                 now,
             )
@@ -89,13 +90,14 @@ pub(crate) async fn exchange(
 }
 
 /// RFC 6749 §6: "MUST NOT include any scope not originally granted". The scopes of a grant never
-/// change, so this look at them cannot be overtaken.
+/// change, so this look at them cannot be overtaken. Gives what was asked, each power said once: the
+/// narrower scope may be asked for where the wider one was granted.
 async fn not_wider(
     app: &App,
     client: &AuthenticatedClient,
     grant: GrantId,
     asked: &ScopeSet,
-) -> Result<(), OAuthError> {
+) -> Result<ScopeSet, OAuthError> {
     let record = app
         .grants
         .lookup(grant)
@@ -103,9 +105,13 @@ async fn not_wider(
         .map_err(OAuthError::internal)?;
     let Some(record) = record.filter(|record| record.client_id == client.client_id()) else {
         // Who shows it is judged with the token itself, and put on record.
-        return Ok(());
+        return Ok(asked.clone());
     };
-    if !record.scopes.covers(asked) {
+    // Of a resource that is served no longer nothing is known.
+    let unknown = ScopeHierarchy::flat();
+    let served = app.settings.resources.find(&record.resource);
+    let hierarchy = served.map_or(&unknown, |served| served.scopes.hierarchy());
+    if !hierarchy.covers(&record.scopes, asked) {
         return Err(OAuthError::new(
             ErrorCode::InvalidScope,
             format!(
@@ -114,23 +120,25 @@ async fn not_wider(
             ),
         ));
     }
-    Ok(())
+    Ok(hierarchy.normalised(asked))
 }
 
 async fn successor(
     app: &App,
     record: &GrantRecord,
-    asked: Option<&ScopeSet>,
+    narrowed: Option<&ScopeSet>,
     generation: u32,
     now: Timestamp,
 ) -> Result<TokenResponse, OAuthError> {
     let (grant, person) = (record.id.to_string(), record.person.to_string());
+    let less = narrowed.map(ToString::to_string);
     let event = Event {
         person: Some(&person),
         client: Some(&record.client_id),
         grant: Some(&grant),
         resource: Some(&record.resource),
         method: Some("refresh_token"),
+        name: less.as_deref(),
         ..Event::new(now, Action::Token, Outcome::Allow)
     };
     app.audit.append(&event).map_err(OAuthError::internal)?;
@@ -139,7 +147,7 @@ async fn successor(
         subject: &person,
         client_id: &record.client_id,
         resource: &record.resource,
-        scopes: asked.unwrap_or(&record.scopes),
+        scopes: narrowed.unwrap_or(&record.scopes),
         generation: Some(generation),
     };
     issue(app, &what, now)

@@ -4,6 +4,7 @@ use askama::Template;
 use keystile_domain::client::{ClientKind, ClientSnapshot, Trust};
 use keystile_protocol::mutation::weakened;
 use keystile_protocol::redirect::{RedirectKind, RedirectUri};
+use keystile_protocol::scope::{OFFLINE_ACCESS, ScopeCatalogue, ScopeSet};
 
 use super::Page;
 use super::form_action::FormAction;
@@ -117,19 +118,27 @@ pub(crate) struct Power {
 }
 
 impl Power {
-    /// Says what a scope allows at `server`. A scope that no rule names is shown as itself.
-    pub(crate) fn of(scope: &str, server: &str) -> Self {
-        let words = match scope.split_once(':') {
-            Some((name, "call")) if name == server => format!("Use every tool of {server}"),
-            _ if scope == keystile_protocol::scope::OFFLINE_ACCESS => {
-                "Stay connected until you disconnect it".to_owned()
-            }
-            _ => "Use what this scope allows:".to_owned(),
+    /// Says what a scope allows where these exist. One that no rule names is shown as itself.
+    pub(crate) fn of(scope: &str, scopes: &ScopeCatalogue) -> Self {
+        let words = match scopes.description(scope) {
+            Some(description) => description,
+            None if scope == OFFLINE_ACCESS => "Stay connected until you disconnect it",
+            None => "Use what this scope allows:",
         };
         Self {
-            words,
+            words: words.to_owned(),
             scope: scope.to_owned(),
         }
+    }
+
+    /// What may be granted instead of what was asked: the scopes that one of those contains.
+    pub(crate) fn less(asked: &ScopeSet, scopes: &ScopeCatalogue) -> Vec<Self> {
+        let is_less = |scope: &str| {
+            let hierarchy = scopes.hierarchy();
+            !asked.contains(scope) && hierarchy.permits(asked.iter(), scope)
+        };
+        let less = scopes.iter().filter(|named| is_less(&named.scope));
+        less.map(|named| Self::of(&named.scope, scopes)).collect()
     }
 }
 
@@ -166,6 +175,8 @@ pub(crate) struct Consent<'a> {
     pub(crate) resource: &'a str,
     /// What is asked for.
     pub(crate) powers: Vec<Power>,
+    /// What a person may allow instead.
+    pub(crate) less: Vec<Power>,
     /// Where the answer goes.
     pub(crate) returns_to: ReturnsTo,
     /// Who is signed in.

@@ -1,5 +1,6 @@
 use axum::response::IntoResponse as _;
 use http::StatusCode;
+use keystile_protocol::scope::ScopeCatalogue;
 use keystile_testkit::reading::{skeleton, text};
 
 use super::account::{Account, ConnectedApp};
@@ -20,8 +21,9 @@ fn consent<'a>(name: Option<String>) -> Consent<'a> {
         server: "knowledge-base",
         resource: "http://localhost:7717/knowledge-base/mcp",
         powers: ["knowledge-base:call", "offline_access"]
-            .map(|scope| Power::of(scope, "knowledge-base"))
+            .map(|scope| Power::of(scope, &ScopeCatalogue::of_server("knowledge-base")))
             .to_vec(),
+        less: Vec::new(),
         returns_to: ReturnsTo::of("https://claude.ai/api/mcp/auth_callback"),
         person: "alice",
         reference: "KS-7F3Q2M9X",
@@ -342,6 +344,10 @@ fn everything(text: &str) -> Page {
         server: text,
         resource: text,
         powers: vec![Power {
+            words: text.to_owned(),
+            scope: text.to_owned(),
+        }],
+        less: vec![Power {
             words: text.to_owned(),
             scope: text.to_owned(),
         }],

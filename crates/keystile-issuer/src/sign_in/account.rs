@@ -6,6 +6,7 @@ use keystile_domain::audit::{Action, Event, Outcome};
 use keystile_domain::ids::GrantId;
 use keystile_domain::records::{GrantFilter, GrantRecord};
 use keystile_protocol::form::Params;
+use keystile_protocol::scope::ScopeCatalogue;
 
 use super::own_form::{OwnForm, read};
 use super::refusal::{PageRefusal, Why, answer};
@@ -161,11 +162,11 @@ fn proven<'a>(
 
 fn connected(app: &App, session: &SignedIn, grant: &GrantRecord) -> ConnectedApp {
     let id = grant.id.to_string();
-    let server = server_of(app, &grant.resource);
+    let scopes = catalogue(app, &grant.resource);
     let powers: Vec<_> = grant
         .scopes
         .iter()
-        .map(|scope| Power::of(scope, &server).words)
+        .map(|scope| Power::of(scope, &scopes).words)
         .collect();
     ConnectedApp {
         who: grant.client_name.clone(),
@@ -180,12 +181,15 @@ fn connected(app: &App, session: &SignedIn, grant: &GrantRecord) -> ConnectedApp
     }
 }
 
-/// The name of the server behind a resource; the resource itself when it is served no longer.
-fn server_of(app: &App, resource: &str) -> String {
+/// The scopes of a resource, as if it were a server's name when it is served no longer.
+fn catalogue(app: &App, resource: &str) -> ScopeCatalogue {
     let served = app
         .settings
         .resources
         .iter()
         .find(|served| served.resource.as_str() == resource);
-    served.map_or_else(|| resource.to_owned(), |served| served.name.clone())
+    served.map_or_else(
+        || ScopeCatalogue::of_server(resource),
+        |served| served.scopes.clone(),
+    )
 }

@@ -4,6 +4,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use keystile_domain::audit::{Action, Event, Outcome};
 use keystile_domain::client::ClientKind;
+use keystile_domain::decide::consent::consent;
 use keystile_domain::ids::GrantId;
 use keystile_domain::records::{Approval, Approved};
 use keystile_domain::secrets::code::FreshSecret;
@@ -11,6 +12,7 @@ use keystile_domain::transaction::Transaction;
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::form::Params;
 use keystile_protocol::mutation::weakened;
+use keystile_protocol::scope::ScopeCatalogue;
 
 use super::own_form::{OwnForm, read};
 use super::refusal::{PageRefusal, Why, answer};
@@ -82,7 +84,18 @@ async fn decide(app: &App, visitor: &Visitor, params: &Params) -> Result<Respons
         return Err(PageRefusal::from(Why::Stale).in_flow(&transaction.reference));
     }
     match params.one("decision") {
-        Some("allow") => allow(app, visitor, session, transaction).await,
+        Some("allow") => {
+            let only = params.one("only").filter(|only| !only.is_empty());
+            let scopes = consent(&transaction.scopes, only, &catalogue(app, transaction));
+            let scopes = scopes.ok_or_else(|| {
+                Why::Unreadable("expected only= to be a scope that was shown".to_owned())
+            })?;
+            let transaction = Transaction {
+                scopes,
+                ..transaction.clone()
+            };
+            allow(app, visitor, session, &transaction).await
+        }
         Some("deny") => deny(app, visitor, session, transaction).await,
         _ => Err(Why::Unreadable("expected decision=allow or decision=deny".to_owned()).into()),
     }
@@ -101,6 +114,7 @@ fn page(app: &App, session: &SignedIn, open: &Open) -> crate::pages::Page {
         warnings.push(Warning::AnyProgram);
     }
     let who = requester(transaction);
+    let scopes = catalogue(app, transaction);
     let borrowed = name.as_deref().filter(|_| !by_operator);
     warnings.extend(
         borrowed
@@ -121,14 +135,24 @@ fn page(app: &App, session: &SignedIn, open: &Open) -> crate::pages::Page {
             .scopes
             .iter()
             .filter(|_| !weakened("n_as_35"))
-            .map(|scope| Power::of(scope, &transaction.server))
+            .map(|scope| Power::of(scope, &scopes))
             .collect(),
+        less: Power::less(&transaction.scopes, &scopes),
         returns_to: ReturnsTo::of(&transaction.redirect_uri),
         person: &session.person.name,
         reference: transaction.reference.as_str(),
         redirect_uri: &transaction.redirect_uri,
     };
     view.page()
+}
+
+/// The scopes of the server that the transaction is about.
+fn catalogue(app: &App, transaction: &Transaction) -> ScopeCatalogue {
+    let served = app.settings.resources.by_name(&transaction.server);
+    served.map_or_else(
+        || ScopeCatalogue::of_server(&transaction.server),
+        |served| served.scopes.clone(),
+    )
 }
 
 /// No: the client hears `access_denied` (RFC 6749 §4.1.2.1).
@@ -264,5 +288,9 @@ async fn record(
         peer: Some(&peer),
         ..Event::new(visitor.now, action, outcome)
     };
-    app.audit.record(&event).await.map_err(OAuthError::internal)
+    match answer {
+        // The line of the grant that comes of it stands behind this one, and is waited for.
+        Answer::Yes => app.audit.append(&event).map_err(OAuthError::internal),
+        _ => app.audit.record(&event).await.map_err(OAuthError::internal),
+    }
 }

@@ -53,13 +53,15 @@ async fn a_024_a_token_is_explained_to_its_client_and_its_resource_server_only()
         "aud",
         "iss",
         "client_id",
-        "scope",
         "exp",
         "iat",
         "jti",
     ] {
         assert_eq!(said[member], claims[member], "{member}");
     }
+    // Whoever asks does not know which scope contains which.
+    assert_eq!(claims["scope"], "knowledge-base:call");
+    assert_eq!(said["scope"], "knowledge-base:call knowledge-base:read");
     assert_eq!(
         (&said["active"], &said["token_type"]),
         (&json!(true), &json!("Bearer"))

@@ -76,6 +76,7 @@ async fn n_as_02_both_well_known_forms_give_the_same_document() {
       ],
       "scopes_supported": [
         "knowledge-base:call",
+        "knowledge-base:read",
         "offline_access"
       ],
       "token_endpoint": "http://localhost:7717/oauth/token",

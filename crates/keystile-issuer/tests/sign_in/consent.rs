@@ -5,7 +5,7 @@ use keystile_domain::records::GrantFilter;
 use keystile_testkit::issuer::{TestApp, sign_in};
 use keystile_testkit::reading::skeleton;
 
-use crate::{LOOPBACK, SITE, answer, consent_page};
+use crate::{LOOPBACK, SITE, answer, answer_with, consent_page};
 
 #[tokio::test]
 async fn n_as_35_the_page_names_host_name_scopes_and_the_exact_redirect() {
@@ -26,6 +26,9 @@ async fn n_as_35_the_page_names_host_name_scopes_and_the_exact_redirect() {
     http://localhost:7717/knowledge-base/mcp
     It will be able to
     Use every tool of knowledge-base knowledge-base:call
+    Allow it
+    all of this
+    only this: See what knowledge-base has: its lists, resources and prompts, but use no tool knowledge-base:read
     Your answer goes to
     claude.ai
     https://claude.ai/api/mcp/auth_callback
@@ -36,6 +39,40 @@ async fn n_as_35_the_page_names_host_name_scopes_and_the_exact_redirect() {
     You can disconnect it at any time under your account.
     Reference KS-…
     ");
+}
+
+#[tokio::test]
+async fn n_as_29_a_person_may_allow_less_than_was_asked_and_no_form_more() {
+    let test = TestApp::new().with_person().await;
+    let mut browser = test.signed_in().await;
+    let granted = async |test: &TestApp| {
+        let grants = test.store.list(GrantFilter::default()).await.unwrap();
+        grants
+            .iter()
+            .map(|grant| grant.scopes.to_string())
+            .collect::<Vec<_>>()
+    };
+    for only in ["knowledge-base:write", "offline_access", "git:read"] {
+        let page = consent_page(&test, &mut browser, "Claude", SITE).await;
+        let reply = answer_with(&mut browser, &page, "allow", Some(only)).await;
+        assert_eq!(reply.status, 400, "{only}");
+    }
+    assert!(granted(&test).await.is_empty());
+    for (only, scopes) in [
+        (Some("knowledge-base:read"), "knowledge-base:read"),
+        (Some(""), "knowledge-base:call"),
+        (None, "knowledge-base:call"),
+    ] {
+        let page = consent_page(&test, &mut browser, "Claude", SITE).await;
+        let before = granted(&test).await;
+        let reply = answer_with(&mut browser, &page, "allow", only).await;
+        assert_eq!(reply.status, 303, "{}", reply.text());
+        let mut new = granted(&test).await;
+        for old in before {
+            new.remove(new.iter().position(|scopes| *scopes == old).unwrap());
+        }
+        assert_eq!(new, [scopes], "{only:?}");
+    }
 }
 
 #[tokio::test]

@@ -45,7 +45,18 @@ async fn consent_page(test: &TestApp, browser: &mut Browser, name: &str, redirec
 
 /// Answers a consent page.
 async fn answer(browser: &mut Browser, page: &Reply, decision: &str) -> Reply {
+    answer_with(browser, page, decision, None).await
+}
+
+/// With a choice of less than was asked.
+async fn answer_with(
+    browser: &mut Browser,
+    page: &Reply,
+    decision: &str,
+    only: Option<&str>,
+) -> Reply {
     let (tx, csrf) = (page.input("tx"), page.input("csrf"));
-    let fields = [("tx", tx.as_str()), ("csrf", &csrf), ("decision", decision)];
+    let mut fields = vec![("tx", tx.as_str()), ("csrf", &csrf), ("decision", decision)];
+    fields.extend(only.map(|only| ("only", only)));
     browser.submit("/ks/consent", &fields).await
 }

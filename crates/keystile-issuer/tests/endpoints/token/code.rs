@@ -202,6 +202,11 @@ async fn n_as_29_the_answer_says_which_scopes_were_granted() {
             Some("offline_access knowledge-base:call"),
             "knowledge-base:call offline_access",
         ),
+        (
+            Some("knowledge-base:read knowledge-base:call"),
+            "knowledge-base:call",
+        ),
+        (Some("knowledge-base:read git:call"), "knowledge-base:read"),
     ] {
         let code = connecting.code(&[("scope", asked)]).await;
         let tokens = json(&connecting.redeem(&code, &[]).await);

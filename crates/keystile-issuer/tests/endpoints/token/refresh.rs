@@ -133,6 +133,36 @@ async fn a_narrower_scope_is_for_one_access_token_only() {
 }
 
 #[tokio::test]
+async fn n_as_29_a_refresh_may_ask_for_a_scope_that_the_granted_one_contains() {
+    let mut connecting = Connecting::new().await;
+    let (call, read) = ("knowledge-base:call", "knowledge-base:read");
+    let code = connecting.code(&[("scope", Some(call))]).await;
+    let tokens = json(&connecting.redeem(&code, &[]).await);
+    let refresh = async |connecting: &mut Connecting, tokens: &serde_json::Value, scope| {
+        let changes = [("scope", scope)];
+        let reply = connecting
+            .refresh(text(tokens, "refresh_token"), &changes)
+            .await;
+        json(&reply)
+    };
+    let less = refresh(&mut connecting, &tokens, Some(read)).await;
+    assert_eq!(text(&less, "scope"), read);
+    assert_eq!(claims(&less)["scope"], read);
+    let both = format!("{read} {call}");
+    let same = refresh(&mut connecting, &less, Some(&both)).await;
+    assert_eq!(text(&same, "scope"), call, "said once");
+
+    // Never the other way round: what was granted is all there is.
+    let code = connecting.code(&[("scope", Some(read))]).await;
+    let tokens = json(&connecting.redeem(&code, &[]).await);
+    let wider = [("scope", Some(call))];
+    let reply = connecting.refresh(text(&tokens, "refresh_token"), &wider);
+    assert_eq!(refused(&reply.await), refused_as("invalid_scope"));
+    let same = refresh(&mut connecting, &tokens, None).await;
+    assert_eq!(text(&same, "scope"), read);
+}
+
+#[tokio::test]
 async fn a_connection_that_nobody_used_for_long_has_ended() {
     let mut connecting = Connecting::new().await;
     let tokens = connecting.tokens().await;

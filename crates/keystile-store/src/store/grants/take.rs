@@ -24,7 +24,8 @@ impl Verb for Take {
 
     async fn apply(&self, connection: &mut SqliteConnection) -> Result<Taken, Failure> {
         let proof = &self.proof;
-        let spent: Option<String> = sqlx::query_scalar(statement(SPEND, SPEND_CHECKS))
+        type Row = (String, String, String, String);
+        let spent: Option<Row> = sqlx::query_as(statement(SPEND, SPEND_CHECKS))
             .bind(proof.code.as_bytes().as_slice())
             .bind(&proof.client_id)
             .bind(&proof.redirect_uri)
@@ -34,35 +35,18 @@ impl Verb for Take {
             .fetch_optional(&mut *connection)
             .await?;
         match spent {
-            Some(grant) => self.activate(&grant, connection).await.map(Taken::First),
+            Some((grant, person, resource, scopes)) => Ok(Taken::First(TakenCode {
+                grant: row::parse(&grant, "codes.grant_id")?,
+                person: row::parse(&person, "grants.person_id")?,
+                resource,
+                scopes: row::parse(&scopes, "grants.scopes")?,
+            })),
             None => self.explain(connection).await,
         }
     }
 }
 
 impl Take {
-    /// From now on the grant has tokens.
-    async fn activate(
-        &self,
-        grant: &str,
-        connection: &mut SqliteConnection,
-    ) -> Result<TakenCode, Failure> {
-        let (person, resource, scopes): (String, String, String) = sqlx::query_as(
-            "UPDATE grants SET activated_at = $2, last_used_at = $2 WHERE id = $1
-             RETURNING person_id, resource, scopes",
-        )
-        .bind(grant)
-        .bind(self.now.0)
-        .fetch_one(connection)
-        .await?;
-        Ok(TakenCode {
-            grant: row::parse(grant, "codes.grant_id")?,
-            person: row::parse(&person, "grants.person_id")?,
-            resource,
-            scopes: row::parse(&scopes, "grants.scopes")?,
-        })
-    }
-
     /// Nothing was spent: says why, and knows a replay only when everything matches, so that a
     /// bogus presenter can't have a grant revoked (A-019).
     async fn explain(&self, connection: &mut SqliteConnection) -> Result<Taken, Failure> {
@@ -102,6 +86,7 @@ impl Take {
     }
 }
 
+/// Spends the code; and, if it did, says that from now on its grant has tokens. One trip to SQLite's thread.
 const SPEND: &str = "UPDATE codes SET spent_at = $6
      WHERE digest = $1 AND client_id = $2
      AND (CAST($3 AS TEXT) IS NULL OR redirect_uri = $3)
@@ -110,8 +95,10 @@ const SPEND: &str = "UPDATE codes SET spent_at = $6
          WHERE g.id = codes.grant_id AND (CAST($5 AS TEXT) IS NULL OR g.resource = $5)
          AND g.revoked_at IS NULL AND g.expires_at > $6 AND p.disabled_at IS NULL)
      AND NOT EXISTS (SELECT 1 FROM disabled_clients d
-         WHERE d.client_id = codes.client_id AND d.enabled_at IS NULL)
-     RETURNING grant_id";
+         WHERE d.client_id = codes.client_id AND d.enabled_at IS NULL);
+     UPDATE grants SET activated_at = $6, last_used_at = $6
+     WHERE changes() = 1 AND id = (SELECT grant_id FROM codes WHERE digest = $1)
+     RETURNING id, person_id, resource, scopes";
 
 const SPEND_CHECKS: &[(&str, &str, &str)] = &[
     ("n_as_21", "spent_at IS NULL", "TRUE"),
