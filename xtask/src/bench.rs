@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
+use crate::tools;
 use crate::workspace::{Workspace, succeed};
 
 #[derive(Args)]
@@ -25,7 +26,9 @@ enum What {
     },
     /// A call through the gateway, beside nginx plain
     Gateway(Rest),
-    /// Refreshes per second, beside the raw store
+    /// Authorization code, PKCE and token with a live session, beside node oidc-provider
+    Issuer(Rest),
+    /// Refreshes per second, beside raw SQLite and node oidc-provider
     Refresh(Rest),
     /// A million registrations from many addresses: no row, and flat (`--requests N` for fewer)
     Registrations(Rest),
@@ -43,9 +46,14 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let (name, rest) = match &options.what {
         What::Start { program } => return start::run(workspace, program.as_deref()),
         What::Gateway(rest) => ("gateway", rest),
+        What::Issuer(rest) => ("issuer", rest),
         What::Refresh(rest) => ("refresh", rest),
         What::Registrations(rest) => ("registrations", rest),
     };
+    if matches!(name, "issuer" | "refresh") {
+        // Node and oidc-provider.
+        tools::ensure(workspace)?;
+    }
     succeed(&mut workspace.cargo([
         "build",
         "--quiet",

@@ -69,6 +69,15 @@ impl Program {
         Ok(rows)
     }
 
+    /// User and system time so far, in seconds (proc(5), fields 14 and 15; a tick is 10 ms).
+    pub(crate) fn cpu(&self) -> Result<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let (_, fields) = stat.rsplit_once(')').context("proc(5) has a parenthesis")?;
+        let mut ticks = fields.split_whitespace().skip(11).take(2);
+        let ticks = ticks.try_fold(0.0, |sum, field| field.parse().map(|one: f64| sum + one))?;
+        Ok(ticks / 100.0)
+    }
+
     /// Resident memory in KiB.
     pub(crate) fn resident(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;

@@ -1,0 +1,9 @@
+//! What the load benches of the issuer share: the released program and node oidc-provider, each on a core of its own, and
+//! the load that takes turns at them.
+
+pub mod connection;
+pub mod keystile;
+pub mod lane;
+pub mod oidc_provider;
+pub mod process;
+pub mod rounds;
