@@ -54,7 +54,7 @@ await mistake('a redirect with one more slash', 'redirect_differs_in_slash', sto
 await mistake('a redirect in other case', 'redirect_differs_in_case', stopped({ redirect_uri: party.redirectUri.replace('callback', 'Callback') }));
 await mistake('two slashes after the resource', 'resource_differs_in_slash', asking({ resource: `${resource}//` }));
 await mistake('the path of an older transport', 'resource_differs_in_path', asking({ resource: resource.replace(/mcp$/, 'sse') }));
-await mistake('the issuer by its number', 'public_url_differs_in_host', async () => {
+await mistake('the issuer by its number', 'public_url_differs_in_loopback_name', async () => {
   const numbered = new URL(issuer.replace('localhost', '127.0.0.1'));
   const response = await oauth.discoveryRequest(numbered, { algorithm: 'oauth2', [oauth.allowInsecureRequests]: true });
   throw new Error(await response.text());

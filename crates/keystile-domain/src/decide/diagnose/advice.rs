@@ -48,6 +48,8 @@ const S256: &str = "PKCE: code_challenge = BASE64URL(SHA256(code_verifier)), 43 
 const VERIFIER: &str = "PKCE: code_verifier is the very text whose SHA-256 was the code_challenge: 43 to 128 letters, digits or -._~ (RFC 7636 section 4.1).";
 const REDIRECT: &str = "redirect_uri is one that the client registered, byte for byte; only the port may differ, for native clients on loopback.";
 const REGISTER_AGAIN: &str = "Remove the connection in the app and add it again, so that it registers anew; or register this address: keystile client add --redirect-uri URI.";
+const REQUEST_URI: &str =
+    "request_uri is one that this server gave out at /oauth/par (RFC 9126 section 2.2).";
 const RESOURCE: &str =
     "resource is the URL of the MCP endpoint as the ready line prints it (RFC 8707 section 2).";
 const SAME_RESOURCE: &str = "Give the app exactly the MCP URL that Keystile prints, remove the old connection and sign in again.";
@@ -185,6 +187,37 @@ pub const TABLE: &[Advice] = &[
         "The MCP endpoint is at exactly one path.",
         SAME_RESOURCE,
     ),
+    // Pushed requests.
+    on(
+        "request_uri_not_ours",
+        REQUEST_URI,
+        "The app has to push its request here and send the request_uri that it gets; requests that stand elsewhere are not fetched.",
+    ),
+    on(
+        "request_uri_damaged",
+        REQUEST_URI,
+        "The app, or something between, cut or changed the request_uri; or the data directory was removed or replaced since it was pushed. Connect again.",
+    ),
+    on(
+        "request_uri_expired",
+        "The browser comes within 90 seconds of the push.",
+        "Connect again from the app; an address that it opened before is over. If it stays, the app pushes long before it opens the browser: tell its maker.",
+    ),
+    on(
+        "request_uri_of_another_client",
+        "client_id beside a request_uri is the one that pushed it.",
+        "The app mixes two of its registrations up: remove the connection in the app and add it again.",
+    ),
+    on(
+        "push_required",
+        "The client pushes its request, as it registered (require_pushed_authorization_requests).",
+        "Update the app, or register it without that; for one that you added: without --require-pushed-requests.",
+    ),
+    on(
+        "request_object",
+        "The parameters stand in the request itself.",
+        CLIENT_SIDE,
+    ),
     // Codes.
     on(
         "code_unknown",
@@ -210,6 +243,47 @@ pub const TABLE: &[Advice] = &[
         "grant_revoked",
         "The connection still stands.",
         "It was ended, or its person was disabled (keystile grant list --all says why). Connect again if it should be there.",
+    ),
+    // Devices.
+    on(
+        "device_code_unknown",
+        "A device code is one that this installation gave to the app, not longer than 20 minutes ago.",
+        "Start again on the device.",
+    ),
+    on(
+        "device_code_expired",
+        "A person answers within ten minutes, and the device asks until then.",
+        "Start again on the device, and enter the code at once.",
+    ),
+    on(
+        "device_code_of_another_client",
+        "A device code is redeemed by the client_id that asked for it.",
+        CLIENT_SIDE,
+    ),
+    on(
+        "device_code_for_another_resource",
+        "resource of the token request is that of the device authorization request.",
+        SAME_RESOURCE,
+    ),
+    on(
+        "device_code_used",
+        "A device code gives tokens once.",
+        "The device asked again after it had its tokens, or the answer was lost on the way: start again on the device if it is not connected.",
+    ),
+    on(
+        "wrong_user_code",
+        "A device waits with this code.",
+        "Compare the code with the one on the device; it is good for ten minutes. keystile doctor knows the device's own attempt by its reference.",
+    ),
+    on(
+        "too_many_devices",
+        "At most 10,000 devices are waiting.",
+        "Wait a few minutes. If it stays, somebody floods /oauth/device: look at the log of the proxy.",
+    ),
+    on(
+        "client_grant_type",
+        "The client is registered for what it asks.",
+        "List the grant type where the client is registered: in its registration or document, or: keystile client add --grant TYPE.",
     ),
     // Refresh tokens.
     on(
@@ -390,6 +464,11 @@ pub const TABLE: &[Advice] = &[
         "Connect again and allow the scope that the answer names.",
     ),
     // Addresses.
+    on(
+        "public_url_differs_in_loopback_name",
+        PUBLIC_URL,
+        "Give the app exactly the MCP URL that Keystile prints: localhost, 127.0.0.1 and [::1] are three addresses to apps, tokens and cookies.",
+    ),
     on("public_url_differs_in_*", PUBLIC_URL, PROXY),
     on("wrong_host", PUBLIC_URL, PROXY),
     on("bad_host", "A request names one host.", PROXY),

@@ -67,7 +67,6 @@ impl Difference {
         if differing.next().is_some() {
             return None;
         }
-        let is_loopback = |host: &str| ["localhost", "127.0.0.1", "[::1]"].contains(&host);
         Some(match part {
             _ if one.eq_ignore_ascii_case(other) => Self::Case,
             0 => Self::Scheme,
@@ -130,4 +129,9 @@ pub(crate) fn parts(text: &str) -> [&str; 5] {
     let port = authority[after_host..].find(':').map(|at| after_host + at);
     let (host, port) = authority.split_at(port.unwrap_or(authority.len()));
     [scheme, host, port.trim_start_matches(':'), path, query]
+}
+
+/// The names of this computer that people write.
+pub(super) fn is_loopback(host: &str) -> bool {
+    ["localhost", "127.0.0.1", "[::1]"].contains(&host)
 }

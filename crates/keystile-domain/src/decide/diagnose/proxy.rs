@@ -3,6 +3,7 @@
 use keystile_protocol::issuer::Issuer;
 
 use super::Diagnosis;
+use super::difference::is_loopback;
 
 /// What a request says about the address that it was sent to. Only ever compared, never believed
 /// (CHECKLIST R15).
@@ -39,7 +40,15 @@ pub fn diagnose(public: &Issuer, addressed: &Addressed<'_>) -> Option<Diagnosis>
             .filter(|at| !authority[*at..].contains(']'));
         authority[..port.unwrap_or(authority.len())].to_owned()
     };
+    let loopback = |authority: &str| is_loopback(&name(authority));
     let reason = if name(&theirs) != name(&ours) {
+        if proto == scheme && loopback(&theirs) && loopback(&ours) {
+            let found = format!("It is {public}, and the app asked at {proto}://{theirs}.");
+            return Some(Diagnosis::named(
+                "public_url_differs_in_loopback_name",
+                found,
+            ));
+        }
         "public_url_differs_in_host"
     } else if proto != scheme {
         "public_url_differs_in_scheme"

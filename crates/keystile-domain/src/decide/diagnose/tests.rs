@@ -304,7 +304,21 @@ fn a_proxy_that_names_another_address_is_seen() {
             Some("host"),
         ),
         (local, Some("localhost:8080"), None, None, Some("port")),
-        (local, Some("[::1]:7717"), None, None, Some("host")),
+        (local, Some("[::1]:7717"), None, None, Some("loopback_name")),
+        (
+            local,
+            Some("127.0.0.1:7717"),
+            None,
+            None,
+            Some("loopback_name"),
+        ),
+        (
+            local,
+            Some("127.0.0.1.example:7717"),
+            None,
+            None,
+            Some("host"),
+        ),
         ("http://[::1]:7717", Some("[::1]:7717"), None, None, None),
     ] {
         let expected = reason.map(|part| format!("public_url_differs_in_{part}"));
