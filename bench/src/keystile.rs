@@ -100,7 +100,12 @@ impl Side for Keystile {
     }
 
     /// Authorization request, consent page, yes, token: four requests, because consent always takes a click.
-    async fn flow(&self, connection: &mut Connection, session: &mut String, state: u64) -> Result<String> {
+    async fn flow(
+        &self,
+        connection: &mut Connection,
+        session: &mut String,
+        state: u64,
+    ) -> Result<String> {
         let begun = connection
             .get(&format!("{}{state}", self.authorize), "")
             .await?;

@@ -27,7 +27,12 @@ pub trait Side {
     async fn sign_in(&self, connection: &mut Connection) -> Result<String>;
 
     /// The whole way from the authorization request to the tokens; gives the refresh token.
-    async fn flow(&self, connection: &mut Connection, session: &mut String, state: u64) -> Result<String>;
+    async fn flow(
+        &self,
+        connection: &mut Connection,
+        session: &mut String,
+        state: u64,
+    ) -> Result<String>;
 
     /// Shows a refresh token; gives its successor.
     async fn refresh(&self, connection: &mut Connection, token: &str) -> Result<String>;

@@ -87,7 +87,12 @@ impl Side for OidcProvider {
     }
 
     /// Authorization request, interaction, its end, token; silent only the first and the last.
-    async fn flow(&self, connection: &mut Connection, session: &mut String, state: u64) -> Result<String> {
+    async fn flow(
+        &self,
+        connection: &mut Connection,
+        session: &mut String,
+        state: u64,
+    ) -> Result<String> {
         let path = format!("{}{state}", self.authorize);
         let mut answer = connection.get(&path, session).await?;
         if self.asks {
