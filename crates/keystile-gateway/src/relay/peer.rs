@@ -67,6 +67,8 @@ pub(crate) struct Waiting {
     pub(crate) streams: bool,
     /// A call of our own that may stay open for ever.
     pub(crate) background: bool,
+    /// The server has asked, and the client is yet to come back: whatever the server says now is about another call.
+    pub(crate) parked: bool,
     events: mpsc::Sender<Event>,
     answer: Option<oneshot::Sender<Result<String, Failure>>>,
 }
@@ -193,6 +195,7 @@ impl Peer {
                 severity: facts.severity,
                 streams: facts.streams,
                 background: facts.background,
+                parked: false,
                 events,
                 answer: Some(answer),
             };
@@ -323,6 +326,13 @@ impl Peer {
         if let (Some(waiting), Some(token)) = (self.shared.state.lock().waiting.get_mut(id), token)
         {
             waiting.token = Some(token);
+        }
+    }
+
+    /// Whether a call waits for its client.
+    pub(crate) fn park(&self, id: &str, parked: bool) {
+        if let Some(waiting) = self.shared.state.lock().waiting.get_mut(id) {
+            waiting.parked = parked;
         }
     }
 

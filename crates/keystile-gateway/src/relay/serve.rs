@@ -204,7 +204,7 @@ impl Inner {
         }
         match (asked.era, message.kind()) {
             (Era::Legacy, _) => self.admit_legacy(caller, parts, message, accepts),
-            (Era::Stateless, Kind::Request) => admit_stateless(message, accepts),
+            (Era::Stateless, Kind::Request) => admit_stateless(message, accepts, &parts.headers),
             (Era::Stateless, Kind::Notification) if weakened("n_tr_05") => Ok(Admitted::NotOffered),
             // On HTTP the closed stream is the cancellation; 2026-07-28 defines no other notification.
             (Era::Stateless, _) => Ok(Admitted::Noticed),
@@ -219,8 +219,8 @@ impl Inner {
     ) -> Response<Body> {
         let message = asked.message.as_ref();
         match (admitted, message) {
-            (Admitted::Stateless(accepts), Some(message)) => {
-                self.stateless_request(caller, message, accepts).await
+            (Admitted::Stateless(accepts, sent), Some(message)) => {
+                self.stateless_request(caller, message, accepts, sent).await
             }
             (Admitted::Initialize(accepts), Some(message)) => {
                 self.initialize(caller, message, accepts).await
@@ -274,8 +274,8 @@ impl Inner {
 
 /// What is to be done for a request.
 pub(crate) enum Admitted {
-    /// A request of a stateless client.
-    Stateless(Accepts),
+    /// A request of a stateless client, and those of its headers that mirror parameters.
+    Stateless(Accepts, http::HeaderMap),
     /// A session is to begin.
     Initialize(Accepts),
     InSession(Arc<Session>, Accepts),

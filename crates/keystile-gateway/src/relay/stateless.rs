@@ -2,11 +2,12 @@
 
 mod call;
 mod inbound;
+mod mirrors;
 
 use std::{sync::Arc, time::Duration};
 
 use axum::body::Body;
-use http::Response;
+use http::{HeaderMap, Response};
 use keystile_protocol::mcp::{Envelope, Revision, RpcError, method};
 use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
@@ -28,7 +29,7 @@ use crate::{
     era::{
         json::{Node, quoted},
         message::Message,
-        meta,
+        meta, param_headers,
         stateless_to_legacy::Elicitation,
         subscriptions::LISTEN,
     },
@@ -37,6 +38,7 @@ use crate::{
 pub(crate) use call::Call;
 use inbound::FromStateless;
 pub(crate) use inbound::{Routed, ignore_request, log_reader, route};
+use mirrors::Mirrors;
 
 /// Whose conversation it is, and for a legacy server what it was told about the client: that is fixed by its
 /// handshake, while a stateless client says it anew with each request.
@@ -51,6 +53,7 @@ pub(crate) struct Child {
     /// The caller as last seen; the conversation ends when its grant is revoked.
     pub(crate) caller: Mutex<Caller>,
     tongue: Tongue,
+    mirrors: Arc<Mirrors>,
     _slot: Slot,
 }
 
@@ -86,6 +89,7 @@ impl Child {
 pub(super) fn admit_stateless(
     message: &Envelope<'_>,
     accepts: Accepts,
+    headers: &HeaderMap,
 ) -> Result<Admitted, Refusal> {
     let named = message.params().meta.protocol_version.as_deref();
     if let Some(version) = named.filter(|named| *named != Revision::V2026_07_28.as_str()) {
@@ -100,7 +104,7 @@ pub(super) fn admit_stateless(
         let sentence = "Accept must take text/event-stream.";
         return Err(Refusal::new(Code::NotAcceptable, sentence));
     }
-    Ok(Admitted::Stateless(accepts))
+    Ok(Admitted::Stateless(accepts, param_headers::sent(headers)))
 }
 
 fn unsupported(requested: &str) -> Refusal {
@@ -119,6 +123,7 @@ impl Inner {
         caller: &Caller,
         envelope: &Envelope<'_>,
         accepts: Accepts,
+        sent: HeaderMap,
     ) -> Response<Body> {
         let id = envelope.id().map_or("null", |id| id.lexeme);
         let method = envelope.method().unwrap_or_default();
@@ -145,8 +150,15 @@ impl Inner {
                 .and_then(|level| meta::severity(&level)),
             elicitation,
             streams: accepts.events,
+            mirrors: Arc::clone(&child.mirrors),
         };
         self.run(caller, id, accepts, |out| async move {
+            let translated = matches!(child.tongue, Tongue::Bridged(_));
+            let agree = child.mirrors.check(&call, &sent, child.peer(), translated);
+            if let Err(error) = agree.await {
+                let refusal = Refusal::rpc(Code::HeaderMismatch, error);
+                return out.refuse(refusal.with_id(Some(&call.id))).await;
+            }
             match &child.tongue {
                 Tongue::Same(peer) if &*call.method == LISTEN => call.listen(peer, out).await,
                 Tongue::Same(peer) => call.forward(peer, out).await,
@@ -194,6 +206,7 @@ impl Inner {
                 Ok(Arc::new(Child {
                     caller: Mutex::new(caller.clone()),
                     tongue,
+                    mirrors: Arc::default(),
                     _slot: slot,
                 }))
             });

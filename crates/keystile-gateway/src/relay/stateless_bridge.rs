@@ -237,6 +237,7 @@ impl Bridged {
         let request = translate::input_request(method, params.map(Node::root));
         let requests = Reshape::of(None).set(ASK, request).finish();
         let result = translate::input_required(&requests, Some(&state), self.server_info());
+        self.peer.park(exchange.id(), true);
         let parked = Parked {
             exchange,
             ask,
@@ -289,6 +290,7 @@ impl Bridged {
             return Resumed::Unknown;
         };
         drop(all);
+        self.peer.park(parked.exchange.id(), false);
         let response = Reshape::of(Some(response)).drop("resultType").finish();
         self.peer.tell(message::result(&parked.ask, &response));
         let token = message

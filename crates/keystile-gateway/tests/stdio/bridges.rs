@@ -110,6 +110,22 @@ async fn elicitation_becomes_input_that_is_required() {
 }
 
 #[tokio::test]
+async fn a_question_that_nobody_came_back_for_does_not_swallow_the_next_one() {
+    let app = App::of(&["legacy"]);
+    let mut client = app.client("ada", "editor");
+    client.elicits = true;
+    let mut states = Vec::new();
+    for number in [1, 2] {
+        let ask = json!({"name": "ask", "arguments": {"a": number}});
+        let asked = client.stateless(json!(number), "tools/call", ask).await;
+        let asked = body(asked).await["result"].clone();
+        assert_eq!(asked["resultType"], "input_required");
+        states.push(asked["requestState"].clone());
+    }
+    assert_ne!(states[0], states[1]);
+}
+
+#[tokio::test]
 async fn n_rs_17_a_request_state_works_for_its_own_request_and_person_only() {
     let app = App::of(&["legacy"]);
     let mut client = app.client("ada", "editor");

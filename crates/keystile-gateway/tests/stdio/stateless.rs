@@ -260,3 +260,34 @@ async fn a_server_ends_with_the_grant_of_its_client_busy_or_not() {
         assert_eq!(other.tool("pid").await, of_other);
     }
 }
+
+#[tokio::test]
+async fn n_tr_09_the_gateway_compares_mirrored_parameters_that_a_stdio_server_never_sees() {
+    for era in ["stateless", "legacy"] {
+        let app = App::of(&[era]);
+        let client = app.client("ada", "editor");
+        let call = async |region: &str, header: Option<&str>| {
+            let params = json!({"name": "params", "arguments": {"region": region}});
+            let message = client.envelope(json!(1), "tools/call", params);
+            let mut headers = vec![
+                ("mcp-protocol-version", "2026-07-28"),
+                ("mcp-method", "tools/call"),
+                ("mcp-name", "params"),
+                ("mcp-param-other", "means nothing"),
+            ];
+            headers.extend(header.map(|header| ("mcp-param-region", header)));
+            let sent = client.send(http::Method::POST, &headers, message.to_string());
+            let response = sent.await;
+            (response.status(), body(response).await)
+        };
+        // Nothing was listed yet: whoever mirrors is looked at all the same.
+        let (status, answer) = call("us", Some("eu")).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{era}: {answer}");
+        assert_eq!(answer["error"]["code"], -32020);
+        let (status, answer) = call("us", None).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{era}: {answer}");
+        let (status, answer) = call("Zürich", Some("=?base64?WsO8cmljaA==?=")).await;
+        assert_eq!(status, StatusCode::OK, "{era}: {answer}");
+        assert_eq!(told(&answer)["arguments"]["region"], "Zürich");
+    }
+}

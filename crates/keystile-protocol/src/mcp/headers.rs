@@ -39,8 +39,13 @@ impl McpHeaders {
     /// # Errors
     /// −32022 for a revision that nobody knows, −32020 for a doubled header. Status 400.
     pub fn read(headers: &HeaderMap) -> Result<Self, RpcError<'static>> {
+        Self::read_among(headers, &Revision::ALL)
+    }
+
+    /// As [`read`](Self::read); an unknown revision is answered with these.
+    fn read_among(headers: &HeaderMap, supported: &[Revision]) -> Result<Self, RpcError<'static>> {
         let revision = match single(headers, &PROTOCOL_VERSION_NAME, "MCP-Protocol-Version")? {
-            Some(date) => Some(known(date)?),
+            Some(date) => Some(known(date, supported)?),
             None => None,
         };
         single(headers, &SESSION_ID_NAME, "Mcp-Session-Id")?;
@@ -54,9 +59,14 @@ impl McpHeaders {
     /// −32602 where `_meta` lacks what 2026-07-28 demands. Status 400, all of them. The error has
     /// no id yet.
     pub fn agree(headers: &HeaderMap, message: &Envelope<'_>) -> Result<Self, RpcError<'static>> {
-        let read = Self::read(headers)?;
         let meta = &message.params().meta;
         let in_body = meta.protocol_version.as_deref();
+        // Whoever says its revision in the body has no handshake: the error agrees with `server/discover`.
+        let supported: &[Revision] = match in_body {
+            Some(_) => &[Revision::V2026_07_28],
+            None => &Revision::ALL,
+        };
+        let read = Self::read_among(headers, supported)?;
         let stateless = read.revision.map(Revision::era) == Some(Era::Stateless)
             || in_body.is_some()
             || message.method() == Some("server/discover");
@@ -203,11 +213,13 @@ static SESSION_ID_NAME: HeaderName = HeaderName::from_static(SESSION_ID);
 static METHOD_NAME: HeaderName = HeaderName::from_static(METHOD);
 static NAME_NAME: HeaderName = HeaderName::from_static(NAME);
 
-fn known(date: &str) -> Result<Revision, RpcError<'static>> {
+fn known(date: &str, supported: &[Revision]) -> Result<Revision, RpcError<'static>> {
     Revision::parse(date).ok_or_else(|| {
-        let supported = Revision::ALL
+        let supported: Vec<_> = supported
+            .iter()
             .map(|revision| format!("\"{}\"", revision.as_str()))
-            .join(",");
+            .collect();
+        let supported = supported.join(",");
         let requested = serde_json::Value::from(date);
         RpcError::new(
             RpcError::UNSUPPORTED_VERSION,

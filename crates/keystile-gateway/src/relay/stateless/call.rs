@@ -6,6 +6,7 @@ use http::StatusCode;
 use keystile_protocol::mcp::RpcError;
 use keystile_protocol::mutation::weakened;
 
+use super::mirrors::Mirrors;
 use crate::{
     era::{
         json::{Node, Reshape},
@@ -34,6 +35,8 @@ pub(crate) struct Call {
     pub(crate) severity: Option<u8>,
     pub(crate) elicitation: Elicitation,
     pub(crate) streams: bool,
+    /// What the tools of this conversation mirror into headers.
+    pub(super) mirrors: Arc<Mirrors>,
 }
 
 impl Call {
@@ -50,6 +53,9 @@ impl Call {
 
     pub(crate) async fn answer(&self, text: &str, out: &Out) {
         let message = Message::of(text);
+        if &*self.method == "tools/list" {
+            self.mirrors.learn(message);
+        }
         out.answer(message.with_id(&self.id), status(message)).await;
     }
 

@@ -57,7 +57,7 @@ pub(crate) fn log_reader(peer: &Peer, message: Message<'_>) -> Option<Box<str>> 
     let level = message.params()?.member("level")?.string()?;
     let severity = meta::severity(&level)?;
     peer.only(
-        |waiting| &*waiting.method != LISTEN,
+        |waiting| &*waiting.method != LISTEN && !waiting.parked,
         |waiting| waiting.severity.is_some_and(|wanted| severity >= wanted),
     )
 }

@@ -135,10 +135,14 @@ impl Inbound for Listeners {
             "ping" => peer.tell(message::result(id, "{}")),
             "elicitation/create" => {
                 // stdio does not say which call it belongs to. Any call of the same person and client will do: the
-                // answer goes back under the server's own id.
-                let call = incoming
-                    .about
-                    .or_else(|| peer.oldest(|waiting| translate::may_ask(&waiting.method)));
+                // answer goes back under the server's own id. One that waits for its client might wait for ever.
+                let may_ask = |parked: bool| {
+                    peer.oldest(|waiting| {
+                        waiting.parked == parked && translate::may_ask(&waiting.method)
+                    })
+                };
+                let call = incoming.about.or_else(|| may_ask(false));
+                let call = call.or_else(|| may_ask(true));
                 let params = Message::of(incoming.text)
                     .params()
                     .map(|params| params.text().to_owned());

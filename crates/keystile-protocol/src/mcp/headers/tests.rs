@@ -186,6 +186,20 @@ fn an_unknown_revision_is_answered_with_the_known_ones() {
 }
 
 #[test]
+fn an_unknown_revision_without_a_handshake_is_answered_with_what_discover_tells() {
+    let pairs = [
+        ("mcp-protocol-version", "2099-01-01"),
+        ("mcp-method", "server/discover"),
+    ];
+    let text = r#"{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2099-01-01","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+    let message = Envelope::parse(text.as_bytes()).unwrap();
+    let error = McpHeaders::agree(&headers(&pairs), &message).unwrap_err();
+    let body: serde_json::Value = serde_json::from_str(&error.to_json()).unwrap();
+    let data = serde_json::json!({ "supported": ["2026-07-28"], "requested": "2099-01-01" });
+    assert_eq!(body["error"]["data"], data);
+}
+
+#[test]
 fn n_tr_08_encoded_names_are_decoded_before_they_are_compared() {
     for name in [
         "über",
