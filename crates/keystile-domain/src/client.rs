@@ -8,7 +8,7 @@ use keystile_protocol::redirect::{RedirectKind, RedirectUri};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::records::{GrantTypes, PreRegisteredClient};
+use crate::records::{GrantType, GrantTypes, PreRegisteredClient};
 use crate::shown;
 
 /// How a client came to be known; people see it on the consent page.
@@ -66,6 +66,8 @@ pub struct Client {
     pub grant_types: GrantTypes,
     /// Who answers for its identity.
     pub trust: Trust,
+    /// It pushes every authorization request (RFC 9126 §6).
+    pub pushes_only: bool,
 }
 
 impl Client {
@@ -84,8 +86,9 @@ impl Client {
             redirect_uris: metadata.redirect_uris.clone(),
             any_loopback_port: may_vary_port(metadata.application_type, auth_method),
             auth_method,
-            grant_types: GrantTypes::default(),
+            grant_types: grant_types(metadata),
             trust: Trust::Unknown,
+            pushes_only: metadata.require_pushed_authorization_requests,
         }
     }
 
@@ -144,14 +147,26 @@ impl ClientSnapshot {
     #[must_use]
     pub fn host(&self, redirect: &RedirectUri) -> Option<String> {
         if self.kind == ClientKind::Document {
-            let url = Url::parse(&self.client_id).ok()?;
-            let (host, port) = (url.host_str()?, url.port());
-            return Some(port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")));
+            return self.document_host();
         }
         match redirect.kind() {
             RedirectKind::Https { host } => Some(host.clone()),
             RedirectKind::Loopback { .. } | RedirectKind::PrivateUse { .. } => None,
         }
+    }
+}
+
+impl ClientSnapshot {
+    /// The host of its document, if it has one: all that can be checked of a client that redirects
+    /// nowhere.
+    #[must_use]
+    pub fn document_host(&self) -> Option<String> {
+        if self.kind != ClientKind::Document {
+            return None;
+        }
+        let url = Url::parse(&self.client_id).ok()?;
+        let (host, port) = (url.host_str()?, url.port());
+        Some(port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
     }
 }
 
@@ -166,8 +181,20 @@ impl From<PreRegisteredClient> for Client {
             auth_method: record.auth_method,
             grant_types: record.grant_types,
             trust: Trust::Operator,
+            pushes_only: record.pushes_only,
         }
     }
+}
+
+/// What every client that people sign in to may ask for, and a device's code if it says so.
+#[must_use]
+pub fn grant_types(metadata: &ClientMetadata) -> GrantTypes {
+    let device = GrantType::DeviceCode;
+    let listed = metadata.grant_types.iter().any(|it| it == device.as_str());
+    GrantTypes::default()
+        .iter()
+        .chain(listed.then_some(device))
+        .collect()
 }
 
 /// Only native clients, and `none` clients that say no type: many SDKs do not send it.

@@ -3,6 +3,7 @@
 pub mod authorize;
 pub mod client_credentials;
 pub mod consent;
+pub mod device;
 pub mod diagnose;
 pub mod redeem;
 pub mod refresh;

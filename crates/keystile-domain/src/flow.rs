@@ -29,8 +29,12 @@ pub const LONGEST_TEXT: usize = 400;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
+    /// The app sent its request itself (RFC 9126).
+    Push,
     /// The app sent the browser here (OAuth 2.1 §4.1.1).
     Authorize,
+    /// A device without a browser asked for a code (RFC 8628 §3.1), or a person typed it.
+    Device,
     /// A person showed who they are.
     SignIn,
     /// A person decided.
@@ -59,7 +63,9 @@ impl Stage {
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
+            Self::Push => "pushed request",
             Self::Authorize => "authorization request",
+            Self::Device => "device",
             Self::SignIn => "sign-in",
             Self::Consent => "consent",
             Self::Code => "code",

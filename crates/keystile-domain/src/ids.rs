@@ -84,6 +84,8 @@ ids! {
     TransactionId,
     /// A token: `jti`.
     TokenId,
+    /// One request of a device (RFC 8628) on its way to a person's answer.
+    DeviceRequestId,
     /// An initial access token (RFC 7591 §1.2), as an operator names it; not its text.
     InitialAccessTokenId,
 }

@@ -9,12 +9,13 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::audit::Event;
-use crate::ids::{GrantId, InitialAccessTokenId, PersonId};
+use crate::ids::{DeviceRequestId, GrantId, InitialAccessTokenId, PersonId};
 use crate::records::{
-    Approval, Approved, ApprovedPlace, AssertionUse, Bound, ClientSecrets, CodeProof, GrantFilter,
-    GrantRecord, InitialAccessToken, NewInitialAccessToken, NewPerson, PersonCreated, PersonRecord,
-    PreRegisteredClient, Presented, Rotated, SealedSigningKey, ServiceGrant, ServiceRequest,
-    SessionRecord, SetupCode, Spent, Taken,
+    Approval, Approved, ApprovedPlace, AssertionUse, Bound, ClientSecrets, CodeProof,
+    DeviceAnswered, DeviceApproval, DeviceBegun, DeviceOutcome, DevicePoll, DeviceRequest,
+    GrantFilter, GrantRecord, InitialAccessToken, NewDeviceRequest, NewInitialAccessToken,
+    NewPerson, PersonCreated, PersonRecord, PreRegisteredClient, Presented, Rotated,
+    SealedSigningKey, ServiceGrant, ServiceRequest, SessionRecord, SetupCode, Spent, Taken,
 };
 use crate::secrets::digest::Digest;
 use crate::time::Timestamp;
@@ -175,6 +176,38 @@ pub trait Grants: Send + Sync {
     async fn lookup(&self, grant: GrantId) -> Result<Option<GrantRecord>, StoreError>;
     /// Grants, newest first.
     async fn list(&self, filter: GrantFilter) -> Result<Vec<GrantRecord>, StoreError>;
+}
+
+/// Requests of devices without a browser (RFC 8628). A yes makes a grant as any other.
+#[async_trait]
+pub trait DeviceRequests: Send + Sync {
+    /// Keeps a request, and forgets some that ended long ago.
+    async fn begin(
+        &self,
+        request: NewDeviceRequest,
+        now: Timestamp,
+    ) -> Result<DeviceBegun, StoreError>;
+    /// The request of a user code that waits for an answer.
+    async fn find(
+        &self,
+        user_code: Digest,
+        now: Timestamp,
+    ) -> Result<Option<DeviceRequest>, StoreError>;
+    /// The same by its id.
+    async fn lookup(
+        &self,
+        id: DeviceRequestId,
+        now: Timestamp,
+    ) -> Result<Option<DeviceRequest>, StoreError>;
+    /// Answers with yes and keeps the grant, in one transaction; each request is answered once.
+    async fn approve(&self, approval: DeviceApproval) -> Result<DeviceAnswered, StoreError>;
+    /// Answers with no; `false` when it was answered before or has expired.
+    async fn deny(&self, id: DeviceRequestId, now: Timestamp) -> Result<bool, StoreError>;
+    /// Spends a device code in the statement that matches it: digest, client and resource stand in
+    /// the `WHERE`, so a wrong presenter spends and slows down nothing. While there is no answer,
+    /// the time of the poll is compared and kept in one statement. A code that nobody has costs no
+    /// write.
+    async fn poll(&self, poll: DevicePoll, now: Timestamp) -> Result<DeviceOutcome, StoreError>;
 }
 
 /// What lets clients register themselves beyond the default policy: initial access tokens (RFC 7591

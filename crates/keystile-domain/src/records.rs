@@ -1,6 +1,7 @@
 //! What the store keeps, and what its verbs take and give.
 
 mod clients;
+mod device;
 mod keys;
 mod registrations;
 
@@ -15,6 +16,11 @@ use crate::time::Timestamp;
 pub use clients::{
     AssertionUse, ClientSecrets, GrantType, GrantTypes, MOST_ASSERTIONS, NotAGrantType,
     PreRegisteredClient, ServiceGrant, ServiceRequest, service_subject,
+};
+pub use device::{
+    DEVICE_INTERVAL, DEVICE_JITTER, DEVICE_KEPT, DEVICE_LIFETIME, DEVICE_SLOWER, DEVICE_SLOWEST,
+    DeviceAnswered, DeviceApproval, DeviceBegun, DeviceMismatch, DeviceOutcome, DevicePoll,
+    DeviceRequest, MOST_DEVICE_REQUESTS, NewDeviceRequest,
 };
 pub use keys::{SealedSigningKey, SigningKeyState};
 pub use registrations::{

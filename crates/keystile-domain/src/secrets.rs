@@ -10,6 +10,7 @@ pub mod refresh;
 pub mod seal;
 pub mod session_id;
 pub mod synchroniser;
+pub mod user_code;
 pub mod whose_id;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ struct Subkeys {
     client_id: Subkey<64>,
     client_secret: Subkey<32>,
     transaction: Subkey<32>,
+    pushed_request: Subkey<32>,
     synchroniser: Subkey<32>,
     session_id: Subkey<32>,
     signing_keys: Subkey<32>,
@@ -105,6 +107,7 @@ impl Subkeys {
             client_id: master.subkey("client id"),
             client_secret: master.subkey("client secret"),
             transaction: master.subkey("transaction"),
+            pushed_request: master.subkey("pushed request"),
             synchroniser: master.subkey("synchroniser token"),
             session_id: master.subkey("session id"),
             signing_keys: master.subkey("signing keys at rest"),

@@ -3,6 +3,8 @@
 //! It travels sealed in the browser's address, so a flood of requests costs no memory and a restart
 //! loses none (docs/adr/0005).
 
+pub mod pushed;
+
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -117,15 +119,7 @@ impl Secrets {
         transaction: &Transaction,
         rng: &dyn Rng,
     ) -> Result<String, TooLong> {
-        let mut plain = serde_json::to_vec(transaction).expect("a transaction is plain data");
-        plain.push(BEFORE_STATE);
-        let state = transaction.state.as_deref().unwrap_or_default();
-        let fits = LONGEST_PLAIN.saturating_sub(plain.len());
-        if plain.len() + state.len() > LONGEST_PLAIN {
-            let state = state.len();
-            return Err(TooLong { state, fits });
-        }
-        plain.extend_from_slice(state.as_bytes());
+        let plain = write(transaction)?;
         Ok(URL_SAFE_NO_PAD.encode(self.seal_transaction_bytes(&plain, rng)))
     }
 
@@ -154,6 +148,19 @@ impl Secrets {
 
 /// JSON has no such byte: control characters in it are escaped.
 const BEFORE_STATE: u8 = 0;
+
+fn write(transaction: &Transaction) -> Result<Vec<u8>, TooLong> {
+    let mut plain = serde_json::to_vec(transaction).expect("a transaction is plain data");
+    plain.push(BEFORE_STATE);
+    let state = transaction.state.as_deref().unwrap_or_default();
+    let fits = LONGEST_PLAIN.saturating_sub(plain.len());
+    if plain.len() + state.len() > LONGEST_PLAIN {
+        let state = state.len();
+        return Err(TooLong { state, fits });
+    }
+    plain.extend_from_slice(state.as_bytes());
+    Ok(plain)
+}
 
 fn read(mut plain: Vec<u8>) -> Option<Transaction> {
     let end = plain.iter().position(|byte| *byte == BEFORE_STATE)?;

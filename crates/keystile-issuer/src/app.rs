@@ -6,7 +6,7 @@ use std::time::Duration;
 use keystile_domain::decide::register::RegistrationPolicy;
 use keystile_domain::flow::FlowBook;
 use keystile_domain::ports::{
-    AuditSink, Clients, Clock, Grants, People, Registrations, Rng, ServiceGrants, Sessions,
+    AuditSink, Clients, Clock, DeviceRequests, Grants, People, Registrations, Rng, ServiceGrants, Sessions,
 };
 use keystile_domain::secrets::Secrets;
 use keystile_fetch::{ClientDocuments, ClientKeys};
@@ -54,6 +54,8 @@ pub struct App {
     pub clients: Arc<dyn Clients>,
     /// What clients hold for themselves.
     pub service_grants: Arc<dyn ServiceGrants>,
+    /// Requests of devices without a browser.
+    pub device_requests: Arc<dyn DeviceRequests>,
     /// What lets clients register themselves beyond the default policy.
     pub registrations: Arc<dyn Registrations>,
     /// Redirects that wait for an approval.

@@ -151,7 +151,10 @@ fn registered(
         _ => return Err(wrong_secret()),
     }
     let (kind, method) = (ClientKind::Registered, proof.method());
-    Ok(AuthenticatedClient::own(client.client_id, kind, method))
+    Ok(AuthenticatedClient {
+        grant_types: client.grant_types,
+        ..AuthenticatedClient::own(client.client_id, kind, method)
+    })
 }
 
 /// A client of a document is public unless it shows an assertion: what it redeems is bound to its id,
@@ -180,7 +183,14 @@ async fn of_document(
         }
     }
     let (id, kind) = (url.as_str().to_owned(), ClientKind::Document);
-    Ok(AuthenticatedClient::own(id, kind, method))
+    let own = AuthenticatedClient::own(id, kind, method);
+    // Whether the document lists it was judged when the device asked, as redirects are: only
+    // what it was given then can be redeemed.
+    let device = std::iter::once(GrantType::DeviceCode);
+    Ok(AuthenticatedClient {
+        grant_types: own.grant_types.iter().chain(device).collect(),
+        ..own
+    })
 }
 
 /// A client that an operator added.

@@ -112,6 +112,27 @@ pub(crate) async fn for_sign_in(
     Ok(client)
 }
 
+/// The client of a device: not kept out, known, and one that said that it is used on devices.
+///
+/// # Errors
+/// As [`resolve`], and `unauthorized_client`.
+pub(crate) async fn for_device(
+    app: &App,
+    client_id: &str,
+    asker: Asker,
+) -> Result<Client, OAuthError> {
+    let id = ClientId::read(client_id)?;
+    refuse_disabled(app, client_id).await?;
+    let client = resolve(app, &id, asker).await?;
+    if !client.grant_types.contains(GrantType::DeviceCode) && !weakened("rfc_8628e") {
+        let why = "This client is not registered for urn:ietf:params:oauth:grant-type:device_code: list it in its grant_types, or ask the operator for: keystile client add --grant device_code.";
+        return Err(
+            OAuthError::new(ErrorCode::UnauthorizedClient, why).because("client_grant_type")
+        );
+    }
+    Ok(client)
+}
+
 /// Refuses a client that the operator keeps out. Comes first: nothing is fetched, compared or taken
 /// for it.
 ///

@@ -2,10 +2,12 @@
 
 pub(crate) mod authorize;
 pub(crate) mod body;
+pub(crate) mod device;
 pub(crate) mod introspect;
 pub(crate) mod jwks;
 pub(crate) mod metadata;
 pub(crate) mod own_tokens;
+pub(crate) mod par;
 pub(crate) mod register;
 pub(crate) mod revoke;
 pub(crate) mod token;

@@ -53,6 +53,19 @@ const AUTHORIZE: Allowance = Allowance {
     burst: 500,
     millis_each: 20,
 };
+/// Codes of devices, for one person: see [`UserCode`](keystile_domain::secrets::user_code::UserCode).
+const USER_CODE: Allowance = Allowance {
+    burst: 10,
+    millis_each: 30_000,
+};
+/// Each request of a device is a row for up to twenty minutes: so one network has 150 at most of the
+/// [`MOST_DEVICE_REQUESTS`](keystile_domain::records::MOST_DEVICE_REQUESTS).
+const DEVICE: Allowance = Allowance {
+    burst: 30,
+    millis_each: 10_000,
+};
+/// A pushed request costs one seal, and one proof of the client's.
+const PUSH: Allowance = AUTHORIZE;
 /// A registration costs two seals and leaves nothing behind.
 const REGISTER: Allowance = Allowance {
     burst: 120,
@@ -102,8 +115,12 @@ pub struct Limits {
 /// An endpoint whose requests are counted for each network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Endpoint {
-    /// Authorization requests, wherever they are sent to (RFC 6749 §3.1, RFC 9126).
+    /// Authorization requests that a browser brings (RFC 6749 §3.1).
     Authorize,
+    /// Authorization requests that clients send themselves (RFC 9126).
+    Push,
+    /// Requests of devices (RFC 8628 §3.1).
+    Device,
     /// Registrations (RFC 7591).
     Register,
     /// Whatever clients ask with their credentials: tokens, introspection, revocation.
@@ -139,6 +156,8 @@ pub struct TooMany {
 pub enum Guess<'a> {
     /// A password, under the name that was typed; all its spellings count together.
     Password(&'a str),
+    /// The code of a device, by this person.
+    UserCode(&'a str),
     /// The set-up code.
     SetupCode,
     /// An initial access token (RFC 7591 §3).
@@ -175,6 +194,7 @@ impl Limits {
     ) -> Result<Attempt<'_>, TooMany> {
         let own = match guess {
             Guess::Password(name) => (self.counter(&("name", canonical_name(name))), PER_NAME),
+            Guess::UserCode(person) => (self.counter(&("user code", person)), USER_CODE),
             Guess::SetupCode => (self.counter(&("setup code", "")), SETUP_CODE),
             Guess::InitialAccessToken => (
                 self.counter(&("initial access token", network(peer))),
@@ -221,6 +241,8 @@ impl Limits {
     ) -> Result<Request<'_>, Duration> {
         let (allowance, given_back) = match endpoint {
             Endpoint::Authorize => (AUTHORIZE, 0),
+            Endpoint::Push => (PUSH, 0),
+            Endpoint::Device => (DEVICE, 0),
             Endpoint::Register => (REGISTER, 0),
             Endpoint::Token => (TOKEN, TOKEN.millis_each - ANSWERED),
         };

@@ -8,6 +8,7 @@ pub(crate) mod account;
 pub(crate) mod asset;
 pub(crate) mod brand;
 pub(crate) mod consent;
+pub(crate) mod device;
 pub(crate) mod error;
 pub(crate) mod form_action;
 pub(crate) mod notice;

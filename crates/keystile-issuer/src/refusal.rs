@@ -137,7 +137,9 @@ pub(crate) async fn render(State(app): State<SharedApp>, request: Request, next:
         let fresh = || Reference::new(&*app.rng);
         let reference = refusal.about.clone().unwrap_or_else(fresh);
         response = refusal.render(&reference);
-        traced::note(&mut response, &reference, Diagnosis::of(&refusal.error));
+        if !refusal.error.code.is_not_yet() {
+            traced::note(&mut response, &reference, Diagnosis::of(&refusal.error));
+        }
     }
     if let Some(noted) = response.extensions_mut().remove::<Noted>() {
         app.flows.refused(Noted { stage, ..noted }, app.clock.now());
@@ -266,8 +268,8 @@ fn log(error: &OAuthError, reference: &Reference) {
             "refused: {}",
             error.description
         );
-    } else if reason == limits::TOO_MANY {
-        // A flood must not fill the log, too.
+    } else if reason == limits::TOO_MANY || error.code.is_not_yet() {
+        // Neither a flood nor who waits may fill the log, too.
         tracing::debug!(reference, reason, "refused: {}", error.description);
     } else {
         tracing::info!(

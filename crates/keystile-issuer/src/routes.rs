@@ -11,7 +11,7 @@ use keystile_protocol::mutation::weakened;
 
 use crate::app::SharedApp;
 use crate::drain;
-use crate::endpoints::{authorize, introspect, jwks, metadata, register, revoke, token};
+use crate::endpoints::{authorize, device, introspect, jwks, metadata, par, register, revoke, token};
 use crate::limits::Endpoint;
 use crate::limits::endpoint::limited;
 use crate::pages::asset;
@@ -41,6 +41,14 @@ pub fn routes(app: SharedApp) -> Router {
                 Endpoint::Token,
                 program(post(introspect::post), "POST"),
             ),
+        )
+        .route(
+            "/oauth/device",
+            limited(&app, Endpoint::Device, program(post(device::post), "POST")),
+        )
+        .route(
+            "/oauth/par",
+            limited(&app, Endpoint::Push, program(post(par::post), "POST")),
         )
         .route("/oauth/jwks", program(get(jwks::get), "GET, HEAD"))
         .route("/oauth/{*nowhere}", any(no_endpoint))

@@ -6,6 +6,7 @@
 
 mod account;
 mod consent;
+mod device;
 mod first_account;
 mod own_form;
 pub mod password;
@@ -34,6 +35,8 @@ pub(crate) fn routes(app: &SharedApp) -> Router<SharedApp> {
             get(first_account::get).post(first_account::post),
         )
         .route("/ks/consent", get(consent::get).post(consent::post))
+        .route("/ks/device", get(device::get).post(device::post))
+        .route("/ks/device/answer", post(device::decide))
         .route("/ks/account", get(account::get))
         .route("/ks/account/disconnect", post(account::disconnect))
         .route("/ks/sign-out", post(account::sign_out))

@@ -27,6 +27,8 @@ pub(crate) fn note(response: &mut Response, reference: &Reference, diagnosis: Di
 pub(crate) fn stage(path: &str) -> Stage {
     match path {
         "/oauth/authorize" | "/authorize" => Stage::Authorize,
+        "/oauth/par" => Stage::Push,
+        "/oauth/device" | "/ks/device" | "/ks/device/answer" => Stage::Device,
         "/oauth/token" | "/token" => Stage::Token,
         "/oauth/register" | "/register" => Stage::Register,
         "/oauth/revoke" | "/oauth/introspect" => Stage::AboutToken,
@@ -60,6 +62,7 @@ pub(crate) fn token(
 ) -> Response {
     let known = params
         .one("code")
+        .or_else(|| params.one("device_code"))
         .and_then(|code| app.flows.of_code(Digest::of(code)));
     match answered {
         Ok(response) => {

@@ -55,6 +55,10 @@ pub struct ClientMetadata {
     /// Public keys; never together with `jwks_uri`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<Value>,
+    /// The client sends no authorization request through a browser, so nobody else may in its name
+    /// (RFC 9126 §6).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_pushed_authorization_requests: bool,
 }
 
 impl ClientMetadata {
@@ -135,6 +139,8 @@ impl ClientMetadata {
             scope: members.string("scope")?,
             jwks_uri,
             jwks,
+            require_pushed_authorization_requests: members
+                .flag("require_pushed_authorization_requests")?,
         })
     }
 }

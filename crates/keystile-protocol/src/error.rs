@@ -26,6 +26,8 @@ pub enum ErrorCode {
     InvalidScope,
     /// RFC 8707 §2
     InvalidTarget,
+    /// RFC 9101 §7, for a `request_uri` of RFC 9126
+    InvalidRequestUri,
     /// RFC 6749 §4.1.2.1
     AccessDenied,
     /// RFC 8628 §3.5
@@ -65,6 +67,7 @@ impl ErrorCode {
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
+            Self::InvalidRequestUri => "invalid_request_uri",
             Self::AccessDenied => "access_denied",
             Self::AuthorizationPending => "authorization_pending",
             Self::SlowDown => "slow_down",
@@ -100,6 +103,7 @@ impl ErrorCode {
             | Self::UnsupportedResponseType
             | Self::InvalidScope
             | Self::InvalidTarget
+            | Self::InvalidRequestUri
             | Self::AccessDenied
             | Self::AuthorizationPending
             | Self::SlowDown

@@ -26,6 +26,10 @@ pub struct AuthorizationServerMetadata {
     token_endpoint: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     registration_endpoint: Option<String>,
+    /// RFC 8628 §4
+    device_authorization_endpoint: String,
+    /// RFC 9126 §5
+    pushed_authorization_request_endpoint: String,
     revocation_endpoint: String,
     /// RFC 7662
     introspection_endpoint: String,
@@ -33,7 +37,7 @@ pub struct AuthorizationServerMetadata {
     scopes_supported: Vec<String>,
     response_types_supported: [&'static str; 1],
     response_modes_supported: [&'static str; 1],
-    grant_types_supported: [&'static str; 3],
+    grant_types_supported: [&'static str; 4],
     token_endpoint_auth_methods_supported: [&'static str; 4],
     token_endpoint_auth_signing_alg_values_supported: [&'static str; 3],
     revocation_endpoint_auth_methods_supported: [&'static str; 4],
@@ -73,13 +77,20 @@ impl AuthorizationServerMetadata {
             authorization_endpoint: issuer.at("/oauth/authorize"),
             token_endpoint: issuer.at("/oauth/token"),
             registration_endpoint: offers.registration.then(|| issuer.at("/oauth/register")),
+            device_authorization_endpoint: issuer.at("/oauth/device"),
+            pushed_authorization_request_endpoint: issuer.at("/oauth/par"),
             revocation_endpoint: issuer.at("/oauth/revoke"),
             introspection_endpoint: issuer.at("/oauth/introspect"),
             jwks_uri: issuer.at("/oauth/jwks"),
             scopes_supported: scopes,
             response_types_supported: ["code"],
             response_modes_supported: ["query"],
-            grant_types_supported: ["authorization_code", "refresh_token", "client_credentials"],
+            grant_types_supported: [
+                "authorization_code",
+                "refresh_token",
+                "client_credentials",
+                "urn:ietf:params:oauth:grant-type:device_code",
+            ],
             token_endpoint_auth_methods_supported: methods,
             token_endpoint_auth_signing_alg_values_supported: algorithms,
             revocation_endpoint_auth_methods_supported: methods,

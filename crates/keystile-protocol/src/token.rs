@@ -18,6 +18,8 @@ pub enum TokenRequest {
     RefreshToken(RefreshRequest),
     /// `grant_type=client_credentials`
     ClientCredentials(CredentialsRequest),
+    /// `grant_type=urn:ietf:params:oauth:grant-type:device_code`
+    DeviceCode(DeviceCodeRequest),
 }
 
 /// A code and its proof.
@@ -51,6 +53,21 @@ pub struct CredentialsRequest {
     pub scope: Option<ScopeSet>,
     /// `resource` values (RFC 8707).
     pub resource: Vec<String>,
+}
+
+/// A device code (RFC 8628 §3.4).
+#[derive(Clone, PartialEq, Eq)]
+pub struct DeviceCodeRequest {
+    /// The code's text.
+    pub device_code: String,
+    /// `resource` values (RFC 8707).
+    pub resource: Vec<String>,
+}
+
+impl std::fmt::Debug for DeviceCodeRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeviceCodeRequest").finish_non_exhaustive()
+    }
 }
 
 // Secrets stay out of logs: neither request shows its code or token.
@@ -93,9 +110,15 @@ impl TokenRequest {
                 scope: params.one("scope").map(scope).transpose()?,
                 resource: resource(),
             })),
+            Some("urn:ietf:params:oauth:grant-type:device_code") => {
+                Ok(Self::DeviceCode(DeviceCodeRequest {
+                    device_code: required(params, "device_code")?,
+                    resource: resource(),
+                }))
+            }
             Some(_) => Err(OAuthError::new(
                 ErrorCode::UnsupportedGrantType,
-                "grant_type must be authorization_code, refresh_token or client_credentials.",
+                "grant_type must be authorization_code, refresh_token, client_credentials or urn:ietf:params:oauth:grant-type:device_code.",
             )),
             None => Err(OAuthError::invalid_request(
                 "grant_type is missing: send application/x-www-form-urlencoded with grant_type.",

@@ -52,6 +52,7 @@ pub(crate) type ClientRow = (
     String,
     Option<String>,
     i64,
+    i64,
 );
 
 pub(crate) fn client(row: ClientRow) -> Result<PreRegisteredClient, Failure> {
@@ -67,32 +68,38 @@ pub(crate) fn client(row: ClientRow) -> Result<PreRegisteredClient, Failure> {
         scopes,
         serves,
         at,
+        pushes,
     ) = row;
-    let native = match native {
-        0 => false,
-        1 => true,
-        _ => {
-            let what = "clients.native is no truth value";
-            return Err(Failure::Inconsistent(what.to_owned()));
-        }
-    };
     Ok(PreRegisteredClient {
         client_id,
         name,
         redirect_uris: json(&redirect_uris, "clients.redirect_uris")?,
-        native,
+        native: truth(native, "clients.native")?,
         auth_method: json(&format!("\"{method}\""), "clients.auth_method")?,
         jwks: jwks.map(|jwks| json(&jwks, "clients.jwks")).transpose()?,
         jwks_uri,
         grant_types: json(&grants, "clients.grant_types")?,
         scopes: parse(&scopes, "clients.scopes")?,
         introspects: serves,
+        pushes_only: truth(pushes, "clients.pushes_only")?,
         created_at: Timestamp(at),
     })
 }
 
+/// A column that is 0 or 1.
+fn truth(value: i64, column: &'static str) -> Result<bool, Failure> {
+    match value {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Failure::Inconsistent(format!("{column} is no truth value"))),
+    }
+}
+
 /// A column of JSON.
-fn json<T: serde::de::DeserializeOwned>(text: &str, column: &'static str) -> Result<T, Failure> {
+pub(crate) fn json<T: serde::de::DeserializeOwned>(
+    text: &str,
+    column: &'static str,
+) -> Result<T, Failure> {
     serde_json::from_str(text)
         .map_err(|_| Failure::Inconsistent(format!("{column} cannot be read back")))
 }

@@ -2,6 +2,7 @@
 
 mod bindings;
 mod clients;
+mod device;
 mod grants;
 pub(crate) mod open;
 mod people;

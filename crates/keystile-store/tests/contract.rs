@@ -7,6 +7,7 @@
 mod contract {
     pub(crate) mod clients;
     pub(crate) mod codes;
+    pub(crate) mod device;
     pub(crate) mod keeping;
     pub(crate) mod keys;
     pub(crate) mod people;

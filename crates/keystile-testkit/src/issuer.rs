@@ -86,6 +86,7 @@ impl TestApp {
             sessions: store.clone(),
             clients: store.clone(),
             service_grants: store.clone(),
+            device_requests: store.clone(),
             registrations: store.clone(),
             asked_redirects: Arc::default(),
             documents: ClientDocuments::pinned_only(),

@@ -1,6 +1,7 @@
 //! The store's ports in memory, with the semantics that the ports promise.
 
 mod clients;
+mod device;
 mod grants;
 mod people;
 mod registrations;
@@ -10,7 +11,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use keystile_domain::ids::{GrantId, InitialAccessTokenId, PersonId, TransactionId};
+use keystile_domain::ids::{DeviceRequestId, GrantId, InitialAccessTokenId, PersonId, TransactionId};
 use keystile_domain::ports::{Bindings, StoreError};
 use keystile_domain::records::{
     Bound, InitialAccessToken, PersonRecord, PreRegisteredClient, ServiceGrant, SessionRecord,
@@ -40,6 +41,7 @@ struct State {
     families: BTreeMap<GrantId, Family>,
     codes: HashMap<Digest, Code>,
     answered: HashSet<TransactionId>,
+    devices: BTreeMap<DeviceRequestId, device::Kept>,
     bindings: HashMap<String, String>,
     initial_access_tokens: BTreeMap<InitialAccessTokenId, (Digest, InitialAccessToken)>,
     approved_places: BTreeMap<String, Timestamp>,

@@ -53,35 +53,37 @@ impl Source {
 }
 
 /// Is this string literal a switch: a row's id as in `weakened("a_015")`, a letter more where a row has several
-/// (`n_rs_09b`), or a design rule's (`r_11`)? The call may stand elsewhere, with the id as its argument.
+/// (`n_rs_09b`), a design rule's (`r_11`), or one of an RFC's (`rfc_8628a`)? The call may stand elsewhere, with the id as its argument.
 fn is_switch(text: &str) -> bool {
     let Some((area, number)) = text.rsplit_once('_') else {
         return false;
     };
     let known = match area.split_once('_') {
-        None => area == "a" || area == "r",
+        None => area == "a" || area == "r" || area == "rfc",
         Some((kind, area)) => kind == "n" && AREAS.contains(&area),
     };
     let digits = number
         .strip_suffix(|c: char| c.is_ascii_lowercase())
         .unwrap_or(number);
-    known && (1..=3).contains(&digits.len()) && digits.chars().all(|c| c.is_ascii_digit())
+    let lengths = if area == "rfc" { 4..=4 } else { 1..=3 };
+    known && lengths.contains(&digits.len()) && digits.chars().all(|c| c.is_ascii_digit())
 }
 
 /// Is this the name of a test that closes a row: `a_015_…`, `n_as_02_…`?
 pub(crate) fn names_a_row(name: &str) -> bool {
     let mut words = name.split('_');
-    let number = match words.next() {
-        Some("a") => words.next(),
-        Some("n") => words
-            .next()
-            .filter(|area| AREAS.contains(area))
-            .and_then(|_| words.next()),
-        _ => None,
+    let (number, lengths) = match words.next() {
+        Some("a") => (words.next(), 1..=3),
+        Some("rfc") => (words.next(), 4..=4),
+        Some("n") => {
+            let area = words.next().filter(|area| AREAS.contains(area));
+            (area.and_then(|_| words.next()), 1..=3)
+        }
+        _ => (None, 1..=3),
     };
     // At most three digits: `a_2025_only_client_…` is a sentence.
     let digits = number.is_some_and(|word| {
-        (1..=3).contains(&word.len()) && word.chars().all(|c| c.is_ascii_digit())
+        lengths.contains(&word.len()) && word.chars().all(|c| c.is_ascii_digit())
     });
     digits && words.next().is_some()
 }

@@ -46,11 +46,7 @@ pub fn authorize(params: &Params, resources: &ResourceTable) -> Result<Authoriza
         let refusal = OAuthError::invalid_request(format!("{error}."));
         diagnose::pkce::challenge(&error, challenge, method).explain(refusal)
     })?;
-    let asked = || params.many("resource");
-    let resource = resources
-        .resolve(asked())
-        .map_err(|error| diagnose::resource::explain(error, asked(), resources))?;
-    let scopes = scopes(params.one("scope"), resource)?;
+    let (resource, scopes) = target(params, resources)?;
     let state = params.one("state").map(str::to_owned);
     Ok(Authorizable {
         state,
@@ -58,6 +54,22 @@ pub fn authorize(params: &Params, resources: &ResourceTable) -> Result<Authoriza
         scopes,
         challenge,
     })
+}
+
+/// The one resource and the scopes that a request of any kind asks for (RFC 8707 §2, RFC 6749 §3.3).
+///
+/// # Errors
+/// `invalid_target` or `invalid_scope`.
+pub fn target<'a>(
+    params: &Params,
+    resources: &'a ResourceTable,
+) -> Result<(&'a ServedResource, ScopeSet), OAuthError> {
+    let asked = || params.many("resource");
+    let resource = resources
+        .resolve(asked())
+        .map_err(|error| diagnose::resource::explain(error, asked(), resources))?;
+    let scopes = scopes(params.one("scope"), resource)?;
+    Ok((resource, scopes))
 }
 
 /// Only `code`: no token ever stands in an address.
@@ -130,11 +142,7 @@ fn scopes(asked: Option<&str>, resource: &ServedResource) -> Result<ScopeSet, OA
     let exists = |scope: &str| resource.scopes.has(scope) || scope == OFFLINE_ACCESS;
     let known = asked.filtered(|scope| exists(scope) || weakened("n_as_29"));
     if known.is_empty() {
-        let names: Vec<&str> = resource
-            .scopes
-            .iter()
-            .map(|named| &*named.scope)
-            .collect();
+        let names: Vec<&str> = resource.scopes.iter().map(|named| &*named.scope).collect();
         return Err(OAuthError::new(
             ErrorCode::InvalidScope,
             format!(

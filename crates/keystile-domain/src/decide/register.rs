@@ -156,11 +156,14 @@ pub fn register(
             strange.push(uri);
         }
     }
+    // PAINS 2: every client may refresh, and is told so.
+    let mut grant_types: Vec<String> = crate::client::grant_types(&asked)
+        .iter()
+        .map(|kind| kind.as_str().to_owned())
+        .collect();
     let mut redirect_uris = asked.redirect_uris;
     redirect_uris.sort();
     redirect_uris.dedup();
-    // PAINS 2: every client may refresh, and is told so.
-    let mut grant_types = vec!["authorization_code".to_owned(), "refresh_token".to_owned()];
     let mut scope = known_scopes(asked.scope.as_deref(), resources);
     if weakened("a_067") {
         grant_types = asked.grant_types;
@@ -179,6 +182,7 @@ pub fn register(
         scope: Some(scope),
         jwks_uri: None,
         jwks: None,
+        require_pushed_authorization_requests: asked.require_pushed_authorization_requests,
     };
     Ok(Registrable {
         metadata,

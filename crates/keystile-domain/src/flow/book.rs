@@ -114,6 +114,17 @@ impl FlowBook {
         self.pages().put(entry, now);
     }
 
+    /// An attempt of another kind begins, known again by this code.
+    pub fn start(&self, mut attempt: Attempt, code: Digest) {
+        attempt.shorten();
+        let now = attempt.begun_at;
+        let entry = Entry {
+            code: Some(code.into()),
+            ..Entry::of(attempt)
+        };
+        self.pages().put(entry, now);
+    }
+
     /// Adds a step to the attempt of this reference, and begins one if there is none.
     pub fn add(&self, reference: &Reference, step: Step) {
         let now = step.at;

@@ -126,6 +126,13 @@ pub struct PreRegisteredClient {
     /// The resource that it serves: it may ask about tokens for it (RFC 7662).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub introspects: Option<String>,
+    /// It pushes every authorization request (RFC 9126 §6).
+    #[serde(
+        rename = "require_pushed_authorization_requests",
+        default,
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub pushes_only: bool,
     /// When it was added.
     pub created_at: Timestamp,
 }
@@ -151,6 +158,7 @@ impl PreRegisteredClient {
             grant_types: GrantTypes::default(),
             scopes: ScopeSet::new(),
             introspects: None,
+            pushes_only: false,
             created_at,
         }
     }

@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
-use crate::client::{Client, ClientKind, Trust, may_vary_port};
+use crate::client::{Client, ClientKind, Trust, grant_types, may_vary_port};
 use crate::ports::Rng;
-use crate::records::GrantTypes;
+use crate::records::{GrantType, GrantTypes};
 use crate::secrets::{KeyId, Secrets, Subkeys};
 use crate::shown;
 
@@ -45,6 +45,12 @@ struct Sealed {
     /// Who let it register.
     #[serde(rename = "v", default, skip_serializing_if = "Trust::is_unknown")]
     trust: Trust,
+    /// `require_pushed_authorization_requests`
+    #[serde(rename = "p", default, skip_serializing_if = "std::ops::Not::not")]
+    pushes_only: bool,
+    /// Whether its grant types list that of devices; the others are everybody's.
+    #[serde(rename = "d", default, skip_serializing_if = "std::ops::Not::not")]
+    device: bool,
 }
 
 /// The metadata is larger than an id may be.
@@ -78,6 +84,8 @@ impl Secrets {
             application_type: metadata.application_type,
             nonce,
             trust,
+            pushes_only: metadata.require_pushed_authorization_requests,
+            device: grant_types(metadata).contains(GrantType::DeviceCode),
         };
         let plain = serde_json::to_vec(&sealed).expect("metadata is plain data");
         if plain.len() > MOST {
@@ -110,8 +118,12 @@ impl Secrets {
             any_loopback_port: may_vary_port(sealed.application_type, sealed.auth_method),
             redirect_uris: sealed.redirect_uris,
             auth_method: sealed.auth_method,
-            grant_types: GrantTypes::default(),
+            grant_types: GrantTypes::default()
+                .iter()
+                .chain(sealed.device.then_some(GrantType::DeviceCode))
+                .collect(),
             trust: sealed.trust,
+            pushes_only: sealed.pushes_only,
         })
     }
 

@@ -31,6 +31,12 @@ impl FreshSecret {
         Self::with_prefix("kss_", rng)
     }
 
+    /// A device code (RFC 8628 §3.2): `ksv_` and 256 bits.
+    #[must_use]
+    pub fn device_code(rng: &dyn Rng) -> Self {
+        Self::with_prefix("ksv_", rng)
+    }
+
     /// The secret of a client that an operator registered: `ksx_`, 256 bits, and four characters
     /// that tell a mistyped one from a foreign one.
     #[must_use]

@@ -40,6 +40,15 @@ impl Secrets {
         seal(&self.ring().sealing().transaction, b"", plain, rng)
     }
 
+    pub(crate) fn seal_pushed_bytes(&self, plain: &[u8], rng: &dyn Rng) -> Vec<u8> {
+        seal(&self.ring().sealing().pushed_request, b"", plain, rng)
+    }
+
+    pub(crate) fn open_pushed_bytes(&self, sealed: &[u8]) -> Result<Vec<u8>, NotSealedHere> {
+        let open = |keys: &Subkeys| open(&keys.pushed_request, b"", sealed).ok();
+        self.ring().first_of(open).ok_or(NotSealedHere)
+    }
+
     pub(crate) fn open_transaction_bytes(&self, sealed: &[u8]) -> Result<Vec<u8>, NotSealedHere> {
         let open = |keys: &Subkeys| open(&keys.transaction, b"", sealed).ok();
         self.ring().first_of(open).ok_or(NotSealedHere)

@@ -3,7 +3,7 @@ use crate::client::ClientKind;
 use crate::secrets::master::MasterKey;
 
 /// The same bytes each time will do here.
-struct Sevens;
+pub(super) struct Sevens;
 
 impl Rng for Sevens {
     fn fill(&self, bytes: &mut [u8]) {
@@ -11,9 +11,14 @@ impl Rng for Sevens {
     }
 }
 
-const NOW: Timestamp = Timestamp(1_780_000_000_000);
+pub(super) const NOW: Timestamp = Timestamp(1_780_000_000_000);
 
-fn transaction(client_id: &str, name: &str, redirect_uri: &str, state: &str) -> Transaction {
+pub(super) fn transaction(
+    client_id: &str,
+    name: &str,
+    redirect_uri: &str,
+    state: &str,
+) -> Transaction {
     let client = ClientSnapshot {
         client_id: client_id.to_owned(),
         kind: ClientKind::Document,

@@ -1,18 +1,19 @@
 //! `GET /oauth/authorize`: no session and no side effect; it seals the request and sends the browser
 //! on to the pages (DESIGN §2).
 
+pub(crate) mod request;
+
 use axum::extract::State;
 use axum::response::Response;
 use http::request::Parts;
 use keystile_domain::client::{Client, ClientKind};
-use keystile_domain::decide::authorize::{
-    NOT_REGISTERED, authorize, carriable_state, trusted_redirect,
-};
-use keystile_domain::ids::TransactionId;
+use keystile_domain::decide::authorize::NOT_REGISTERED;
+use keystile_domain::flow::{Stage, Step};
 use keystile_domain::secrets::reference::Reference;
 use keystile_domain::time::Timestamp;
 use keystile_domain::transaction::Transaction;
-use keystile_protocol::error::OAuthError;
+use keystile_domain::transaction::pushed::PushedError;
+use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::form::Params;
 use keystile_protocol::mutation::weakened;
 use keystile_protocol::redirect::RedirectUri;
@@ -21,6 +22,7 @@ use crate::app::{App, SharedApp};
 use crate::clients;
 use crate::pages::shown;
 use crate::refusal::{self, Advice, see_other};
+use request::{Refused, Way};
 
 /// Client and redirect first, on a page of our own if they fail; the rest goes back to the client.
 pub(crate) async fn get(State(app): State<SharedApp>, request: Parts) -> Response {
@@ -32,7 +34,7 @@ pub(crate) async fn get(State(app): State<SharedApp>, request: Parts) -> Respons
 }
 
 /// Client or redirect are not known, so nothing redirects, whatever the error is (N-AS-19).
-struct Untrusted {
+pub(crate) struct Untrusted {
     error: OAuthError,
     advice: Advice,
 }
@@ -83,6 +85,26 @@ impl Untrusted {
         let advice = Advice { to_do };
         Self { error, advice }
     }
+
+    /// A `request_uri` that leads to nothing. Whatever else the request says was not judged.
+    fn request_uri(error: PushedError) -> Self {
+        let why = format!("{error}: push the request again, and send its new request_uri at once.");
+        let to_do = match error {
+            PushedError::Expired => {
+                "Go back to the app and start connecting again: the address that it opens is good for 90 seconds."
+            }
+            PushedError::NotOurs | PushedError::Damaged | PushedError::OtherClient => {
+                "Go back to the app and start connecting again. If it happens again, the fault is the app's: tell its maker."
+            }
+        };
+        let advice = Advice {
+            to_do: Some(to_do.to_owned()),
+        };
+        Self {
+            error: OAuthError::new(ErrorCode::InvalidRequestUri, why).because(error.reason()),
+            advice,
+        }
+    }
 }
 
 fn query(request: &Parts) -> &[u8] {
@@ -94,45 +116,58 @@ async fn begin(app: &App, request: &Parts, reference: &Reference) -> Result<Resp
     let params = Params::parse(query(request))
         .map_err(|error| OAuthError::invalid_request(format!("{error}.")))?;
     let client = client(app, request, &params, now).await?;
-    let asked = params.one("redirect_uri");
-    let redirect = trusted_redirect(&client, asked)
-        .map_err(|error| Untrusted::redirect(error, &client, asked))?;
-    clients::still_approved(app, &client, &redirect).await?;
-    carriable_state(&params)?;
-    let granted = match authorize(&params, &app.settings.resources) {
-        Ok(granted) => granted,
-        Err(error) => {
-            let (state, issuer) = (params.one("state"), &app.settings.issuer);
-            return Ok(refusal::redirect(
-                &error, &redirect, state, issuer, reference,
-            ));
-        }
-    };
-    let transaction = Transaction {
-        id: TransactionId::new(now, &*app.rng),
-        reference: reference.clone(),
-        client: client.snapshot(),
-        redirect_uri: redirect.as_str().to_owned(),
-        state: granted.state,
-        server: granted.resource.name,
-        resource: granted.resource.resource.to_string(),
-        scopes: granted.scopes,
-        challenge: granted.challenge,
-        created_at: now,
+    let transaction = match params.one("request_uri") {
+        Some(request_uri) => pushed(app, &client, request_uri, now).await?,
+        None => match request::judge(app, &client, &params, Way::Browser, (reference, now)).await {
+            Ok(transaction) => {
+                app.flows.begin(&transaction, now);
+                transaction
+            }
+            Err(Refused::Untrusted(untrusted)) => return Err(untrusted),
+            Err(Refused::Told {
+                error,
+                redirect,
+                state,
+            }) => {
+                let (state, issuer) = (state.as_deref(), &app.settings.issuer);
+                return Ok(refusal::redirect(
+                    &error, &redirect, state, issuer, reference,
+                ));
+            }
+        },
     };
     let handle = app
         .secrets
         .seal_transaction(&transaction, &*app.rng)
-        .map_err(|error| {
-            OAuthError::invalid_request(format!("{error}.")).because("state_too_long")
-        })?;
-    app.flows.begin(&transaction, now);
+        .map_err(|error| request::too_long(&error))?;
     tracing::info!(
-        reference = reference.as_str(),
+        reference = transaction.reference.as_str(),
         oauth.client_name = transaction.client.name,
         "a sign-in begins"
     );
     Ok(see_other(&format!("/ks/consent?tx={handle}")))
+}
+
+/// The request that this client pushed (RFC 9126 §4). It was judged then, and only what was pushed
+/// counts: other parameters, which clients may send along for servers that don't know better (RFC
+/// 9101 §5), are not looked at.
+///
+/// Opening it spends nothing: see [`keystile_domain::transaction::pushed`].
+async fn pushed(
+    app: &App,
+    client: &Client,
+    request_uri: &str,
+    now: Timestamp,
+) -> Result<Transaction, Untrusted> {
+    let opened = app
+        .secrets
+        .open_pushed(request_uri, &client.client_id, now)
+        .map_err(Untrusted::request_uri)?;
+    clients::still_approved(app, client, &opened.redirect()).await?;
+    let came = "the browser came with what the client pushed";
+    let step = Step::passed(now, Stage::Authorize, came);
+    app.flows.add(&opened.reference, step);
+    Ok(opened)
 }
 
 async fn client(

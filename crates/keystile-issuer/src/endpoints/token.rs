@@ -15,7 +15,7 @@ use keystile_protocol::token::{TokenRequest, TokenResponse};
 use crate::app::{App, SharedApp};
 use crate::client_auth::authenticate;
 use crate::endpoints::body::Form;
-use crate::grants::{authorization_code, client_credentials, refresh_token};
+use crate::grants::{authorization_code, client_credentials, device_code, refresh_token};
 use crate::traced;
 
 /// Exchanges a code, a refresh token, or the proof of a client that acts for itself.
@@ -40,6 +40,9 @@ async fn answer(
         TokenRequest::AuthorizationCode(code) => {
             client.require(GrantType::AuthorizationCode)?;
             authorization_code::exchange(app, &client, &code, now).await?
+        }
+        TokenRequest::DeviceCode(device) => {
+            device_code::exchange(app, &client, &device, now).await?
         }
         TokenRequest::RefreshToken(refresh) => {
             client.require(GrantType::RefreshToken)?;

@@ -42,7 +42,7 @@ pub(crate) async fn exchange(
             if let Some(named) = named.filter(|_| weakened("a_027")) {
                 code.resource = named;
             }
-            first_tokens(app, client, &code, now).await
+            first_tokens(app, client, &code, (GrantType::AuthorizationCode, now)).await
         }
         Redemption::RevokeAndRefuse(_, refusal) if weakened("n_as_21") => Err(refusal),
         Redemption::RevokeAndRefuse(grant, refusal) => {
@@ -86,11 +86,12 @@ async fn refused(
     app.audit.record(&event).await.map_err(OAuthError::internal)
 }
 
-async fn first_tokens(
+/// The first tokens of a grant, for a code of whichever kind that was spent just now.
+pub(super) async fn first_tokens(
     app: &App,
     client: &AuthenticatedClient,
     code: &TakenCode,
-    now: Timestamp,
+    (kind, now): (GrantType, Timestamp),
 ) -> Result<TokenResponse, OAuthError> {
     let (grant, person) = (code.grant.to_string(), code.person.to_string());
     let event = Event {
@@ -98,7 +99,7 @@ async fn first_tokens(
         client: Some(client.client_id()),
         grant: Some(&grant),
         resource: Some(&code.resource),
-        method: Some("authorization_code"),
+        method: Some(kind.as_str()),
         ..Event::new(now, Action::Token, Outcome::Allow)
     };
     // The grant itself was on disk before its code went out.

@@ -17,6 +17,8 @@ pub(crate) enum Requester {
     Site(String),
     /// An app that listens on a loopback port.
     ThisComputer,
+    /// A device that shows a code, and has nothing else to be known by (RFC 8628).
+    OtherDevice,
     /// An app that owns a private-use scheme (RFC 8252 §7.1).
     Scheme(String),
 }
@@ -27,6 +29,7 @@ impl Requester {
         match self {
             Self::Site(host) => host.clone(),
             Self::ThisComputer => "An app on this computer".to_owned(),
+            Self::OtherDevice => "An app on another device".to_owned(),
             Self::Scheme(scheme) => format!("The app that opens {scheme}: links"),
         }
     }
@@ -36,6 +39,7 @@ impl Requester {
         match self {
             Self::Site(host) => host.clone(),
             Self::ThisComputer => "an app on this computer".to_owned(),
+            Self::OtherDevice => "an app on another device".to_owned(),
             Self::Scheme(scheme) => format!("the app behind {scheme}:"),
         }
     }

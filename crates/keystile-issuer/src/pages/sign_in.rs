@@ -26,6 +26,8 @@ pub(crate) struct SignIn<'a> {
     pub(crate) tx: Option<&'a str>,
     /// Who asks, if there is a transaction.
     pub(crate) asks: Option<Asks>,
+    /// Whether it is a device's code that comes after, and which.
+    pub(crate) device: Option<&'a str>,
     /// What was typed before.
     pub(crate) username: &'a str,
     /// What was wrong with it.
@@ -53,6 +55,8 @@ pub(crate) struct FirstAccount<'a> {
     pub(crate) tx: Option<&'a str>,
     /// Who asks, if there is a transaction.
     pub(crate) asks: Option<Asks>,
+    /// Whether it is a device's code that comes after, and which.
+    pub(crate) device: Option<&'a str>,
     /// How commands of whoever runs this begin.
     pub(crate) admin: &'a str,
     /// From the set-up link, or what was typed before.

@@ -119,6 +119,7 @@ fn sign_in_says_who_waits_and_what_was_wrong() {
     let view = SignIn {
         tx: Some("sealed"),
         asks: Some(asks),
+        device: None,
         username: "alice",
         problem: None,
     };
@@ -149,6 +150,7 @@ fn too_many_tries_say_how_long_to_wait() {
     let view = SignIn {
         tx: None,
         asks: None,
+        device: None,
         username: "alice",
         problem: None,
     };
@@ -168,6 +170,7 @@ fn the_first_account_page_says_where_the_code_is() {
         asks: None,
         admin: "keystile --data-dir /srv/notes",
         setup_code: "ABCD-EFGH-JKMN",
+        device: None,
         username: "",
         problem: None,
     };
@@ -298,6 +301,7 @@ fn a_165_no_text_of_others_becomes_markup() {
                 who: text.to_owned(),
                 server: text.to_owned(),
             }),
+            device: None,
             username: text,
             problem: Some(Problem {
                 code: text,
@@ -312,6 +316,7 @@ fn a_165_no_text_of_others_becomes_markup() {
             asks: None,
             admin: text,
             setup_code: text,
+            device: None,
             username: text,
             problem: None,
         };

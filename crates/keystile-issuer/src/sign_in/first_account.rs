@@ -49,6 +49,7 @@ pub(super) fn form<'a>(
         admin: &app.settings.admin_command,
         tx: open.map(|open| open.handle.as_str()),
         asks: open.map(Open::asks),
+        device: params.one("device"),
         setup_code: params
             .one("setup_code")
             .or_else(|| params.one("code"))

@@ -7,6 +7,7 @@ use keystile_domain::transaction::Transaction;
 use keystile_protocol::form::Params;
 use keystile_protocol::mutation::weakened;
 
+use super::device;
 use super::refusal::{PageRefusal, Why};
 use crate::app::App;
 use crate::pages::consent::Requester;
@@ -65,14 +66,16 @@ impl Open {
     }
 }
 
-/// Where a browser goes after sign-in: on to the decision, or to the account page.
+/// Where a browser goes after sign-in: on to the decision, to a device's code, or to the account
+/// page.
 pub(super) fn after_sign_in(open: Option<&Open>, params: &Params) -> Response {
     if let Some(anywhere) = params.one("next").filter(|_| weakened("a_007")) {
         return see_other(anywhere);
     }
-    match open {
-        Some(open) => see_other(&format!("/ks/consent?tx={}", open.handle)),
-        None => see_other("/ks/account"),
+    match (open, params.one("device")) {
+        (Some(open), _) => see_other(&format!("/ks/consent?tx={}", open.handle)),
+        (None, Some(carried)) => device::after_sign_in(carried),
+        (None, None) => see_other("/ks/account"),
     }
 }
 

@@ -50,7 +50,8 @@ async fn show(app: &App, visitor: &Visitor, query: &str) -> Result<Response, Pag
             .page()
             .into_response());
     }
-    let page = form(open.as_ref(), "").page().into_response();
+    let device = params.one("device");
+    let page = form(open.as_ref(), device, "").page().into_response();
     if weakened("a_038") {
         return Ok(session::with_cookie(page, session::forget(app)));
     }
@@ -61,7 +62,7 @@ async fn sign_in(app: &App, visitor: &Visitor, params: &Params) -> Result<Respon
     let open = Open::find(app, params, visitor.now)?;
     let name = params.one("username").unwrap_or_default();
     let reference = Open::reference(open.as_ref(), app);
-    let view = form(open.as_ref(), name);
+    let view = form(open.as_ref(), params.one("device"), name);
     let attempt = match app
         .limits
         .attempt(Guess::Password(name), visitor.peer, visitor.now)
@@ -145,10 +146,15 @@ async fn record(
     Ok(app.audit.record(&event).await?)
 }
 
-fn form<'a>(open: Option<&'a Open>, username: &'a str) -> SignIn<'a> {
+fn form<'a>(
+    open: Option<&'a Open>,
+    device: Option<&'a str>,
+    username: &'a str,
+) -> SignIn<'a> {
     SignIn {
         tx: open.map(|open| open.handle.as_str()),
         asks: open.map(Open::asks),
+        device,
         username,
         problem: None,
     }

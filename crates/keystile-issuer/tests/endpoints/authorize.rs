@@ -66,13 +66,12 @@ async fn n_as_07_a_redirect_that_the_document_does_not_list_goes_nowhere() {
 }
 
 /// Everything that can be wrong with the rest of a request.
-const WRONG: [(&str, Option<&str>); 13] = [
+const WRONG: [(&str, Option<&str>); 12] = [
     ("response_type", None),
     ("response_type", Some("token")),
     ("response_type", Some("code id_token")),
     ("response_mode", Some("fragment")),
     ("request", Some("eyJhbGciOiJub25lIn0.e30.")),
-    ("request_uri", Some("urn:ietf:params:oauth:request_uri:x")),
     ("prompt", Some("none")),
     ("code_challenge", None),
     ("code_challenge", Some("short")),

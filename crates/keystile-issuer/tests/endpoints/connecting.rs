@@ -45,7 +45,12 @@ impl Connecting {
     /// The whole way to the redirect with the answer.
     pub(crate) async fn answer(&mut self, changes: Changes<'_>, decision: &str) -> Reply {
         let url = authorize_url(&self.client, changes);
-        let page = self.browser.open(&url).await;
+        self.decide(&url, decision).await
+    }
+
+    /// The same from this address on.
+    pub(crate) async fn decide(&mut self, url: &str, decision: &str) -> Reply {
+        let page = self.browser.open(url).await;
         assert_eq!(page.status, 200, "{:?} {}", page.location(), page.text());
         let (tx, csrf) = (page.input("tx"), page.input("csrf"));
         let fields = [("tx", tx.as_str()), ("csrf", &csrf), ("decision", decision)];

@@ -48,15 +48,7 @@ async fn a_024_a_token_is_explained_to_its_client_and_its_resource_server_only()
     let access = text(&tokens, "access_token");
     let said = about(&server_of_it, test, access).await;
     let claims = claims(&tokens);
-    for member in [
-        "sub",
-        "aud",
-        "iss",
-        "client_id",
-        "exp",
-        "iat",
-        "jti",
-    ] {
+    for member in ["sub", "aud", "iss", "client_id", "exp", "iat", "jti"] {
         assert_eq!(said[member], claims[member], "{member}");
     }
     // Whoever asks does not know which scope contains which.

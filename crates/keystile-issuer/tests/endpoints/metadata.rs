@@ -34,10 +34,12 @@ async fn n_as_02_both_well_known_forms_give_the_same_document() {
       "code_challenge_methods_supported": [
         "S256"
       ],
+      "device_authorization_endpoint": "http://localhost:7717/oauth/device",
       "grant_types_supported": [
         "authorization_code",
         "refresh_token",
-        "client_credentials"
+        "client_credentials",
+        "urn:ietf:params:oauth:grant-type:device_code"
       ],
       "introspection_endpoint": "http://localhost:7717/oauth/introspect",
       "introspection_endpoint_auth_methods_supported": [
@@ -55,6 +57,7 @@ async fn n_as_02_both_well_known_forms_give_the_same_document() {
       "protected_resources": [
         "http://localhost:7717/knowledge-base/mcp"
       ],
+      "pushed_authorization_request_endpoint": "http://localhost:7717/oauth/par",
       "registration_endpoint": "http://localhost:7717/oauth/register",
       "response_modes_supported": [
         "query"
@@ -154,7 +157,7 @@ async fn n_as_03_the_issuer_comes_from_the_configuration_only() {
             .iter()
             .filter(|(name, _)| name.ends_with("_endpoint") || *name == "jwks_uri");
         let urls: Vec<&Value> = urls.map(|(_, url)| url).collect();
-        assert_eq!(urls.len(), 6, "{urls:?}");
+        assert_eq!(urls.len(), 8, "{urls:?}");
         for url in urls {
             let url = url.as_str().expect("a URL");
             assert!(url.starts_with(&format!("{issuer}/oauth/")), "{url}");

@@ -36,6 +36,17 @@ fn public(redirect: &str) -> Value {
     json!({ "client_name": "An app", "redirect_uris": [redirect], "token_endpoint_auth_method": "none" })
 }
 
+fn client_id(registered: &Reply) -> String {
+    let id = &read(registered)["client_id"];
+    id.as_str().expect("an id").to_owned()
+}
+
+/// An authorization request of a client, to come back there.
+async fn begin(test: &TestApp, client: &str, redirect: &str) -> Reply {
+    let url = authorize_url(client, &[("redirect_uri", Some(redirect))]);
+    get(test, &url).await
+}
+
 async fn token(test: &TestApp, uses: u32) -> (String, InitialAccessTokenId) {
     let (now, rng) = (test.clock.now(), &*test.app.rng);
     let fresh = FreshSecret::initial_access_token(rng);
@@ -95,16 +106,8 @@ async fn a_063_a_strange_https_redirect_needs_a_token() {
     let (good, id) = token(&test, 1).await;
     let reply = with_token(&test, &good, &public(STRANGER)).await;
     assert_eq!(reply.status, 201, "{}", reply.body);
-    let client = read(&reply)["client_id"]
-        .as_str()
-        .expect("an id")
-        .to_owned();
-    let begun = get(
-        &test,
-        &authorize_url(&client, &[("redirect_uri", Some(STRANGER))]),
-    )
-    .await;
-    assert_eq!(begun.status, 303);
+    let client = client_id(&reply);
+    assert_eq!(begin(&test, &client, STRANGER).await.status, 303);
     // Once more it is used up; both are on record, without the token.
     let reply = with_token(&test, &good, &public(STRANGER)).await;
     assert_eq!(refused(&reply), (401, "invalid_token".to_owned()));
@@ -142,12 +145,8 @@ async fn a_063_an_approval_lets_one_place_in_for_as_long_as_it_stands() {
     test.store.approve_place(PLACE, now).await.expect("memory");
     let reply = post_json(&test, REGISTER, public(STRANGER)).await;
     assert_eq!(reply.status, 201, "{}", reply.body);
-    let client = read(&reply)["client_id"]
-        .as_str()
-        .expect("an id")
-        .to_owned();
-    let url = authorize_url(&client, &[("redirect_uri", Some(STRANGER))]);
-    assert_eq!(get(&test, &url).await.status, 303);
+    let client = client_id(&reply);
+    assert_eq!(begin(&test, &client, STRANGER).await.status, 303);
     // A second place in the same registration is still a stranger.
     let both = json!({ "redirect_uris": [STRANGER, "https://evil.example/cb"], "token_endpoint_auth_method": "none" });
     let reply = post_json(&test, REGISTER, &both).await;
@@ -155,7 +154,7 @@ async fn a_063_an_approval_lets_one_place_in_for_as_long_as_it_stands() {
     assert!(reply.body.contains("evil.example"), "{}", reply.body);
 
     assert!(test.store.remove_place(PLACE).await.expect("memory"));
-    let reply = get(&test, &url).await;
+    let reply = begin(&test, &client, STRANGER).await;
     own_page(&reply, "no longer approved");
     assert!(
         reply.text().contains("keystile client redirect approve"),

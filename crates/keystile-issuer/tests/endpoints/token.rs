@@ -129,7 +129,7 @@ async fn each_refusal_has_its_status_and_says_what_was_expected() {
     content-type: application/json
     cache-control: no-store
 
-    {"error":"unsupported_grant_type","error_description":"grant_type must be authorization_code, refresh_token or client_credentials. (KS-…)"}
+    {"error":"unsupported_grant_type","error_description":"grant_type must be authorization_code, refresh_token, client_credentials or urn:ietf:params:oauth:grant-type:device_code. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(format!("client_id={client}&grant_type=authorization_code")).await, @r#"
     400 Bad Request

@@ -120,6 +120,16 @@ impl<'a> Members<'a> {
         list.iter().map(text).collect::<Result<_, _>>().map(Some)
     }
 
+    /// `false` if absent.
+    pub(super) fn flag(&self, member: &'static str) -> Result<bool, MetadataError> {
+        let wrong = MetadataError::WrongType {
+            member,
+            expected: "true or false",
+        };
+        let value = self.value(member);
+        value.map_or(Ok(false), |value| value.as_bool().ok_or(wrong))
+    }
+
     pub(super) fn word<T>(
         &self,
         member: &'static str,

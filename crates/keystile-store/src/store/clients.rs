@@ -134,8 +134,9 @@ impl Verb for Add {
         let client = &self.client;
         let done = sqlx::query(
             "INSERT INTO clients (client_id, name, redirect_uris, native, auth_method, jwks,
-                 jwks_uri, grant_types, scopes, introspects, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (client_id) DO NOTHING",
+                 jwks_uri, grant_types, scopes, introspects, created_at, pushes_only)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+             ON CONFLICT (client_id) DO NOTHING",
         )
         .bind(&client.client_id)
         .bind(&client.name)
@@ -148,6 +149,7 @@ impl Verb for Add {
         .bind(client.scopes.to_string())
         .bind(&client.introspects)
         .bind(client.created_at.0)
+        .bind(i64::from(client.pushes_only))
         .execute(&mut *connection)
         .await?;
         if done.rows_affected() == 0 {
@@ -222,7 +224,7 @@ macro_rules! select_clients {
     ($rest:literal) => {
         concat!(
             "SELECT client_id, name, redirect_uris, native, auth_method, jwks, jwks_uri, ",
-            "grant_types, scopes, introspects, created_at FROM clients ",
+            "grant_types, scopes, introspects, created_at, pushes_only FROM clients ",
             $rest
         )
     };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use keystile_domain::ports::StoreError;
+use keystile_domain::records::DEVICE_KEPT;
 use keystile_domain::time::Timestamp;
 use sqlx::SqliteConnection;
 
@@ -64,6 +65,7 @@ impl Verb for Prune {
         delete(connection, OLD_SECRETS, self.now.0).await?;
         delete(connection, LET_IN, before(self.now, MEMORY)).await?;
         delete(connection, INITIAL_ACCESS, before(self.now, HISTORY)).await?;
+        delete(connection, DEVICES, before(self.now, DEVICE_KEPT)).await?;
         let last: Option<String> = sqlx::query_scalar(WALK)
             .bind(&self.after)
             .fetch_one(&mut *connection)
@@ -126,6 +128,8 @@ const LET_IN: &str =
     "DELETE FROM disabled_clients WHERE enabled_at IS NOT NULL AND disabled_at <= $1";
 /// There are a thousand of them at most.
 const INITIAL_ACCESS: &str = "DELETE FROM initial_access_tokens WHERE expires_at <= $1";
+/// So are these, for ten minutes each.
+const DEVICES: &str = "DELETE FROM device_requests WHERE expires_at <= $1";
 const AT_ONCE: u64 = 1_000;
 
 const WALK: &str =

@@ -24,6 +24,7 @@ fn job() -> PreRegisteredClient {
             .collect(),
         scopes: "notes:call".parse().unwrap(),
         introspects: Some(RESOURCE.to_owned()),
+        pushes_only: true,
         ..PreRegisteredClient::public("job", "Job", Vec::new(), false, NOW)
     }
 }

@@ -26,6 +26,22 @@ pub(super) struct Code {
 }
 
 impl Family {
+    /// Given, and without tokens yet.
+    pub(super) fn new(grant: GrantRecord) -> Self {
+        Self {
+            grant,
+            active: false,
+            presented: 0,
+            presented_at: None,
+        }
+    }
+
+    /// From now on it has tokens.
+    pub(super) fn activate(&mut self, now: Timestamp) {
+        self.active = true;
+        self.grant.last_used_at = Some(now);
+    }
+
     /// `true` if it was alive.
     pub(super) fn revoke(&mut self, why: &str, now: Timestamp) -> bool {
         let alive = self.grant.revoked_at.is_none();
@@ -63,13 +79,7 @@ impl Grants for MemoryStore {
             revoked_at: None,
             revoked_why: None,
         };
-        let family = Family {
-            grant,
-            active: false,
-            presented: 0,
-            presented_at: None,
-        };
-        state.families.insert(approval.grant, family);
+        state.families.insert(approval.grant, Family::new(grant));
         state.codes.insert(
             approval.code,
             Code {
@@ -220,7 +230,7 @@ impl State {
         })
     }
 
-    fn is_disabled(&self, grant: &GrantRecord) -> bool {
+    pub(super) fn is_disabled(&self, grant: &GrantRecord) -> bool {
         let person = self.people.get(&grant.person);
         person.is_none_or(|person| person.disabled_at.is_some())
             || self.kept_out.contains_key(&grant.client_id)

@@ -55,6 +55,8 @@ pub(crate) struct NewClient {
     pub(crate) grants: Vec<GrantType>,
     pub(crate) scopes: Vec<String>,
     pub(crate) introspects: Option<String>,
+    #[serde(default)]
+    pub(crate) pushes_only: bool,
 }
 
 /// An earlier secret is kept for a month at most.
@@ -91,6 +93,7 @@ impl Admin {
             grant_types: new.grant_types()?,
             scopes: new.scopes()?,
             introspects: new.introspected()?,
+            pushes_only: new.pushes_only,
             client_id: client_id.clone(),
             created_at: now,
             auth_method: new.auth,

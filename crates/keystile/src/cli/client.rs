@@ -87,6 +87,10 @@ pub(crate) struct Add {
     /// for it.
     #[arg(long, value_name = "MCP_URL")]
     introspect: Option<String>,
+    /// The client pushes its authorization requests to /oauth/par first, so that nobody else can
+    /// send a browser here in its name (RFC 9126); other requests of it are refused.
+    #[arg(long)]
+    require_pushed_requests: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -181,6 +185,7 @@ impl Add {
             grants: self.grants.iter().map(Grant::granted).collect(),
             scopes: self.scopes,
             introspects: self.introspect,
+            pushes_only: self.require_pushed_requests,
         })
     }
 }

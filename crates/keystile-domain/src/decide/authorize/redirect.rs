@@ -6,7 +6,7 @@ use keystile_protocol::redirect::RedirectUri;
 
 use crate::client::{Client, ClientKind};
 use crate::decide::diagnose::Diagnosis;
-use crate::decide::diagnose::difference::{self, parts};
+use crate::decide::diagnose::difference::{self, Difference, Differing, differing};
 
 /// Finds the registered redirect URI that a request means. Until this succeeded, nothing may
 /// redirect (N-AS-19, A-001): every failure is a page of our own.
@@ -39,31 +39,14 @@ pub fn trusted_redirect(client: &Client, asked: Option<&str>) -> Result<Redirect
 }
 
 fn diagnosis(client: &Client, came: &RedirectUri) -> Diagnosis {
-    let varies = client.any_loopback_port && came.is_loopback();
-    let port = parts(came.as_str())[2];
-    let comparable = |text: &String| match RedirectUri::parse(text) {
-        Ok(uri) if varies && uri.is_loopback() => with_port(text, port),
-        _ => text.clone(),
-    };
-    let known: Vec<String> = client.redirect_uris.iter().map(comparable).collect();
-    let known = known.iter().map(String::as_str);
-    difference::diagnose("redirect", NOT_REGISTERED, came.as_str(), known)
+    let known = client.redirect_uris.iter().map(String::as_str);
+    let any_port = any_port(client, came);
+    difference::nearest("redirect", NOT_REGISTERED, came.as_str(), known, any_port)
 }
 
-/// A loopback URI with another port, which is no difference where the port may vary.
-fn with_port(uri: &str, port: &str) -> String {
-    let [scheme, host, _, path, query] = parts(uri);
-    let port = if port.is_empty() {
-        String::new()
-    } else {
-        format!(":{port}")
-    };
-    let query = if query.is_empty() {
-        String::new()
-    } else {
-        format!("?{query}")
-    };
-    format!("{scheme}://{host}{port}{path}{query}")
+/// Whether the port is no difference (RFC 8252 §7.3).
+fn any_port(client: &Client, came: &RedirectUri) -> bool {
+    client.any_loopback_port && came.is_loopback()
 }
 
 /// The reason of a redirect that no rule matches.
@@ -73,11 +56,11 @@ pub const NOT_REGISTERED: &str = "redirect_not_registered";
 const LISTED: usize = 3;
 
 fn mismatch(client: &Client, came: &RedirectUri) -> String {
-    let port_varies = client.any_loopback_port && came.is_loopback();
-    let mut known: Vec<(Vec<Difference<'_>>, &str)> = client
+    let any_port = any_port(client, came);
+    let mut known: Vec<(Vec<Differing<'_>>, &str)> = client
         .redirect_uris
         .iter()
-        .map(|text| (differences(came.as_str(), text, port_varies), text.as_str()))
+        .map(|text| (differing(came.as_str(), text, any_port), text.as_str()))
         .collect();
     known.sort_by_key(|(differences, _)| differences.len());
     let listed: Vec<String> = known
@@ -111,41 +94,10 @@ fn quoted(uri: &str) -> String {
     format!("'{uri}'")
 }
 
-/// One part in which two URIs differ.
-struct Difference<'a> {
-    part: &'static str,
-    asked: &'a str,
-    registered: &'a str,
-}
-
-fn differences<'a>(asked: &'a str, registered: &'a str, port_varies: bool) -> Vec<Difference<'a>> {
-    const NAMES: [&str; 5] = ["scheme", "host", "port", "path", "query"];
-    let pairs = parts(asked).into_iter().zip(parts(registered));
-    NAMES
-        .into_iter()
-        .zip(pairs)
-        .filter(|(part, (asked, registered))| {
-            asked != registered && !(port_varies && *part == "port")
-        })
-        .map(|(part, (asked, registered))| Difference {
-            part,
-            asked,
-            registered,
-        })
-        .collect()
-}
-
 /// The small differences that people stare at for an hour.
-fn words(differences: &[Difference<'_>]) -> String {
-    let [
-        Difference {
-            part,
-            asked,
-            registered,
-        },
-    ] = differences
-    else {
-        let names: Vec<&str> = differences.iter().map(|one| one.part).collect();
+fn words(differing: &[Differing<'_>]) -> String {
+    let [one] = differing else {
+        let names: Vec<&str> = differing.iter().map(|one| one.part).collect();
         return match names.split_last() {
             Some((last, others)) if !others.is_empty() => {
                 format!(" They differ in {} and {last}.", others.join(", "))
@@ -153,28 +105,19 @@ fn words(differences: &[Difference<'_>]) -> String {
             _ => String::new(),
         };
     };
-    let is_name = |text: &str| ["localhost", "127.0.0.1", "[::1]"].contains(&text);
-    if asked.eq_ignore_ascii_case(registered) {
-        return format!(" They differ only in upper and lower case, in the {part}.");
-    }
-    match *part {
-        "path" if asked.trim_end_matches('/') == registered.trim_end_matches('/') => {
-            " They differ only in a trailing slash.".to_owned()
-        }
-        "host" if is_name(asked) && is_name(registered) => {
-            format!(" They differ only in {asked} and {registered}, which are two hosts here.")
-        }
-        "port" => format!(
-            " They differ only in the port: {} instead of {}. It may vary only for native clients on loopback.",
-            or_none(asked),
-            or_none(registered)
+    let (part, asked, registered) = (one.part, or_none(one.asked), or_none(one.expected));
+    let how = match one.difference {
+        Difference::Case => format!("upper and lower case, in the {part}."),
+        Difference::Slash => "a trailing slash.".to_owned(),
+        Difference::LoopbackName => format!("{asked} and {registered}, which are two hosts here."),
+        Difference::Port => format!(
+            "the port: {asked} instead of {registered}. It may vary only for native clients on loopback."
         ),
-        _ => format!(
-            " They differ only in the {part}: {} instead of {}.",
-            or_none(asked),
-            or_none(registered)
-        ),
-    }
+        Difference::Scheme | Difference::Host | Difference::Path | Difference::Query => {
+            format!("the {part}: {asked} instead of {registered}.")
+        }
+    };
+    format!(" They differ only in {how}")
 }
 
 fn or_none(text: &str) -> &str {

@@ -28,6 +28,7 @@ fn client(redirect_uris: &[&str], any_loopback_port: bool) -> Client {
         auth_method: TokenEndpointAuthMethod::None,
         grant_types: crate::records::GrantTypes::default(),
         trust: crate::client::Trust::Unknown,
+        pushes_only: false,
     }
 }
 
@@ -190,6 +191,16 @@ fn scopes_are_what_exists_here() {
         asked("&scope=offline_access"),
         Ok("kb:call offline_access".into()),
         "alone it would open nothing"
+    );
+    assert_eq!(
+        asked("&scope=kb:read+offline_access"),
+        Ok("kb:read offline_access".into()),
+        "no more than was asked"
+    );
+    assert_eq!(
+        asked("&scope=kb:read+kb:call"),
+        Ok("kb:call".into()),
+        "the wider one says it all"
     );
     assert_eq!(
         asked("&scope=admin:everything"),

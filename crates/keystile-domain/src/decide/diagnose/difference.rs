@@ -58,16 +58,8 @@ impl Difference {
         }
     }
 
-    /// The one difference of two URIs; `None` when they are the same or differ in several things.
-    #[must_use]
-    pub fn between(asked: &str, expected: &str) -> Option<Self> {
-        let pairs = parts(asked).into_iter().zip(parts(expected));
-        let mut differing = pairs.enumerate().filter(|(_, (one, other))| one != other);
-        let (part, (one, other)) = differing.next()?;
-        if differing.next().is_some() {
-            return None;
-        }
-        Some(match part {
+    fn of(part: usize, one: &str, other: &str) -> Self {
+        match part {
             _ if one.eq_ignore_ascii_case(other) => Self::Case,
             0 => Self::Scheme,
             1 if is_loopback(one) && is_loopback(other) => Self::LoopbackName,
@@ -76,7 +68,47 @@ impl Difference {
             3 if one.trim_end_matches('/') == other.trim_end_matches('/') => Self::Slash,
             3 => Self::Path,
             _ => Self::Query,
+        }
+    }
+}
+
+/// One part in which two URIs differ.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Differing<'a> {
+    /// What it comes to.
+    pub(crate) difference: Difference,
+    /// The name of the part.
+    pub(crate) part: &'static str,
+    /// What came.
+    pub(crate) asked: &'a str,
+    /// What would have done.
+    pub(crate) expected: &'a str,
+}
+
+/// Every part in which two URIs differ; the port is none of them where it may be any.
+pub(crate) fn differing<'a>(
+    asked: &'a str,
+    expected: &'a str,
+    any_port: bool,
+) -> Vec<Differing<'a>> {
+    let pairs = parts(asked).into_iter().zip(parts(expected));
+    let pairs = PARTS.into_iter().zip(pairs).enumerate();
+    pairs
+        .filter(|(_, (part, (one, other)))| one != other && !(any_port && *part == "port"))
+        .map(|(at, (part, (asked, expected)))| Differing {
+            difference: Difference::of(at, asked, expected),
+            part,
+            asked,
+            expected,
         })
+        .collect()
+}
+
+/// The one difference; `None` when they are the same or differ in several things.
+fn only(differing: &[Differing<'_>]) -> Option<Difference> {
+    match differing {
+        [one] => Some(one.difference),
+        _ => None,
     }
 }
 
@@ -89,10 +121,21 @@ pub fn diagnose<'a>(
     asked: &str,
     expected: impl Iterator<Item = &'a str>,
 ) -> Diagnosis {
+    nearest(what, otherwise, asked, expected, false)
+}
+
+/// [`diagnose`], where the port may be any or not.
+pub(crate) fn nearest<'a>(
+    what: &'static str,
+    otherwise: &'static str,
+    asked: &str,
+    expected: impl Iterator<Item = &'a str>,
+    any_port: bool,
+) -> Diagnosis {
+    let one = |other: &str| only(&differing(asked, other, any_port));
     let mut expected: Vec<&str> = expected.collect();
-    expected.sort_by_key(|other| Difference::between(asked, other).is_none());
-    let nearest = expected.first().copied();
-    let difference = nearest.and_then(|nearest| Difference::between(asked, nearest));
+    expected.sort_by_key(|other| one(other).is_none());
+    let difference = expected.first().copied().and_then(one);
     let shown: Vec<String> = expected.iter().take(3).map(|uri| quoted(uri)).collect();
     let (reason, found) = match difference {
         Some(difference) => (
@@ -117,8 +160,10 @@ fn quoted(uri: &str) -> String {
     format!("'{}'", without_query(uri))
 }
 
-/// Scheme, host, port, path and query.
-pub(crate) fn parts(text: &str) -> [&str; 5] {
+const PARTS: [&str; 5] = ["scheme", "host", "port", "path", "query"];
+
+/// The [`PARTS`] of a URI.
+fn parts(text: &str) -> [&str; 5] {
     let (scheme, rest) = text.split_once(':').unwrap_or(("", text));
     let (authority, path) = match rest.strip_prefix("//") {
         Some(rest) => rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len())),

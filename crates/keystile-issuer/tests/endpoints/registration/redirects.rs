@@ -5,8 +5,8 @@ use keystile_domain::ports::{Clock as _, Registrations as _};
 use keystile_testkit::issuer::TestApp;
 use serde_json::{Value, json};
 
-use super::{PLACE, REGISTER, STRANGER, in_mode, public};
-use crate::{authorize_url, get, json as read, own_page, post_json, refused};
+use super::{PLACE, REGISTER, STRANGER, begin, client_id, in_mode, public};
+use crate::{authorize_url, get, own_page, post_json, refused};
 
 #[tokio::test]
 async fn a_012_no_other_origin_passes_for_an_approved_one() {
@@ -66,17 +66,8 @@ async fn a_070_the_type_of_an_application_says_which_redirects_it_has() {
         if status != 201 {
             continue;
         }
-        let client = read(&reply)["client_id"]
-            .as_str()
-            .expect("an id")
-            .to_owned();
-        let begin = async |to| {
-            get(
-                &test,
-                &authorize_url(&client, &[("redirect_uri", Some(to))]),
-            )
-            .await
-        };
+        let client = client_id(&reply);
+        let begin = async |to| begin(&test, &client, to).await;
         assert_eq!(begin(redirect).await.status, 303, "{context}");
         let elsewhere = begin(moved).await.status == 303;
         assert_eq!(elsewhere, varies, "{context}");
@@ -152,17 +143,8 @@ async fn n_as_38_a_redirect_that_changed_has_to_be_registered_again() {
     let now = test.clock.now();
     test.store.approve_place(PLACE, now).await.expect("memory");
     let reply = post_json(&test, REGISTER, public(STRANGER)).await;
-    let client = read(&reply)["client_id"]
-        .as_str()
-        .expect("an id")
-        .to_owned();
-    let begin = async |to| {
-        get(
-            &test,
-            &authorize_url(&client, &[("redirect_uri", Some(to))]),
-        )
-        .await
-    };
+    let client = client_id(&reply);
+    let begin = async |to| begin(&test, &client, to).await;
     assert_eq!(begin(STRANGER).await.status, 303);
     for changed in [
         "https://app.example/cb/",

@@ -1,0 +1,77 @@
+//! `POST /oauth/par` (RFC 9126): the client says what it wants before any browser is involved.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::CACHE_CONTROL;
+use http::request::Parts;
+use keystile_domain::flow::{Stage, Step};
+use keystile_domain::secrets::reference::Reference;
+use keystile_domain::transaction::pushed::LIFETIME;
+use keystile_protocol::error::OAuthError;
+use keystile_protocol::form::Params;
+use serde::Serialize;
+
+use crate::app::{App, SharedApp};
+use crate::client_auth::authenticate;
+use crate::clients::{self, Asker};
+use crate::endpoints::authorize::request::{self, Refused, Way};
+use crate::endpoints::body::Form;
+use crate::refusal::Refusal;
+
+/// RFC 9126 §2.2
+#[derive(Serialize)]
+struct Pushed {
+    request_uri: String,
+    expires_in: u64,
+}
+
+/// The client authenticates as at the token endpoint, and the request is judged as a browser's is.
+pub(crate) async fn post(
+    State(app): State<SharedApp>,
+    request: Parts,
+    form: Result<Form, Refusal>,
+) -> Result<Response, Refusal> {
+    let Form(params) = form?;
+    let reference = Reference::new(&*app.rng);
+    match push(&app, &request, &params, &reference).await {
+        Ok(pushed) => Ok((
+            StatusCode::CREATED,
+            [(CACHE_CONTROL, "no-store")],
+            Json(pushed),
+        )
+            .into_response()),
+        Err(error) => Err(Refusal::from(error).about(reference)),
+    }
+}
+
+async fn push(
+    app: &App,
+    request: &Parts,
+    params: &Params,
+    reference: &Reference,
+) -> Result<Pushed, OAuthError> {
+    let now = app.clock.now();
+    let shown = authenticate(app, request, params, now).await?;
+    let asker = Asker::of(request, now);
+    let client = clients::for_sign_in(app, shown.client_id(), asker).await?;
+    let transaction = request::judge(app, &client, params, Way::Pushed, (reference, now))
+        .await
+        .map_err(Refused::into_error)?;
+    let request_uri = app
+        .secrets
+        .seal_pushed(&transaction, &*app.rng)
+        .map_err(|error| request::too_long(&error))?;
+    app.flows.begin(&transaction, now);
+    let step = Step::passed(
+        now,
+        Stage::Push,
+        "the client has a request_uri; it is good for 90 seconds",
+    );
+    app.flows.add(reference, step);
+    Ok(Pushed {
+        request_uri,
+        expires_in: LIFETIME.as_secs(),
+    })
+}

@@ -1,0 +1,365 @@
+//! `/ks/device`: a person connects a device that has no browser of its own (RFC 8628 §3.3).
+//!
+//! Sign-in comes first, the code after it: so a code is looked up only for somebody who has an
+//! account, and wrong ones are counted for that account (RFC 8628 §5.1). A code in the link is put
+//! into the form, and the person still sees it and goes on with a click (§3.3.1): a link that
+//! somebody sent decides nothing (§5.4).
+
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use keystile_domain::audit::{Action, Event, Outcome};
+use keystile_domain::client::ClientKind;
+use keystile_domain::decide::consent::consent;
+use keystile_domain::flow::{Stage, Step};
+use keystile_domain::ids::{DeviceRequestId, GrantId};
+use keystile_domain::records::{DeviceAnswered, DeviceApproval, DeviceRequest};
+use keystile_domain::secrets::reference::Reference;
+use keystile_domain::secrets::user_code::UserCode;
+use keystile_protocol::form::Params;
+use keystile_protocol::mutation::weakened;
+use keystile_protocol::scope::{ScopeCatalogue, ScopeSet};
+
+use super::own_form::{OwnForm, read};
+use super::refusal::{PageRefusal, Told, Why, again, answer};
+use super::session::{SignedIn, Visitor};
+use crate::app::{App, SharedApp};
+use crate::limits::{Guess, TooMany};
+use crate::pages::consent::{Power, Requester, Warning};
+use crate::pages::device::{CONNECTED, DeviceConsent, EnterCode, NOT_CONNECTED, TOO_LATE};
+use crate::pages::{Page, Problem, brand, shown};
+use crate::refusal::see_other;
+
+/// Purposes of the synchroniser tokens of these pages.
+const ENTER: &str = "device code";
+const ANSWER: &str = "device answer";
+
+pub(super) async fn get(
+    State(app): State<SharedApp>,
+    visitor: Visitor,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let made = show(&app, &visitor, query.as_deref().unwrap_or_default());
+    answer(&app, made)
+}
+
+pub(super) async fn post(
+    State(app): State<SharedApp>,
+    visitor: Visitor,
+    OwnForm(form): OwnForm,
+) -> Response {
+    let made = look_up(&app, &visitor, &form).await;
+    answer(&app, made)
+}
+
+pub(super) async fn decide(
+    State(app): State<SharedApp>,
+    visitor: Visitor,
+    OwnForm(form): OwnForm,
+) -> Response {
+    let made = decided(&app, &visitor, &form).await;
+    answer(&app, made)
+}
+
+/// Where a browser goes for a device: what it carries is a code or nothing, never an address.
+pub(super) fn after_sign_in(carried: &str) -> Response {
+    match UserCode::parse(carried) {
+        Some(code) => see_other(&format!("/ks/device?user_code={code}")),
+        None => see_other("/ks/device"),
+    }
+}
+
+/// To sign-in and back, with the code of the link if it can be one.
+fn to_sign_in(params: &Params) -> Response {
+    let code = params.one("user_code").and_then(UserCode::parse);
+    let carried = code.map_or_else(|| "any".to_owned(), |code| code.to_string());
+    see_other(&format!("/ks/sign-in?device={carried}"))
+}
+
+/// Looking spends nothing and looks nothing up.
+fn show(app: &App, visitor: &Visitor, query: &str) -> Result<Response, PageRefusal> {
+    let params = read(query.as_bytes())?;
+    let Some(session) = &visitor.session else {
+        return Ok(to_sign_in(&params));
+    };
+    let code = params.one("user_code").and_then(UserCode::parse);
+    let code = code.map(|code| code.to_string()).unwrap_or_default();
+    let csrf = app.secrets.synchroniser_token(&session.digest, "", ENTER);
+    Ok(form(session, &csrf, &code).page().into_response())
+}
+
+fn form<'a>(session: &'a SignedIn, csrf: &'a str, user_code: &'a str) -> EnterCode<'a> {
+    EnterCode {
+        csrf,
+        user_code,
+        person: &session.person.name,
+        problem: None,
+    }
+}
+
+/// The request behind a code, on the page that asks about it. An attempt is paid before anything is
+/// looked up, and given back when the code was right.
+async fn look_up(app: &App, visitor: &Visitor, params: &Params) -> Result<Response, PageRefusal> {
+    let Some(session) = &visitor.session else {
+        return Ok(to_sign_in(params));
+    };
+    let csrf = params.one("csrf").unwrap_or_default();
+    proven(app, session, csrf, "", ENTER)?;
+    let typed = params.one("user_code").unwrap_or_default();
+    let view = form(session, csrf, typed);
+    let reference = Reference::new(&*app.rng);
+    let person = session.person.id.to_string();
+    let guess = Guess::UserCode(&person);
+    let attempt = match app.limits.attempt(guess, visitor.peer, visitor.now) {
+        Ok(attempt) => attempt,
+        Err(TooMany { wait, first }) => {
+            let problem = Problem::too_many_codes(wait, reference.to_string());
+            let told = Told::of(&problem, &reference).quietly(!first);
+            if first {
+                wrong(app, visitor, session, &reference, problem.code).await?;
+            }
+            let page = view.refused(StatusCode::TOO_MANY_REQUESTS, problem);
+            return Ok(again(page.retry_after(wait), &told));
+        }
+    };
+    let found = match UserCode::parse(typed) {
+        Some(code) => {
+            let found = app.device_requests.find(code.digest(), visitor.now).await?;
+            found.map(|request| (code, request))
+        }
+        None => None,
+    };
+    let Some((code, request)) = found else {
+        let problem = Problem::wrong_user_code(reference.to_string());
+        let told = Told::of(&problem, &reference);
+        wrong(app, visitor, session, &reference, problem.code).await?;
+        return Ok(again(view.refused(StatusCode::BAD_REQUEST, problem), &told));
+    };
+    attempt.settle();
+    let step = Step::passed(visitor.now, Stage::Device, "a person typed its code");
+    app.flows.add(&request.reference, step);
+    Ok(page(app, session, &request, &code).into_response())
+}
+
+fn page(app: &App, session: &SignedIn, request: &DeviceRequest, code: &UserCode) -> Page {
+    let id = request.id.to_string();
+    let client = &request.client;
+    let name = client.name.as_deref().and_then(shown::name);
+    let by_operator = client.kind == ClientKind::PreRegistered;
+    let who = requester(request);
+    let borrowed = name.as_deref().filter(|_| !by_operator);
+    let warning = borrowed.and_then(|name| brand::resembled(name, &who));
+    let scopes = catalogue(app, request);
+    let view = DeviceConsent {
+        csrf: &app.secrets.synchroniser_token(&session.digest, &id, ANSWER),
+        request: &id,
+        user_code: &code.to_string(),
+        requester: who,
+        name,
+        name_by_operator: by_operator,
+        warnings: warning.map(Warning::Resembles).into_iter().collect(),
+        server: &request.server,
+        resource: &request.resource,
+        powers: request
+            .scopes
+            .iter()
+            .map(|scope| Power::of(scope, &scopes))
+            .collect(),
+        less: Power::less(&request.scopes, &scopes),
+        person: &session.person.name,
+        reference: request.reference.as_str(),
+    };
+    view.page()
+}
+
+/// The host of its document, or nothing: the redirects that a client registered say nothing about
+/// who holds the device.
+fn requester(request: &DeviceRequest) -> Requester {
+    let host = request.client.document_host();
+    host.map_or(Requester::OtherDevice, Requester::Site)
+}
+
+/// The scopes of the server that the request is about.
+fn catalogue(app: &App, request: &DeviceRequest) -> ScopeCatalogue {
+    let served = app.settings.resources.by_name(&request.server);
+    served.map_or_else(
+        || ScopeCatalogue::of_server(&request.server),
+        |served| served.scopes.clone(),
+    )
+}
+
+/// The answer of a person who saw the page: its form is bound to the session and the request, and
+/// only who typed the code has it.
+async fn decided(app: &App, visitor: &Visitor, params: &Params) -> Result<Response, PageRefusal> {
+    let Some(session) = &visitor.session else {
+        return Ok(to_sign_in(params));
+    };
+    let id = params.one("request").unwrap_or_default();
+    let csrf = params.one("csrf").unwrap_or_default();
+    proven(app, session, csrf, id, ANSWER)?;
+    let id: DeviceRequestId = id.parse().map_err(|_| PageRefusal::from(Why::Stale))?;
+    let Some(request) = app.device_requests.lookup(id, visitor.now).await? else {
+        return Ok(TOO_LATE.page().into_response());
+    };
+    match params.one("decision") {
+        Some("allow") => {
+            let only = params.one("only");
+            let scopes = consent(&request.scopes, only, &catalogue(app, &request));
+            let scopes = scopes.ok_or_else(|| {
+                Why::Unreadable("expected only= to be a scope that was shown".to_owned())
+            })?;
+            allow(app, visitor, session, &request, scopes).await
+        }
+        Some("deny") => deny(app, visitor, session, &request).await,
+        _ => Err(Why::Unreadable("expected decision=allow or decision=deny".to_owned()).into()),
+    }
+}
+
+async fn deny(
+    app: &App,
+    visitor: &Visitor,
+    session: &SignedIn,
+    request: &DeviceRequest,
+) -> Result<Response, PageRefusal> {
+    let said_no = Said {
+        action: Action::Consent,
+        outcome: Outcome::Deny,
+        grant: None,
+    };
+    record(app, visitor, session, request, said_no).await?;
+    if !app.device_requests.deny(request.id, visitor.now).await? {
+        return Ok(TOO_LATE.page().into_response());
+    }
+    step(app, visitor, request, "the person said no");
+    Ok(NOT_CONNECTED.page().into_response())
+}
+
+/// Yes: answer and grant in one durable step; the device gets its tokens when it asks again.
+async fn allow(
+    app: &App,
+    visitor: &Visitor,
+    session: &SignedIn,
+    request: &DeviceRequest,
+    scopes: ScopeSet,
+) -> Result<Response, PageRefusal> {
+    let mut said = Said {
+        action: Action::Consent,
+        outcome: Outcome::Allow,
+        grant: None,
+    };
+    record(app, visitor, session, request, said).await?;
+    let grant = GrantId::new(visitor.now, &*app.rng);
+    let approval = DeviceApproval {
+        request: request.id,
+        grant,
+        person: session.person.id,
+        client_name: as_shown(request),
+        scopes,
+        created_at: visitor.now,
+        grant_expires_at: visitor.now.plus(app.settings.grant_idle),
+    };
+    match app.device_requests.approve(approval).await? {
+        DeviceAnswered::First => {}
+        DeviceAnswered::TooLate => return Ok(TOO_LATE.page().into_response()),
+        DeviceAnswered::PersonGone => {
+            return Err(PageRefusal::from(Why::Stale).in_flow(&request.reference));
+        }
+    }
+    said.action = Action::Grant;
+    said.grant = Some(grant);
+    if let Err(failed) = record(app, visitor, session, request, said).await {
+        // Without its line in the trail there is no grant.
+        app.grants
+            .revoke(grant, "audit_failed", visitor.now)
+            .await?;
+        return Err(failed);
+    }
+    step(app, visitor, request, "the person allowed it");
+    Ok(CONNECTED.page().into_response())
+}
+
+fn step(app: &App, visitor: &Visitor, request: &DeviceRequest, note: &'static str) {
+    let step = Step::passed(visitor.now, Stage::Consent, note);
+    app.flows.add(&request.reference, step);
+}
+
+/// What the person saw, for the list of connected apps.
+fn as_shown(request: &DeviceRequest) -> String {
+    let who = requester(request).headline();
+    match request.client.name.as_deref().and_then(shown::name) {
+        Some(name) => format!("{who} (“{name}”)"),
+        None => who,
+    }
+}
+
+/// # Errors
+/// The form was made for another session, request or page.
+fn proven(
+    app: &App,
+    session: &SignedIn,
+    shown: &str,
+    about: &str,
+    purpose: &str,
+) -> Result<(), PageRefusal> {
+    let ours = app
+        .secrets
+        .is_synchroniser_token(shown, &session.digest, about, purpose);
+    if !ours && !weakened("rfc_8628f") {
+        return Err(Why::Stale.into());
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+struct Said {
+    action: Action,
+    outcome: Outcome,
+    grant: Option<GrantId>,
+}
+
+async fn record(
+    app: &App,
+    visitor: &Visitor,
+    session: &SignedIn,
+    request: &DeviceRequest,
+    said: Said,
+) -> Result<(), PageRefusal> {
+    let (person, peer) = (session.person.id.to_string(), visitor.peer.to_string());
+    let (scopes, grant) = (
+        request.scopes.to_string(),
+        said.grant.map(|id| id.to_string()),
+    );
+    let event = Event {
+        person: Some(&person),
+        client: Some(&request.client.client_id),
+        grant: grant.as_deref(),
+        resource: Some(&request.resource),
+        method: Some("device"),
+        name: Some(&scopes),
+        reference: Some(request.reference.as_str()),
+        reason: matches!(said.outcome, Outcome::Deny).then_some("person_said_no"),
+        peer: Some(&peer),
+        ..Event::new(visitor.now, said.action, said.outcome)
+    };
+    Ok(app.audit.record(&event).await?)
+}
+
+/// A wrong code stands in the trail; what was typed does not.
+async fn wrong(
+    app: &App,
+    visitor: &Visitor,
+    session: &SignedIn,
+    reference: &Reference,
+    reason: &'static str,
+) -> Result<(), PageRefusal> {
+    let (person, peer) = (session.person.id.to_string(), visitor.peer.to_string());
+    let event = Event {
+        person: Some(&person),
+        method: Some("device"),
+        reference: Some(reference.as_str()),
+        reason: Some(reason),
+        peer: Some(&peer),
+        ..Event::new(visitor.now, Action::Consent, Outcome::Deny)
+    };
+    Ok(app.audit.record(&event).await?)
+}
