@@ -37,6 +37,8 @@ pub(crate) struct Keys {
 struct Serving {
     ring: Arc<KeyRing>,
     verifier: Arc<Verifier>,
+    /// How long a key signs.
+    rotation: Duration,
 }
 
 /// What is due by itself is looked at this often.
@@ -72,13 +74,24 @@ impl Keys {
         self.ring(&stored)
     }
 
-    /// From now on the ring signs and the verifier verifies what this decides.
-    pub(crate) fn serve(&self, ring: Arc<KeyRing>, verifier: Arc<Verifier>) {
-        let serving = Serving { ring, verifier };
+    /// From now on the ring signs and the verifier verifies what this decides; a key signs for as long
+    /// as `rotation`.
+    pub(crate) fn serve(&self, ring: Arc<KeyRing>, verifier: Arc<Verifier>, rotation: Duration) {
+        let serving = Serving {
+            ring,
+            verifier,
+            rotation,
+        };
         assert!(
             self.serving.set(serving).is_ok(),
             "an installation is served once"
         );
+    }
+
+    /// How long a key signs; while nobody serves, what is usual.
+    fn rotation(&self) -> Duration {
+        let serving = self.serving.get();
+        serving.map_or(decide::ROTATE_EVERY, |serving| serving.rotation)
     }
 
     /// Whoever verifies learns the keys before the first token is signed with one of them.

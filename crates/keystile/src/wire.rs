@@ -59,6 +59,7 @@ pub(crate) struct Plan {
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) ops_listen: SocketAddr,
     pub(crate) access_token_lifetime: Duration,
+    pub(crate) key_rotation: Duration,
     pub(crate) origins: Vec<String>,
     pub(crate) rebind: bool,
     pub(crate) air_gapped: bool,

@@ -1,6 +1,7 @@
 //! What `protect` and `demo` share: listening, names, lifetimes, client documents.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,6 +39,9 @@ pub(crate) struct Serving {
     /// How long an access token lives, at most 60m.
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
     access_token_lifetime: Duration,
+    /// How long a key signs access tokens before the next one takes its place, 1d to 365d.
+    #[arg(long, value_name = "TIME", default_value = "90d", value_parser = duration)]
+    key_rotation: Duration,
     /// Let web pages of this origin call the endpoints, too (our own and those on loopback may). May
     /// be given several times.
     #[arg(long = "origin", value_name = "ORIGIN")]
@@ -58,6 +62,10 @@ pub(crate) struct Serving {
     #[arg(long, value_name = "FILE")]
     extra_ca_file: Option<PathBuf>,
 }
+
+/// How long a signing key may be asked to sign.
+const SIGNS_FOR: RangeInclusive<Duration> =
+    Duration::from_secs(24 * 3600)..=Duration::from_secs(365 * 24 * 3600);
 
 impl Serving {
     /// Turns flags into a plan and serves it until a signal ends it.
@@ -87,6 +95,13 @@ impl Serving {
                 "access_token_lifetime",
                 "access tokens live 1 second to 60 minutes",
                 "short tokens are refreshed without anybody noticing; 10m is a good choice",
+            ));
+        }
+        if !SIGNS_FOR.contains(&self.key_rotation) {
+            return Err(Failure::usage(
+                "key_rotation",
+                "a key signs for 1 to 365 days",
+                "nobody notices a rotation; 90d is a good choice, and keystile key rotate does it at once",
             ));
         }
         let public_url = self
@@ -135,6 +150,7 @@ impl Serving {
             trusted_proxies: self.trusted_proxy,
             ops_listen: self.ops_listen.unwrap_or_else(|| ops_beside(public_port)),
             access_token_lifetime: self.access_token_lifetime,
+            key_rotation: self.key_rotation,
             origins: self.origins,
             rebind: self.rebind,
             air_gapped: self.air_gapped,

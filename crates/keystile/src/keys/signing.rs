@@ -19,7 +19,7 @@ impl Keys {
         for key in self.stored().await? {
             let until = match key.state {
                 SigningKeyState::Retired => Some(key.since.plus(decide::OVERLAP)),
-                SigningKeyState::Current => Some(key.since.plus(decide::ROTATE_EVERY)),
+                SigningKeyState::Current => Some(key.since.plus(self.rotation())),
                 SigningKeyState::Next => None,
             };
             signing.push(json!({
@@ -84,11 +84,7 @@ impl Keys {
     /// `signing_key`.
     pub(crate) async fn is_due(&self) -> Result<bool, Failure> {
         let stored = self.stored().await?;
-        Ok(decide::is_due(
-            &stored,
-            decide::ROTATE_EVERY,
-            self.clock.now(),
-        ))
+        Ok(decide::is_due(&stored, self.rotation(), self.clock.now()))
     }
 
     /// Forgets retired keys of which no token can live any more; how many were forgotten.

@@ -17,6 +17,8 @@ use super::*;
 use crate::data_dir::{DataDir, Owned};
 
 const REDIRECT: &str = "http://127.0.0.1/callback";
+/// Not the usual one.
+const ROTATION: Duration = Duration::from_secs(7 * 24 * 3600);
 const RESOURCE: &str = "http://localhost:7717/knowledge-base/mcp";
 
 /// An issuer and a gateway's verifier on a data directory.
@@ -52,7 +54,7 @@ impl Bench {
         let opened = keys.open().await.unwrap();
         let verifier = Arc::new(Verifier::new("http://localhost:7717", opened.key_set()));
         let ring = Arc::new(KeyRing::of(opened));
-        keys.serve(ring.clone(), verifier.clone());
+        keys.serve(ring.clone(), verifier.clone(), ROTATION);
         let test = test.with(|app| {
             app.people = store.clone();
             app.grants = store.clone();
@@ -241,7 +243,18 @@ async fn keys_are_rotated_by_their_age_and_forgotten_when_they_are_over() {
     let stored = || async { bench.store.signing_keys().await.unwrap().len() };
     assert_eq!(stored().await, 2);
     assert!(!bench.keys.is_due().await.unwrap());
-    bench.test.clock.advance(decide::ROTATE_EVERY);
+    let listed = bench.keys.list().await.unwrap();
+    let mut signing = listed["signing"].as_array().unwrap().iter();
+    let current = signing.find(|key| key["state"] == "current").unwrap();
+    let (since, until) = (&current["since"], &current["until"]);
+    let signs = until.as_i64().unwrap() - since.as_i64().unwrap();
+    assert_eq!(Duration::from_millis(signs.try_into().unwrap()), ROTATION);
+    bench
+        .test
+        .clock
+        .advance(ROTATION - Duration::from_millis(1));
+    assert!(!bench.keys.is_due().await.unwrap());
+    bench.test.clock.advance(Duration::from_millis(1));
     assert!(bench.keys.is_due().await.unwrap());
     let held = bench.refresh(&client, &before.1).await;
     let rotated = bench.keys.rotate(None, false).await.unwrap();

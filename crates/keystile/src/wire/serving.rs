@@ -107,9 +107,8 @@ impl Start {
         let opened = installation.keys.open().await?;
         let verifier = Arc::new(Verifier::new(issuer.as_str(), opened.key_set()));
         let keys = Arc::new(KeyRing::of(opened));
-        installation
-            .keys
-            .serve(Arc::clone(&keys), Arc::clone(&verifier));
+        let (ring, verifies) = (Arc::clone(&keys), Arc::clone(&verifier));
+        installation.keys.serve(ring, verifies, plan.key_rotation);
         let app = app(
             &plan,
             installation,

@@ -101,6 +101,18 @@ fn a_command_line_that_makes_no_sense_says_what_does() {
             "10m",
         ),
         (
+            &["protect", "--key-rotation", "23h", &dead],
+            "key_rotation",
+            "1 to 365 days",
+            "90d",
+        ),
+        (
+            &["protect", "--key-rotation", "366d", &dead],
+            "key_rotation",
+            "1 to 365 days",
+            "keystile key rotate",
+        ),
+        (
             &["protect", "--access-token-lifetime", "soon", &dead],
             "invalid_value",
             "90s, 10m or 1h",
