@@ -20,7 +20,7 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
-        let body = read(request, state, "application/x-www-form-urlencoded").await?;
+        let body = read(request, state, FORM).await?;
         let params = Params::parse(&body).map_err(|error| {
             OAuthError::invalid_request(format!("{error}.")).because("form_unreadable")
         })?;
@@ -41,7 +41,7 @@ async fn read<S: Send + Sync>(
     state: &S,
     expected: &'static str,
 ) -> Result<Bytes, Refusal> {
-    if !essence(request.headers()).eq_ignore_ascii_case(expected) {
+    if !is_of_type(request.headers(), expected) {
         let refusal = OAuthError::invalid_request(format!("Content-Type must be {expected}."));
         return Err(refusal.because("content_type").into());
     }
@@ -63,12 +63,20 @@ async fn read<S: Send + Sync>(
         })
 }
 
-/// The media type without its parameters (RFC 9110 §8.3.1). Two of them are none.
-fn essence(headers: &HeaderMap) -> &str {
+/// Whether a body says to be a form.
+pub(crate) fn is_form(headers: &HeaderMap) -> bool {
+    is_of_type(headers, FORM)
+}
+
+/// Parameters of the media type are passed over (RFC 9110 §8.3.1). Two types are none.
+fn is_of_type(headers: &HeaderMap, expected: &str) -> bool {
     let mut lines = headers.get_all(CONTENT_TYPE).iter();
     let (Some(line), None) = (lines.next(), lines.next()) else {
-        return "";
+        return false;
     };
     let line = line.to_str().unwrap_or_default();
-    line.split(';').next().unwrap_or_default().trim()
+    let essence = line.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case(expected)
 }
+
+const FORM: &str = "application/x-www-form-urlencoded";

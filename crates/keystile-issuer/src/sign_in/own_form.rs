@@ -5,13 +5,13 @@ use axum::extract::{FromRequest, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::HeaderMap;
-use http::header::{CONTENT_TYPE, ORIGIN};
+use http::header::ORIGIN;
 use keystile_protocol::form::Params;
-use keystile_protocol::issuer::Issuer;
 use keystile_protocol::mutation::weakened;
 
 use super::refusal::{PageRefusal, Why};
 use crate::app::SharedApp;
+use crate::endpoints::body;
 
 /// The fields of a form that came from a page of this origin.
 ///
@@ -24,10 +24,10 @@ impl FromRequest<SharedApp> for OwnForm {
 
     async fn from_request(request: Request, app: &SharedApp) -> Result<Self, Response> {
         let refuse = |why: Why| PageRefusal::from(why).render(app);
-        if !is_ours(request.headers(), &app.settings.issuer) && !weakened("n_as_36") {
+        if !is_same_site(request.headers()) && !weakened("n_as_36") {
             return Err(refuse(Why::OtherSite));
         }
-        if !is_form(request.headers()) {
+        if !body::is_form(request.headers()) {
             let why = "expected a form (application/x-www-form-urlencoded)";
             return Err(refuse(Why::Unreadable(why.to_owned())));
         }
@@ -60,24 +60,14 @@ pub(super) fn read(text: &[u8]) -> Result<Params, PageRefusal> {
     Params::parse(text).map_err(|error| Why::Unreadable(error.to_string()).into())
 }
 
-/// `Origin` (RFC 6454) and `Sec-Fetch-Site` (Fetch Metadata), each when there is one: programs that
-/// drive a sign-in without a browser send neither, and carry nobody's cookies.
-fn is_ours(headers: &HeaderMap, issuer: &Issuer) -> bool {
-    is_all(headers, ORIGIN.as_str(), &[issuer.as_str()])
-        && is_all(headers, "sec-fetch-site", &["same-origin", "none"])
+/// `Sec-Fetch-Site` (Fetch Metadata), as `Origin`, which [`of_our_origin`] looks at, when there is one:
+/// programs that drive a sign-in without a browser send neither, and carry nobody's cookies.
+fn is_same_site(headers: &HeaderMap) -> bool {
+    is_all(headers, "sec-fetch-site", &["same-origin", "none"])
 }
 
 /// Whether each value of a header is one of these; there may be none.
 fn is_all(headers: &HeaderMap, name: &str, wanted: &[&str]) -> bool {
     let mut values = headers.get_all(name).iter();
     values.all(|value| wanted.iter().any(|wanted| value == wanted))
-}
-
-fn is_form(headers: &HeaderMap) -> bool {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
