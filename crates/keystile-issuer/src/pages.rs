@@ -41,6 +41,23 @@ pub(crate) struct Problem {
     pub(crate) reference: String,
 }
 
+/// A form that stays on this origin, and is shown again with what is wrong with what was typed.
+pub(crate) trait Form: Template + Sized {
+    /// Where the problem is shown.
+    fn problem(&mut self) -> &mut Option<Problem>;
+
+    /// The form.
+    fn page(&self) -> Page {
+        Page::new(self, FormAction::Ours)
+    }
+
+    /// The form again, with what is wrong.
+    fn refused(mut self, status: StatusCode, problem: Problem) -> Page {
+        *self.problem() = Some(problem);
+        self.page().status(status)
+    }
+}
+
 /// A rendered page with its status and headers.
 #[derive(Debug)]
 pub(crate) struct Page {

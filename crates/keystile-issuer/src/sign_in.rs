@@ -12,6 +12,7 @@ mod own_form;
 pub mod password;
 mod refusal;
 mod session;
+mod signing_in;
 mod transaction;
 mod with_password;
 
@@ -20,8 +21,6 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::app::SharedApp;
-/// For those who take them from here.
-pub use crate::{limits, peer};
 
 /// The pages that have a session, for requests that pages of other origins did not send.
 pub(crate) fn routes(app: &SharedApp) -> Router<SharedApp> {

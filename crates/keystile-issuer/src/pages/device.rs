@@ -1,12 +1,11 @@
 //! The pages of `/ks/device`: a code from another device, and the decision about it (RFC 8628 §3.3).
 
 use askama::Template;
-use http::StatusCode;
 
 use super::consent::{Power, Requester, Warning};
 use super::form_action::FormAction;
 use super::notice::{Next, Notice};
-use super::{Page, Problem};
+use super::{Form, Page, Problem};
 
 /// The form for the code.
 #[derive(Debug, Template)]
@@ -22,16 +21,9 @@ pub(crate) struct EnterCode<'a> {
     pub(crate) problem: Option<Problem>,
 }
 
-impl EnterCode<'_> {
-    /// The form.
-    pub(crate) fn page(&self) -> Page {
-        Page::new(self, FormAction::Ours)
-    }
-
-    /// The form again, with what is wrong.
-    pub(crate) fn refused(mut self, status: StatusCode, problem: Problem) -> Page {
-        self.problem = Some(problem);
-        self.page().status(status)
+impl Form for EnterCode<'_> {
+    fn problem(&mut self) -> &mut Option<Problem> {
+        &mut self.problem
     }
 }
 

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use askama::Template;
-use http::StatusCode;
 
-use super::form_action::FormAction;
-use super::{Page, Problem, shown};
+use super::{Form, Problem, shown};
 use crate::limits;
 
 /// Which app waits for the person behind a sign-in.
@@ -34,16 +32,9 @@ pub(crate) struct SignIn<'a> {
     pub(crate) problem: Option<Problem>,
 }
 
-impl SignIn<'_> {
-    /// The empty form.
-    pub(crate) fn page(&self) -> Page {
-        Page::new(self, FormAction::Ours)
-    }
-
-    /// The form again, with what is wrong.
-    pub(crate) fn refused(mut self, status: StatusCode, problem: Problem) -> Page {
-        self.problem = Some(problem);
-        self.page().status(status)
+impl Form for SignIn<'_> {
+    fn problem(&mut self) -> &mut Option<Problem> {
+        &mut self.problem
     }
 }
 
@@ -67,16 +58,9 @@ pub(crate) struct FirstAccount<'a> {
     pub(crate) problem: Option<Problem>,
 }
 
-impl FirstAccount<'_> {
-    /// The form.
-    pub(crate) fn page(&self) -> Page {
-        Page::new(self, FormAction::Ours)
-    }
-
-    /// The form again, with what is wrong.
-    pub(crate) fn refused(mut self, status: StatusCode, problem: Problem) -> Page {
-        self.problem = Some(problem);
-        self.page().status(status)
+impl Form for FirstAccount<'_> {
+    fn problem(&mut self) -> &mut Option<Problem> {
+        &mut self.problem
     }
 }
 

@@ -21,13 +21,13 @@ use keystile_protocol::mutation::weakened;
 use keystile_protocol::scope::{ScopeCatalogue, ScopeSet};
 
 use super::own_form::{OwnForm, read};
-use super::refusal::{PageRefusal, Told, Why, again, answer};
+use super::refusal::{PageRefusal, Why, again, answer, limited};
 use super::session::{SignedIn, Visitor};
 use crate::app::{App, SharedApp};
-use crate::limits::{Guess, TooMany};
+use crate::limits::Guess;
 use crate::pages::consent::{Power, Requester, Warning};
 use crate::pages::device::{CONNECTED, DeviceConsent, EnterCode, NOT_CONNECTED, TOO_LATE};
-use crate::pages::{Page, Problem, brand, shown};
+use crate::pages::{Form as _, Page, Problem, brand, shown};
 use crate::refusal::see_other;
 
 /// Purposes of the synchroniser tokens of these pages.
@@ -112,14 +112,12 @@ async fn look_up(app: &App, visitor: &Visitor, params: &Params) -> Result<Respon
     let guess = Guess::UserCode(&person);
     let attempt = match app.limits.attempt(guess, visitor.peer, visitor.now) {
         Ok(attempt) => attempt,
-        Err(TooMany { wait, first }) => {
-            let problem = Problem::too_many_codes(wait, reference.to_string());
-            let told = Told::of(&problem, &reference).quietly(!first);
-            if first {
+        Err(limit) => {
+            let problem = Problem::too_many_codes(limit.wait, reference.to_string());
+            if limit.first {
                 wrong(app, visitor, session, &reference, problem.code).await?;
             }
-            let page = view.refused(StatusCode::TOO_MANY_REQUESTS, problem);
-            return Ok(again(page.retry_after(wait), &told));
+            return Ok(limited(view, problem, limit, &reference));
         }
     };
     let found = match UserCode::parse(typed) {
@@ -131,9 +129,8 @@ async fn look_up(app: &App, visitor: &Visitor, params: &Params) -> Result<Respon
     };
     let Some((code, request)) = found else {
         let problem = Problem::wrong_user_code(reference.to_string());
-        let told = Told::of(&problem, &reference);
         wrong(app, visitor, session, &reference, problem.code).await?;
-        return Ok(again(view.refused(StatusCode::BAD_REQUEST, problem), &told));
+        return Ok(again(view, StatusCode::BAD_REQUEST, problem, &reference));
     };
     attempt.settle();
     let step = Step::passed(visitor.now, Stage::Device, "a person typed its code");

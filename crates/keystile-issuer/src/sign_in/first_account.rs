@@ -3,7 +3,6 @@
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use keystile_domain::audit::{Action, Event, Outcome};
 use keystile_domain::ids::PersonId;
 use keystile_domain::records::{NewPerson, PersonCreated};
 use keystile_domain::secrets::code::setup_code_digest;
@@ -12,14 +11,14 @@ use keystile_protocol::form::Params;
 
 use super::own_form::{OwnForm, read};
 use super::password::Passwords;
-use super::refusal::{PageRefusal, Told, Why, again, answer};
-use super::session::{self, Visitor};
-use super::transaction::{Open, after_sign_in};
+use super::refusal::{PageRefusal, Why, again, answer};
+use super::session::Visitor;
+use super::signing_in::{SigningIn, Way};
+use super::transaction::Open;
 use crate::app::{App, SharedApp};
-use crate::limits::{Guess, TooMany};
+use crate::limits::Guess;
 use crate::pages::sign_in::FirstAccount;
-use crate::pages::{Problem, shown};
-use crate::traced;
+use crate::pages::{Form as _, Problem, shown};
 
 pub(super) async fn get(
     State(app): State<SharedApp>,
@@ -76,27 +75,21 @@ async fn create(app: &App, visitor: &Visitor, params: &Params) -> Result<Respons
         return Err(Why::SetUpAlready.into());
     }
     let reference = Open::reference(open.as_ref(), app);
+    let signing_in = SigningIn {
+        app,
+        visitor,
+        open: open.as_ref(),
+        reference: &reference,
+        way: FIRST_ACCOUNT,
+    };
     let (name, password) = match wanted(params, &reference) {
         Ok(wanted) => wanted,
-        Err(problem) => {
-            let told = Told::of(&problem, &reference);
-            return Ok(again(view.refused(StatusCode::BAD_REQUEST, problem), &told));
-        }
+        Err(problem) => return Ok(again(view, StatusCode::BAD_REQUEST, problem, &reference)),
     };
-    let attempt = match app
-        .limits
-        .attempt(Guess::SetupCode, visitor.peer, visitor.now)
-    {
+    let guess = Guess::SetupCode;
+    let attempt = match app.limits.attempt(guess, visitor.peer, visitor.now) {
         Ok(attempt) => attempt,
-        Err(TooMany { wait, first }) => {
-            let problem = Problem::too_many(wait, reference.to_string());
-            let told = Told::of(&problem, &reference).quietly(!first);
-            if first {
-                record(app, visitor, open.as_ref(), &reference, Err(problem.code)).await?;
-            }
-            let page = view.refused(StatusCode::TOO_MANY_REQUESTS, problem);
-            return Ok(again(page.retry_after(wait), &told));
-        }
+        Err(limit) => return signing_in.too_many(view, limit).await,
     };
     let person = NewPerson {
         id: PersonId::new(visitor.now, &*app.rng),
@@ -109,33 +102,16 @@ async fn create(app: &App, visitor: &Visitor, params: &Params) -> Result<Respons
     match app.people.create_first(person, code).await? {
         PersonCreated::Created => {}
         PersonCreated::CodeSpent | PersonCreated::NameTaken => {
-            record(
-                app,
-                visitor,
-                open.as_ref(),
-                &reference,
-                Err("set_up_already"),
-            )
-            .await?;
+            signing_in.record(Err("already_set_up")).await?;
             return Err(PageRefusal::from(Why::SetUpAlready).in_flow(&reference));
         }
         PersonCreated::WrongCode => {
             let problem = Problem::wrong_setup_code(view.admin, reference.to_string());
-            let told = Told::of(&problem, &reference);
-            record(app, visitor, open.as_ref(), &reference, Err(problem.code)).await?;
-            return Ok(again(
-                view.refused(StatusCode::UNAUTHORIZED, problem),
-                &told,
-            ));
+            return signing_in.wrong(view, problem).await;
         }
     }
     attempt.settle();
-    record(app, visitor, open.as_ref(), &reference, Ok(id)).await?;
-    let cookie = session::begin(app, visitor, id).await?;
-    Ok(session::with_cookie(
-        after_sign_in(open.as_ref(), params),
-        cookie,
-    ))
+    signing_in.succeed(id, params).await
 }
 
 /// Name and password of the account to be made.
@@ -159,34 +135,7 @@ fn wanted<'a>(params: &'a Params, reference: &Reference) -> Result<(&'a str, &'a
     Ok((name, password))
 }
 
-async fn record(
-    app: &App,
-    visitor: &Visitor,
-    open: Option<&Open>,
-    reference: &Reference,
-    outcome: Result<PersonId, &'static str>,
-) -> Result<(), PageRefusal> {
-    if open.is_some() && outcome.is_ok() {
-        let how = "with a new account, the first";
-        traced::signed_in(app, reference, how, visitor.now);
-    }
-    let person = outcome.ok().map(|id| id.to_string());
-    let peer = visitor.peer.to_string();
-    let event = Event {
-        person: person.as_deref(),
-        reference: (open.is_some() || outcome.is_err()).then_some(reference.as_str()),
-        reason: outcome.err(),
-        peer: Some(&peer),
-        method: Some("first_account"),
-        ..Event::new(
-            visitor.now,
-            Action::SignIn,
-            if outcome.is_ok() {
-                Outcome::Allow
-            } else {
-                Outcome::Deny
-            },
-        )
-    };
-    Ok(app.audit.record(&event).await?)
-}
+const FIRST_ACCOUNT: Way = Way {
+    method: "first_account",
+    how: "with a new account, the first",
+};

@@ -10,8 +10,9 @@ use keystile_domain::transaction::TransactionError;
 use super::password::PasswordError;
 use crate::app::App;
 use crate::clients;
+use crate::limits::TooMany;
 use crate::pages::error::ErrorPage;
-use crate::pages::{Page, Problem};
+use crate::pages::{Form, Page, Problem};
 use crate::traced;
 
 /// A refusal that only a person sees: nothing here redirects to a client.
@@ -81,48 +82,45 @@ impl PageRefusal {
     }
 }
 
-/// A form that is shown again with what is wrong with what was typed: logged here, once, and kept as
-/// part of its attempt. What was typed stays out of both.
-pub(super) fn again(page: Page, problem: &Told) -> Response {
-    let (reference, reason) = (problem.reference.as_str(), problem.code);
-    if problem.quietly {
-        // A flood must not fill the log, too.
-        tracing::debug!(reference, reason, "refused: {}", problem.what);
-    } else {
-        tracing::info!(reference, reason, "refused: {}", problem.what);
+/// A form again with what is wrong with what was typed: logged here, once, and kept as part of its
+/// attempt. What was typed stays out of both.
+pub(super) fn again(
+    view: impl Form,
+    status: StatusCode,
+    problem: Problem,
+    reference: &Reference,
+) -> Response {
+    let told = told(&problem, reference);
+    left(view.refused(status, problem), told)
+}
+
+/// A form again after one try too many. A flood fills neither the log nor the book of attempts.
+pub(super) fn limited(
+    view: impl Form,
+    problem: Problem,
+    limit: TooMany,
+    reference: &Reference,
+) -> Response {
+    let told = limit.first.then(|| told(&problem, reference));
+    let page = view.refused(StatusCode::TOO_MANY_REQUESTS, problem);
+    let page = page.retry_after(limit.wait);
+    match told {
+        Some(told) => left(page, told),
+        None => page.into_response(),
     }
+}
+
+/// Logs a problem, once.
+fn told(problem: &Problem, reference: &Reference) -> (Reference, Diagnosis) {
+    let (text, reason) = (reference.as_str(), problem.code);
+    tracing::info!(reference = text, reason, "refused: {}", problem.what);
+    (reference.clone(), Diagnosis::named(reason, ""))
+}
+
+fn left(page: Page, (reference, diagnosis): (Reference, Diagnosis)) -> Response {
     let mut response = page.into_response();
-    traced::note(
-        &mut response,
-        &problem.reference,
-        Diagnosis::named(reason, ""),
-    );
+    traced::note(&mut response, &reference, diagnosis);
     response
-}
-
-/// What log and trail are told of a form that is shown again.
-pub(super) struct Told {
-    reference: Reference,
-    code: &'static str,
-    what: &'static str,
-    quietly: bool,
-}
-
-impl Told {
-    pub(super) fn of(problem: &Problem, reference: &Reference) -> Self {
-        Self {
-            reference: reference.clone(),
-            code: problem.code,
-            what: problem.what,
-            quietly: false,
-        }
-    }
-
-    /// It was told a moment ago already.
-    pub(super) fn quietly(mut self, quietly: bool) -> Self {
-        self.quietly = quietly;
-        self
-    }
 }
 
 /// The answer of a page: what it made, or the refusal as a page. Logged here, once.

@@ -16,9 +16,9 @@ use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::mutation::weakened;
 
-use super::peer;
 use super::refusal::PageRefusal;
 use crate::app::{App, SharedApp};
+use crate::peer;
 
 /// How long a person stays signed in.
 const LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);

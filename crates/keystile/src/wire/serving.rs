@@ -9,7 +9,7 @@ use keystile_gateway::stdio::Pool;
 use keystile_gateway::{Gateway, relay};
 use keystile_issuer::app::{App, Settings};
 use keystile_issuer::keys::KeyRing;
-use keystile_issuer::sign_in::limits::Limits;
+use keystile_issuer::limits::Limits;
 use keystile_protocol::issuer::Issuer;
 use keystile_protocol::resource::ResourceTable;
 use keystile_resource::Verifier;
