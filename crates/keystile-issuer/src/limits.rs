@@ -4,6 +4,7 @@
 //! Not governor: a right password must give its attempt back, and its keyed stores grow with the
 //! keys that an attacker invents. Here the memory is two fixed tables.
 
+mod allowances;
 pub(crate) mod endpoint;
 
 use std::hash::{BuildHasher, RandomState};
@@ -15,69 +16,10 @@ use keystile_domain::records::canonical_name;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::mutation::weakened;
 
-/// How many attempts at once, and how long each one takes to come back.
-#[derive(Debug, Clone, Copy)]
-struct Allowance {
-    burst: i64,
-    millis_each: i64,
-}
-
-const PER_NAME: Allowance = Allowance {
-    burst: 10,
-    millis_each: 30_000,
+use allowances::{
+    ANSWERED, AUTHORIZE, Allowance, DEVICE, DOCUMENT_FETCHES, INITIAL_ACCESS_TOKEN, INTROSPECT,
+    PER_NAME, PER_NETWORK, PUSH, REGISTER, SETUP_CODE, TOKEN, USER_CODE,
 };
-const PER_NETWORK: Allowance = Allowance {
-    burst: 30,
-    millis_each: 5_000,
-};
-/// The set-up code has about 58 bits and lives 15 minutes.
-const SETUP_CODE: Allowance = Allowance {
-    burst: 10,
-    millis_each: 30_000,
-};
-
-/// Initial access tokens have 256 bits; what is bounded is the trail of the wrong ones.
-const INITIAL_ACCESS_TOKEN: Allowance = Allowance {
-    burst: 10,
-    millis_each: 30_000,
-};
-
-/// Documents that have to be fetched: an app is connected now and then, and most are known.
-const DOCUMENT_FETCHES: Allowance = Allowance {
-    burst: 20,
-    millis_each: 6_000,
-};
-
-/// An authorization request is a page that a person looks at. Each costs one seal.
-const AUTHORIZE: Allowance = Allowance {
-    burst: 500,
-    millis_each: 20,
-};
-/// Codes of devices, for one person: see [`UserCode`](keystile_domain::secrets::user_code::UserCode).
-const USER_CODE: Allowance = Allowance {
-    burst: 10,
-    millis_each: 30_000,
-};
-/// Each request of a device is a row for up to twenty minutes: so one network has 150 at most of the
-/// [`MOST_DEVICE_REQUESTS`](keystile_domain::records::MOST_DEVICE_REQUESTS).
-const DEVICE: Allowance = Allowance {
-    burst: 30,
-    millis_each: 10_000,
-};
-/// A pushed request costs one seal, and one proof of the client's.
-const PUSH: Allowance = AUTHORIZE;
-/// A registration costs two seals and leaves nothing behind.
-const REGISTER: Allowance = Allowance {
-    burst: 120,
-    millis_each: 500,
-};
-/// Requests for tokens that come to nothing. An answered one costs [`ANSWERED`] only: who holds a
-/// grant may refresh as often as they like.
-const TOKEN: Allowance = Allowance {
-    burst: 500,
-    millis_each: 20,
-};
-const ANSWERED: i64 = 1;
 
 /// 2¹⁶ counters of eight bytes. Keys that meet in one counter share it: never more guesses, at worst
 /// fewer. The hash is keyed afresh at each start, so nobody can choose whom to meet.
@@ -123,8 +65,11 @@ pub enum Endpoint {
     Device,
     /// Registrations (RFC 7591).
     Register,
-    /// Whatever clients ask with their credentials: tokens, introspection, revocation.
+    /// What clients ask for their own tokens: new ones, and an end of old ones.
     Token,
+    /// What servers ask about other people's tokens (RFC 7662). Apart from [`Self::Token`]: a server and
+    /// its clients may stand behind one address.
+    Introspect,
 }
 
 /// An attempt that was paid for.
@@ -245,6 +190,7 @@ impl Limits {
             Endpoint::Device => (DEVICE, 0),
             Endpoint::Register => (REGISTER, 0),
             Endpoint::Token => (TOKEN, TOKEN.millis_each - ANSWERED),
+            Endpoint::Introspect => (INTROSPECT, INTROSPECT.millis_each - ANSWERED),
         };
         let counter = &self.requests[self.counter(&(endpoint, network(peer)))];
         if !weakened("a_065") {

@@ -89,7 +89,6 @@ impl Refusal {
             allow,
             about: _,
         } = self;
-        log(error, reference);
         let body = Body {
             error: error.code.as_str(),
             error_description: &described(error, reference),
@@ -117,6 +116,7 @@ impl Refusal {
                 HeaderValue::from_static("Basic realm=\"keystile\""),
             );
         }
+        tell(error, reference, &mut response);
         response
     }
 }
@@ -137,9 +137,6 @@ pub(crate) async fn render(State(app): State<SharedApp>, request: Request, next:
         let fresh = || Reference::new(&*app.rng);
         let reference = refusal.about.clone().unwrap_or_else(fresh);
         response = refusal.render(&reference);
-        if !refusal.error.code.is_not_yet() {
-            traced::note(&mut response, &reference, Diagnosis::of(&refusal.error));
-        }
     }
     if let Some(noted) = response.extensions_mut().remove::<Noted>() {
         app.flows.refused(Noted { stage, ..noted }, app.clock.now());
@@ -163,7 +160,6 @@ pub(crate) struct Advice {
 
 /// A refusal on a page of our own: client or redirect are not known, so nothing redirects (N-AS-19).
 pub(crate) fn page(error: &OAuthError, advice: &Advice, reference: &Reference) -> Response {
-    log(error, reference);
     let status = match error.code {
         // A browser would ask for a password at 401; the page says what is wrong.
         ErrorCode::InvalidClient => StatusCode::BAD_REQUEST,
@@ -187,7 +183,7 @@ pub(crate) fn page(error: &OAuthError, advice: &Advice, reference: &Reference) -
         Some(wait) => page.retry_after(wait).into_response(),
         None => page.into_response(),
     };
-    traced::note(&mut response, reference, Diagnosis::of(error));
+    tell(error, reference, &mut response);
     response
 }
 
@@ -199,7 +195,6 @@ pub(crate) fn redirect(
     issuer: &Issuer,
     reference: &Reference,
 ) -> Response {
-    log(error, reference);
     let description = described(error, reference);
     let mut params = vec![
         ("error", error.code.as_str()),
@@ -210,7 +205,7 @@ pub(crate) fn redirect(
         params.push(("iss", issuer.as_str()));
     }
     let mut response = see_other(&redirect.with_params(&params));
-    traced::note(&mut response, reference, Diagnosis::of(error));
+    tell(error, reference, &mut response);
     response
 }
 
@@ -249,11 +244,21 @@ fn headline(error: &OAuthError) -> &'static str {
     }
 }
 
-/// A refusal is logged once, here.
-fn log(error: &OAuthError, reference: &Reference) {
-    let (code, diagnosis) = (error.code.as_str(), Diagnosis::of(error));
-    let reason = &*diagnosis.reason;
-    let reference = reference.as_str();
+/// A refusal is logged once, here, and left for [`render`] to keep. Neither a flood nor who waits may
+/// fill the log or crowd attempts out.
+fn tell(error: &OAuthError, reference: &Reference, response: &mut Response) {
+    if error.reason() == limits::TOO_MANY || error.code.is_not_yet() {
+        let (reference, reason) = (reference.as_str(), error.reason());
+        tracing::debug!(reference, reason, "refused: {}", error.description);
+        return;
+    }
+    let diagnosis = Diagnosis::of(error);
+    log(error, reference.as_str(), &diagnosis.reason);
+    traced::note(response, reference, diagnosis);
+}
+
+fn log(error: &OAuthError, reference: &str, reason: &str) {
+    let code = error.code.as_str();
     let detail = error
         .detail
         .as_ref()
@@ -268,9 +273,6 @@ fn log(error: &OAuthError, reference: &Reference) {
             "refused: {}",
             error.description
         );
-    } else if reason == limits::TOO_MANY || error.code.is_not_yet() {
-        // Neither a flood nor who waits may fill the log, too.
-        tracing::debug!(reference, reason, "refused: {}", error.description);
     } else {
         tracing::info!(
             reference,

@@ -38,7 +38,7 @@ pub fn routes(app: SharedApp) -> Router {
             "/oauth/introspect",
             limited(
                 &app,
-                Endpoint::Token,
+                Endpoint::Introspect,
                 program(post(introspect::post), "POST"),
             ),
         )

@@ -102,3 +102,35 @@ async fn authorization_requests_are_limited_for_each_address() {
     assert_eq!(reply.header("retry-after"), "1");
     assert_eq!(begin(NEIGHBOUR).await.status, 303);
 }
+
+/// A server that asks about tokens and its clients may stand behind one address.
+#[tokio::test]
+async fn questions_about_tokens_use_up_nobody_s_tokens() {
+    let test = TestApp::new();
+    test.add_client("notes", "Notes", &[LOOPBACK]).await;
+    let media = "application/x-www-form-urlencoded";
+    let ask = async || {
+        post(
+            &test,
+            STRANGER,
+            "/oauth/introspect",
+            media,
+            "token=x&client_id=notes",
+        )
+        .await
+    };
+    assert_eq!(through(600, ask).await, 500);
+    assert_eq!(refresh(&test, STRANGER).await.status, 400);
+}
+
+/// Whoever asks too often must not hold up the others at the book of attempts, nor crowd theirs out.
+#[tokio::test]
+async fn a_request_too_many_is_no_attempt() {
+    let test = TestApp::new();
+    test.add_client("notes", "Notes", &[LOOPBACK]).await;
+    let wrong = async || refresh(&test, STRANGER).await;
+    assert_eq!(through(500, wrong).await, 500);
+    let before = test.app.flows.changes();
+    assert_eq!(wrong().await.status, 429);
+    assert_eq!(test.app.flows.changes(), before);
+}
