@@ -256,6 +256,16 @@ impl Peer {
         }
     }
 
+    /// Tells that nobody waits for a call any more, by its upstream id.
+    fn tell_cancelled(&self, id: &str, reason: &str) {
+        let params = format!(
+            r#"{{"requestId":{},"reason":{}}}"#,
+            quoted(id),
+            quoted(reason)
+        );
+        self.tell(message::notification(CANCELLED, Some(&params)));
+    }
+
     /// Refuses a request of the server.
     pub(crate) fn decline(&self, id: &str, why: &'static str) {
         self.tell(
@@ -361,8 +371,21 @@ impl Peer {
         self.shared.ended.clone()
     }
 
-    /// Ends it with the carrier's grace.
+    /// Ends it with the carrier's grace. Some servers first finish what they work on, a subscription for one, which never
+    /// ends by itself: they are told that nobody waits for it.
     pub(crate) async fn close(&self) {
+        let unfinished: Vec<_> = {
+            let state = self.shared.state.lock();
+            let waiting = state.waiting.iter();
+            // The handshake can't be cancelled.
+            waiting
+                .filter(|(_, waiting)| &*waiting.method != "initialize")
+                .map(|(id, _)| id.clone())
+                .collect()
+        };
+        for id in unfinished {
+            self.tell_cancelled(&id, "the conversation ends");
+        }
         self.shared.fail(Failure::Closed);
         self.shared.link.close().await;
     }

@@ -3,11 +3,8 @@
 use keystile_protocol::mutation::weakened;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{CANCELLED, Event, Peer};
-use crate::{
-    era::{json::quoted, message},
-    relay::Failure,
-};
+use super::{Event, Peer};
+use crate::relay::Failure;
 
 /// The caller's end of a call in flight. Dropping it cancels the call.
 pub(crate) struct Exchange {
@@ -76,12 +73,7 @@ impl Drop for Ticket {
             .remove(&self.id)
             .is_some();
         if in_flight && self.cancels && !weakened("n_tr_13") {
-            let params = format!(
-                r#"{{"requestId":{},"reason":"the client went away"}}"#,
-                quoted(&self.id)
-            );
-            self.peer
-                .tell(message::notification(CANCELLED, Some(&params)));
+            self.peer.tell_cancelled(&self.id, "the client went away");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Both directions of a child's pipes, a message a line.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use keystile_protocol::mcp::Envelope;
 use tokio::{
@@ -26,7 +26,7 @@ pub(super) async fn write(
 ) {
     loop {
         let message = tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => queue.try_recv().ok(),
             message = queue.recv() => message,
         };
         let Some(Outgoing { text }) = message else {
@@ -37,8 +37,13 @@ pub(super) async fn write(
         let breaks = line.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r'));
         breaks.for_each(|byte| *byte = b' ');
         line.push(b'\n');
+        // What was said before the end is still written, if the child takes it.
+        let last_moment = async {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST_MOMENT).await;
+        };
         let written = tokio::select! {
-            () = stop.cancelled() => return,
+            () = last_moment => return,
             written = async { stdin.write_all(&line).await?; stdin.flush().await } => written,
         };
         if written.is_err() {
@@ -47,6 +52,9 @@ pub(super) async fn write(
         }
     }
 }
+
+/// For one message after the end was decided.
+const LAST_MOMENT: Duration = Duration::from_millis(100);
 
 pub(super) struct Reader<'a> {
     pub(super) config: &'a StdioConfig,
