@@ -199,10 +199,11 @@ fn says_the_same_of(asked: &Asked, arguments: &[&str], except: &[(&str, &str)]) 
 }
 
 /// The same for a server on stdio.
-fn says_the_same_over_stdio(asked: &Asked, except: &[(&str, &str)]) {
+fn says_the_same_over_stdio(asked: &Asked, arguments: &[&str], except: &[(&str, &str)]) {
     let program = Tools::find().path("rmcp_server");
     let program = program.to_str().expect("a plain path");
-    says_the_same_through_the_gate(asked, &["--", program, "--stdio"], except);
+    let command = [&["--", program], arguments, &["--stdio"]].concat();
+    says_the_same_through_the_gate(asked, &command, except);
 }
 
 /// Where the gate answers on its own it answers in JSON until there is something to stream, which the suite notes without
@@ -245,12 +246,17 @@ fn the_official_suite_of_2025_11_25_passes_in_front_of_a_server_of_2026_only() {
 
 #[test]
 fn the_official_suite_of_2025_11_25_passes_in_front_of_a_stdio_server() {
-    says_the_same_over_stdio(&OF_2025, NO_RESUMPTION);
+    says_the_same_over_stdio(&OF_2025, &[], NO_RESUMPTION);
+}
+
+#[test]
+fn the_official_suite_of_2025_11_25_passes_in_front_of_a_stdio_server_of_2026_only() {
+    says_the_same_over_stdio(&OF_2025, &["--era=2026"], NO_RESUMPTION);
 }
 
 #[test]
 fn the_official_suite_of_2026_07_28_passes_in_front_of_a_stdio_server() {
-    says_the_same_over_stdio(&OF_2026, NO_RESUMPTION);
+    says_the_same_over_stdio(&OF_2026, &[], NO_RESUMPTION);
 }
 
 #[test]
