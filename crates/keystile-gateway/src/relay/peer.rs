@@ -256,16 +256,6 @@ impl Peer {
         }
     }
 
-    /// Tells that nobody waits for a call any more, by its upstream id.
-    fn tell_cancelled(&self, id: &str, reason: &str) {
-        let params = format!(
-            r#"{{"requestId":{},"reason":{}}}"#,
-            quoted(id),
-            quoted(reason)
-        );
-        self.tell(message::notification(CANCELLED, Some(&params)));
-    }
-
     /// Refuses a request of the server.
     pub(crate) fn decline(&self, id: &str, why: &'static str) {
         self.tell(

@@ -3,8 +3,11 @@
 use keystile_protocol::mutation::weakened;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Event, Peer};
-use crate::relay::Failure;
+use super::{CANCELLED, Event, Peer};
+use crate::{
+    era::{json::quoted, message},
+    relay::Failure,
+};
 
 /// The caller's end of a call in flight. Dropping it cancels the call.
 pub(crate) struct Exchange {
@@ -60,6 +63,15 @@ pub(crate) enum Step {
     Event(Event),
     /// With the upstream id.
     Answer(Result<String, Failure>),
+}
+
+impl Peer {
+    /// Tells that nobody waits for a call any more, by its upstream id.
+    pub(super) fn tell_cancelled(&self, id: &str, reason: &str) {
+        let (id, reason) = (quoted(id), quoted(reason));
+        let params = format!(r#"{{"requestId":{id},"reason":{reason}}}"#);
+        self.tell(message::notification(CANCELLED, Some(&params)));
+    }
 }
 
 impl Drop for Ticket {
