@@ -95,11 +95,9 @@ impl Registrable {
 /// What speaks for a registration besides itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Leave {
-    /// Nothing does.
-    Nothing,
     /// A good initial access token.
     Token,
-    /// The owner approved of these places.
+    /// The owner approved of these places; there may be none.
     Places(BTreeSet<String>),
 }
 
@@ -201,19 +199,16 @@ pub fn admit(
     policy: &RegistrationPolicy,
     leave: &Leave,
 ) -> Result<Trust, OAuthError> {
-    if *leave == Leave::Token {
+    let Leave::Places(places) = leave else {
         return Ok(Trust::Operator);
-    }
+    };
     if policy.mode == RegistrationMode::InitialAccessToken {
         return Err(token_needed());
     }
     if asked.strange.is_empty() {
         return Ok(Trust::Unknown);
     }
-    let approved = |uri: &&RedirectUri| match leave {
-        Leave::Places(places) => places.contains(&uri.place()) || weakened("a_012"),
-        Leave::Nothing | Leave::Token => false,
-    };
+    let approved = |uri: &&RedirectUri| places.contains(&uri.place()) || weakened("a_012");
     match asked.strange.iter().find(|uri| !approved(uri)) {
         Some(uri) => Err(strange(uri, policy)),
         None => Ok(Trust::Approved),
@@ -239,21 +234,18 @@ fn strange(uri: &RedirectUri, policy: &RegistrationPolicy) -> OAuthError {
         }
         RedirectKind::Loopback { .. } => format!("{text} is not known here."),
     };
-    let (how, reason) = match policy.mode {
-        RegistrationMode::Approval => (
-            format!(
-                "Its owner has been told; register again when they have run: keystile client redirect approve {place}"
-            ),
-            "redirect_not_approved_yet",
-        ),
-        RegistrationMode::Default | RegistrationMode::InitialAccessToken => (
-            format!(
-                "Use a loopback redirect, or ask whoever runs this server for: keystile client redirect approve {place}"
-            ),
-            "redirect_not_known",
-        ),
-    };
-    OAuthError::new(ErrorCode::InvalidRedirectUri, format!("{what} {how}")).because(reason)
+    let refuse =
+        |how: String| OAuthError::new(ErrorCode::InvalidRedirectUri, format!("{what} {how}"));
+    match policy.mode {
+        RegistrationMode::Approval => refuse(format!(
+            "Its owner has been told; register again when they have run: keystile client redirect approve {place}"
+        ))
+        .because("redirect_not_approved_yet"),
+        RegistrationMode::Default | RegistrationMode::InitialAccessToken => refuse(format!(
+            "Use a loopback redirect, or ask whoever runs this server for: keystile client redirect approve {place}"
+        ))
+        .because("redirect_not_known"),
+    }
 }
 
 /// The scopes that exist here out of those that the client named; the widest of them if it named

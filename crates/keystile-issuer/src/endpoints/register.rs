@@ -104,9 +104,6 @@ fn not_here() -> Refusal {
 /// Which of the places that need leave the owner approved of.
 async fn approved(app: &App, asked: &Registrable) -> Result<Leave, OAuthError> {
     let mut places = asked.places();
-    if places.is_empty() {
-        return Ok(Leave::Nothing);
-    }
     for place in asked.places() {
         let approved = app.registrations.is_approved(&place).await;
         if !approved.map_err(OAuthError::internal)? {

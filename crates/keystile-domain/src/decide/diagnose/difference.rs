@@ -28,6 +28,18 @@ pub enum Difference {
 }
 
 impl Difference {
+    /// Each there is.
+    pub const ALL: [Self; 8] = [
+        Self::Scheme,
+        Self::Host,
+        Self::LoopbackName,
+        Self::Port,
+        Self::Path,
+        Self::Slash,
+        Self::Case,
+        Self::Query,
+    ];
+
     /// The last word of the reason.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -330,7 +330,7 @@ fn a_proxy_that_names_another_address_is_seen() {
 #[test]
 fn every_name_has_one_line_of_advice() {
     let mut seen: Vec<&str> = Vec::new();
-    for line in advice::TABLE {
+    for line in advice::all() {
         assert!(
             !line.expected.is_empty() && !line.fix.is_empty(),
             "{}",

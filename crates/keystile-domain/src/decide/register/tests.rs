@@ -10,7 +10,7 @@ fn judge(body: &str) -> Result<Registrable, ErrorCode> {
     let metadata = ClientMetadata::registration(body.as_bytes()).unwrap();
     let policy = RegistrationPolicy::default();
     let asked = register(metadata, &policy, &table).map_err(|error| error.code)?;
-    admit(&asked, &policy, &Leave::Nothing).map_err(|error| error.code)?;
+    admit(&asked, &policy, &Leave::Places(BTreeSet::new())).map_err(|error| error.code)?;
     Ok(asked)
 }
 
