@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::audit::Event;
+use crate::decide::refresh::FamilyFacts;
 use crate::ids::{DeviceRequestId, GrantId, InitialAccessTokenId, PersonId};
 use crate::records::{
     Approval, Approved, ApprovedPlace, AssertionUse, Bound, ClientSecrets, CodeProof,
@@ -120,8 +121,6 @@ pub trait Clients: Send + Sync {
     async fn enable(&self, client_id: &str) -> Result<bool, StoreError>;
     /// Since when a client is kept out, if it is.
     async fn disabled_since(&self, client_id: &str) -> Result<Option<Timestamp>, StoreError>;
-    /// Access tokens of this client made until then are dead, because it was kept out.
-    async fn dead_until(&self, client_id: &str) -> Result<Option<Timestamp>, StoreError>;
     /// The clients that are kept out, by id, and since when.
     async fn disabled(&self) -> Result<Vec<(String, Timestamp)>, StoreError>;
     /// Takes the id (`jti`) of a client's assertion: one winner until `expires_at`. At most
@@ -170,8 +169,9 @@ pub trait Grants: Send + Sync {
     /// Revokes one grant; `true` if it was alive. True for every gateway of this process before it
     /// returns.
     async fn revoke(&self, grant: GrantId, why: &str, now: Timestamp) -> Result<bool, StoreError>;
-    /// The highest generation of its refresh tokens that was ever shown, if it has any.
-    async fn presented(&self, grant: GrantId) -> Result<Option<u32>, StoreError>;
+    /// What [`Self::rotate`] would go by, were the grant's own client to present one of its refresh
+    /// tokens now.
+    async fn family(&self, grant: GrantId) -> Result<Option<FamilyFacts>, StoreError>;
     /// The grant, if there is one.
     async fn lookup(&self, grant: GrantId) -> Result<Option<GrantRecord>, StoreError>;
     /// Grants, newest first.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use keystile_domain::decide::register::RegistrationPolicy;
 use keystile_domain::flow::FlowBook;
 use keystile_domain::ports::{
-    AuditSink, Clients, Clock, DeviceRequests, Grants, People, Registrations, Rng, ServiceGrants, Sessions,
+    AuditSink, Clients, Clock, DeviceRequests, Grants, People, Registrations, Revocations, Rng,
+    ServiceGrants, Sessions,
 };
 use keystile_domain::secrets::Secrets;
 use keystile_fetch::{ClientDocuments, ClientKeys};
@@ -66,6 +67,8 @@ pub struct App {
     pub client_keys: ClientKeys,
     /// Grants, codes and refresh families.
     pub grants: Arc<dyn Grants>,
+    /// What was revoked, of tokens that come back.
+    pub revocations: Arc<dyn Revocations>,
     /// The audit trail.
     pub audit: Arc<dyn AuditSink>,
     /// Derived keys.

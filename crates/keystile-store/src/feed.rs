@@ -107,11 +107,6 @@ impl RevocationFeed {
         self.kept_out.load().get(client_id).copied()
     }
 
-    /// Access tokens of this client made until then are dead, as far as any could be alive.
-    pub(crate) fn client_dead_until(&self, client_id: &str) -> Option<Timestamp> {
-        self.epochs.load().clients.get(client_id).copied()
-    }
-
     /// Who is kept out, in the order of their ids.
     pub(crate) fn kept_out(&self) -> Vec<(String, Timestamp)> {
         let kept_out = self.kept_out.load();

@@ -171,6 +171,12 @@ pub(crate) type GrantRow = (
     Option<String>,
 );
 
+/// The generation of a refresh token.
+pub(crate) fn generation(column: i64) -> Result<u32, Failure> {
+    u32::try_from(column)
+        .map_err(|_| Failure::Inconsistent("grants.presented is no generation".to_owned()))
+}
+
 pub(crate) fn grant(row: GrantRow) -> Result<GrantRecord, Failure> {
     Ok(GrantRecord {
         id: parse(&row.0, "grants.id")?,

@@ -92,6 +92,7 @@ impl TestApp {
             documents: ClientDocuments::pinned_only(),
             client_keys: ClientKeys::closed(),
             grants: store.clone(),
+            revocations: store.clone(),
             audit: audit.clone(),
             secrets: Arc::new(Secrets::new(&MasterKey::generate(&*rng))),
             keys: Arc::new(KeyRing::new(key)),

@@ -5,6 +5,7 @@ mod device;
 mod grants;
 mod people;
 mod registrations;
+mod revocations;
 mod service_grants;
 
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -5,7 +5,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use http::request::Parts;
+use keystile_domain::decide::refresh::{Judgement, judge};
 use keystile_domain::ids::GrantId;
+use keystile_domain::ports::{Standing, TokenFacts};
 use keystile_domain::time::Timestamp;
 use keystile_protocol::error::OAuthError;
 use keystile_protocol::mutation::weakened;
@@ -60,7 +62,7 @@ pub(crate) async fn post(
     })?;
     let said = match app.secrets.open_refresh_token(token) {
         Some((grant, generation)) => refresh_token(&app, grant, generation, now).await?,
-        None => access_token(&app, token, now).await?,
+        None => access_token(&app, token, now)?,
     };
     let said = said.filter(|said| concerns(&app, &client, said));
     let answer = Answer {
@@ -81,21 +83,26 @@ fn concerns(app: &App, client: &AuthenticatedClient, said: &Said) -> bool {
     owns || serves || weakened("a_024b")
 }
 
-async fn access_token(app: &App, token: &str, now: Timestamp) -> Result<Option<Said>, OAuthError> {
+fn access_token(app: &App, token: &str, now: Timestamp) -> Result<Option<Said>, OAuthError> {
     let Some(claims) = access_claims(app, token, now) else {
         return Ok(None);
     };
-    let grant = claims.sid.as_deref().and_then(|sid| sid.parse().ok());
-    let Some(grant) = grant else {
+    let Some(grant) = claims.sid.as_deref().and_then(|sid| sid.parse().ok()) else {
         return Ok(None);
     };
-    let made_at = Timestamp::from_seconds(seconds(claims.iat));
-    let dead_until = app.clients.dead_until(&claims.client_id).await;
-    let dead = dead_until
-        .map_err(OAuthError::internal)?
-        .is_some_and(|until| made_at <= until);
-    if dead || !stands(app, grant).await? {
-        return Ok(None);
+    let facts = TokenFacts {
+        grant,
+        person: &claims.sub,
+        client: &claims.client_id,
+        issued_at: Timestamp::from_seconds(seconds(claims.iat)),
+    };
+    match app.revocations.standing(&facts) {
+        Standing::Good => {}
+        Standing::Revoked => return Ok(None),
+        Standing::Unknown => {
+            let why = "it is not known what was revoked";
+            return Err(OAuthError::internal(why).because("revocations_unknown"));
+        }
     }
     Ok(Some(Said {
         scope: spelled_out(app, &claims.aud, &claims.scope),
@@ -119,17 +126,7 @@ fn spelled_out(app: &App, resource: &str, scopes: &str) -> String {
     }
 }
 
-async fn stands(app: &App, grant: GrantId) -> Result<bool, OAuthError> {
-    let given = app.grants.lookup(grant).await;
-    if let Some(given) = given.map_err(OAuthError::internal)? {
-        return Ok(given.revoked_at.is_none());
-    }
-    let own = app.service_grants.lookup(grant).await;
-    let own = own.map_err(OAuthError::internal)?;
-    Ok(own.is_some_and(|own| own.revoked_at.is_none()))
-}
-
-/// The newest generation, or the one before it while its successor was never shown (DESIGN §4).
+/// What its client could still use: the rule is that of rotation.
 async fn refresh_token(
     app: &App,
     grant: GrantId,
@@ -137,17 +134,16 @@ async fn refresh_token(
     now: Timestamp,
 ) -> Result<Option<Said>, OAuthError> {
     let record = app.grants.lookup(grant).await;
-    let record = record.map_err(OAuthError::internal)?;
-    let presented = app.grants.presented(grant).await;
-    let presented = presented.map_err(OAuthError::internal)?;
-    let (Some(record), Some(presented)) = (record, presented) else {
+    let facts = app.grants.family(grant).await;
+    let (Some(record), Some(facts)) = (
+        record.map_err(OAuthError::internal)?,
+        facts.map_err(OAuthError::internal)?,
+    ) else {
         return Ok(None);
     };
-    let kept_out = app.clients.disabled_since(&record.client_id).await;
-    let kept_out = kept_out.map_err(OAuthError::internal)?.is_some();
-    let newest = generation == presented.saturating_add(1) || generation == presented;
-    if record.revoked_at.is_some() || record.expires_at <= now || kept_out || !newest {
-        return Ok(None);
+    match judge(&facts, generation, now) {
+        Judgement::First | Judgement::Again => {}
+        Judgement::Reused | Judgement::Refused(_) => return Ok(None),
     }
     Ok(Some(Said {
         scope: record.scopes.to_string(),

@@ -1,6 +1,9 @@
 //! Tokens that come back to the endpoints that made them: for revocation and introspection.
 
+use keystile_domain::ids::GrantId;
+use keystile_domain::records::service_subject;
 use keystile_domain::time::Timestamp;
+use keystile_protocol::error::OAuthError;
 use keystile_protocol::jwt::{Expectations, UnverifiedJwt, VerifiedClaims};
 
 use crate::app::App;
@@ -19,4 +22,41 @@ pub(crate) fn access_claims(app: &App, token: &str, now: Timestamp) -> Option<Ve
         };
         unverified.verify(&keys, &expected).ok()
     })
+}
+
+/// Whose grant it is.
+pub(crate) struct Held {
+    /// The client that holds it.
+    pub(crate) client_id: String,
+    /// The `sub` of its tokens.
+    pub(crate) subject: String,
+    /// Whether the client holds it for itself.
+    pub(crate) is_service: bool,
+}
+
+/// Whoever holds this grant, dead or alive.
+pub(crate) async fn held(app: &App, grant: GrantId) -> Result<Option<Held>, OAuthError> {
+    let given = app.grants.lookup(grant).await;
+    if let Some(record) = given.map_err(OAuthError::internal)? {
+        return Ok(Some(Held {
+            client_id: record.client_id,
+            subject: record.person.to_string(),
+            is_service: false,
+        }));
+    }
+    let own = app.service_grants.lookup(grant).await;
+    Ok(own.map_err(OAuthError::internal)?.map(|own| Held {
+        subject: service_subject(&own.client_id),
+        client_id: own.client_id,
+        is_service: true,
+    }))
+}
+
+/// The grant that a token of any kind belongs to.
+pub(crate) fn grant_of(app: &App, token: &str, now: Timestamp) -> Option<GrantId> {
+    if let Some((grant, _)) = app.secrets.open_refresh_token(token) {
+        return Some(grant);
+    }
+    let claims = access_claims(app, token, now)?;
+    claims.sid.as_deref()?.parse().ok()
 }

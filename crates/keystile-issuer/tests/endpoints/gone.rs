@@ -52,10 +52,6 @@ impl Clients for Gone {
         gone()
     }
 
-    async fn dead_until(&self, _: &str) -> Result<Option<Timestamp>, StoreError> {
-        gone()
-    }
-
     async fn disabled(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
         gone()
     }

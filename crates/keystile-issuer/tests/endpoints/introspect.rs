@@ -1,8 +1,10 @@
 //! `POST /oauth/introspect` (RFC 7662).
 
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use keystile_domain::ports::{Clients, Clock as _};
+use keystile_domain::ports::{Clients, Clock as _, Revocations, Standing, TokenFacts};
 use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
 use keystile_testkit::issuer::TestApp;
 use serde_json::{Value, json};
@@ -121,6 +123,11 @@ async fn a_dead_token_is_not_active() {
     let third = body(&connecting.refresh(second, &shown).await);
     let third = text(&third, "refresh_token");
     let test = &connecting.test;
+    // As long as a refresh with it would be answered: two may run beside each other.
+    for token in [first, second, third, access] {
+        assert_eq!(about(&secret, test, token).await["active"], true);
+    }
+    test.clock.advance(Duration::from_secs(31));
     assert_eq!(
         about(&secret, test, first).await,
         nothing(),
@@ -150,4 +157,27 @@ async fn a_dead_token_is_not_active() {
         .await
         .expect("memory");
     assert_eq!(about(&secret, test, third).await, nothing(), "revoked");
+}
+
+/// CHECKLIST R3: what is not known is not good.
+#[tokio::test]
+async fn a_token_whose_revocation_is_not_known_is_not_said_to_be_good() {
+    struct Stale;
+    impl Revocations for Stale {
+        fn standing(&self, _: &TokenFacts<'_>) -> Standing {
+            Standing::Unknown
+        }
+        fn epoch(&self) -> u64 {
+            0
+        }
+        fn changed_since(&self, _: u64) -> Pin<Box<dyn Future<Output = u64> + Send>> {
+            Box::pin(std::future::pending())
+        }
+    }
+    let test = TestApp::new().with(|app| app.revocations = Arc::new(Stale));
+    let owner = Knocker::basic(&test, "owner").await;
+    let own = body(&owner.own_token(&test).await);
+    let shown = [("token", text(&own, "access_token"))];
+    let reply = owner.ask(&test, "/oauth/introspect", &shown).await;
+    assert_eq!(refused(&reply), (500, "server_error".to_owned()));
 }

@@ -93,10 +93,6 @@ impl Clients for Store {
         Ok(self.feed.kept_out_since(client_id))
     }
 
-    async fn dead_until(&self, client_id: &str) -> Result<Option<Timestamp>, StoreError> {
-        Ok(self.feed.client_dead_until(client_id))
-    }
-
     async fn disabled(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
         Ok(self.feed.kept_out())
     }

@@ -3,6 +3,7 @@
 mod take;
 
 use async_trait::async_trait;
+use keystile_domain::decide::refresh::FamilyFacts;
 use keystile_domain::ids::GrantId;
 use keystile_domain::ports::{Grants, StoreError};
 use keystile_domain::records::{
@@ -44,19 +45,13 @@ impl Grants for Store {
         Ok(revoked.is_some_and(|expires_at| expires_at > now))
     }
 
-    async fn presented(&self, grant: GrantId) -> Result<Option<u32>, StoreError> {
-        let highest: Option<i64> = sqlx::query_scalar(
-            "SELECT presented FROM grants WHERE id = $1 AND activated_at IS NOT NULL",
-        )
-        .bind(grant.to_string())
-        .fetch_optional(&self.readers)
-        .await
-        .map_err(Failure::from)?;
-        let legal = |highest: i64| {
-            u32::try_from(highest)
-                .map_err(|_| Failure::Inconsistent("grants.presented is no generation".to_owned()))
-        };
-        Ok(highest.map(legal).transpose()?)
+    async fn family(&self, grant: GrantId) -> Result<Option<FamilyFacts>, StoreError> {
+        let row: Option<FamilyRow> = sqlx::query_as(FAMILY)
+            .bind(grant.to_string())
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(Failure::from)?;
+        Ok(row.map(family).transpose()?)
     }
 
     async fn lookup(&self, grant: GrantId) -> Result<Option<GrantRecord>, StoreError> {
@@ -79,6 +74,23 @@ impl Grants for Store {
             .map_err(Failure::from)?;
         Ok(rows.into_iter().map(row::grant).collect::<Result<_, _>>()?)
     }
+}
+
+/// `presented`, `presented_at`, `activated_at`, `expires_at`, `revoked_at`, and whether its person or
+/// client is kept out.
+type FamilyRow = (i64, Option<i64>, Option<i64>, i64, Option<i64>, bool);
+
+fn family(row: FamilyRow) -> Result<FamilyFacts, Failure> {
+    let (presented, presented_at, activated_at, expires_at, revoked_at, is_kept_out) = row;
+    Ok(FamilyFacts {
+        same_client: true,
+        same_resource: true,
+        active: activated_at.is_some(),
+        revoked: revoked_at.is_some() || is_kept_out,
+        expires_at: Timestamp(expires_at),
+        presented: row::generation(presented)?,
+        presented_at: presented_at.map(Timestamp),
+    })
 }
 
 struct Approve(Approval);
@@ -191,6 +203,11 @@ macro_rules! select_grants {
 }
 
 const LOOKUP: &str = select_grants!("WHERE g.id = $1");
+const FAMILY: &str =
+    "SELECT g.presented, g.presented_at, g.activated_at, g.expires_at, g.revoked_at,
+         p.disabled_at IS NOT NULL OR EXISTS (SELECT 1 FROM disabled_clients d
+             WHERE d.client_id = g.client_id AND d.enabled_at IS NULL)
+     FROM grants g JOIN people p ON p.id = g.person_id WHERE g.id = $1";
 const LIST: &str = select_grants!(
     "WHERE (CAST($1 AS TEXT) IS NULL OR g.person_id = $1)
      AND (CAST($2 AS TEXT) IS NULL OR g.client_id = $2)

@@ -136,8 +136,6 @@ struct FamilyRow(usize, GrantRow, Option<i64>, Option<i64>, i64, Option<i64>);
 
 impl Family {
     fn facts(&self, presented: &Presented) -> Result<FamilyFacts, Failure> {
-        let highest = u32::try_from(self.presented)
-            .map_err(|_| Failure::Inconsistent("grants.presented is no generation".to_owned()))?;
         Ok(FamilyFacts {
             same_client: self.grant.3 == presented.client_id,
             same_resource: presented
@@ -147,7 +145,7 @@ impl Family {
             active: self.active,
             revoked: self.grant.10.is_some() || self.disabled,
             expires_at: Timestamp(self.grant.9),
-            presented: highest,
+            presented: row::generation(self.presented)?,
             presented_at: self.presented_at.map(Timestamp),
         })
     }

@@ -210,6 +210,8 @@ proptest! {
                     facts.presented_at = Some(now);
                 }
                 facts.revoked |= expected == Judgement::Reused;
+                let own = FamilyFacts { same_client: true, ..facts };
+                assert_eq!(world.store.family(grant).await.unwrap(), Some(own));
                 now = Timestamp(now.0 + gap);
             }
         });

@@ -78,10 +78,6 @@ impl Clients for MemoryStore {
         Ok(self.state().kept_out.get(client_id).copied())
     }
 
-    async fn dead_until(&self, client_id: &str) -> Result<Option<Timestamp>, StoreError> {
-        Ok(self.state().dead_until.get(client_id).copied())
-    }
-
     async fn disabled(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
         let state = self.state();
         let kept_out = state.kept_out.iter();

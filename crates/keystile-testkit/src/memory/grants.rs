@@ -146,10 +146,10 @@ impl Grants for MemoryStore {
             .is_some_and(|family| family.revoke(why, now)))
     }
 
-    async fn presented(&self, grant: GrantId) -> Result<Option<u32>, StoreError> {
+    async fn family(&self, grant: GrantId) -> Result<Option<FamilyFacts>, StoreError> {
         let state = self.state();
-        let family = state.families.get(&grant).filter(|family| family.active);
-        Ok(family.map(|family| family.presented))
+        let family = state.families.get(&grant);
+        Ok(family.map(|family| state.facts_of(family)))
     }
 
     async fn lookup(&self, grant: GrantId) -> Result<Option<GrantRecord>, StoreError> {
@@ -215,19 +215,25 @@ impl State {
 
     fn facts(&self, presented: &Presented) -> Option<FamilyFacts> {
         let family = self.families.get(&presented.grant)?;
-        let grant = &family.grant;
+        let (grant, resource) = (&family.grant, presented.resource.as_ref());
         Some(FamilyFacts {
             same_client: presented.client_id == grant.client_id,
-            same_resource: presented
-                .resource
-                .as_ref()
-                .is_none_or(|it| *it == grant.resource),
+            same_resource: resource.is_none_or(|it| *it == grant.resource),
+            ..self.facts_of(family)
+        })
+    }
+
+    fn facts_of(&self, family: &Family) -> FamilyFacts {
+        let grant = &family.grant;
+        FamilyFacts {
+            same_client: true,
+            same_resource: true,
             active: family.active,
             revoked: grant.revoked_at.is_some() || self.is_disabled(grant),
             expires_at: grant.expires_at,
             presented: family.presented,
             presented_at: family.presented_at,
-        })
+        }
     }
 
     pub(super) fn is_disabled(&self, grant: &GrantRecord) -> bool {
