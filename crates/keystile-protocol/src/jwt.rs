@@ -67,13 +67,13 @@ pub enum Rejected {
     Malformed,
     #[error("longer than 8 KiB")]
     TooLong,
-    #[error("the header is not one of an access token")]
+    #[error("the header is not one of such a token")]
     Header,
     #[error("no such key")]
     UnknownKey,
     #[error("the signature is not good")]
     Signature,
-    #[error("the claims are not those of an access token")]
+    #[error("the claims are not those of such a token")]
     Claims,
     #[error("another issuer")]
     Issuer,

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use keystile_domain::client::{ClientKind, ClientSnapshot, Trust};
+use keystile_domain::decide::register::RegistrationPolicy;
 use keystile_protocol::mutation::weakened;
 use keystile_protocol::redirect::{RedirectKind, RedirectUri};
 use keystile_protocol::scope::{OFFLINE_ACCESS, ScopeCatalogue, ScopeSet};
@@ -59,8 +60,13 @@ pub(crate) enum Vouched {
 impl Vouched {
     /// What is known of a client that is not on this computer; of one that is, the page has a
     /// warning to give instead.
-    pub(crate) fn of(client: &ClientSnapshot, redirect: &RedirectUri) -> Option<Self> {
+    pub(crate) fn of(
+        client: &ClientSnapshot,
+        redirect: &RedirectUri,
+        policy: Option<&RegistrationPolicy>,
+    ) -> Option<Self> {
         let https = matches!(redirect.kind(), RedirectKind::Https { .. });
+        let known = policy.is_some_and(|policy| policy.knows(redirect));
         match (client.kind, client.trust) {
             // The line under its name says so.
             (ClientKind::PreRegistered, _) => None,
@@ -68,8 +74,10 @@ impl Vouched {
             (_, Trust::Operator) => Some(Self::ByOperator),
             (_, Trust::Approved) => (!redirect.is_loopback()).then_some(Self::ByOperator),
             (ClientKind::Document, Trust::Unknown) => Some(Self::ByNobody),
-            // Registration lets in none but well-known callbacks.
-            (ClientKind::Registered, Trust::Unknown) => https.then_some(Self::WellKnown),
+            (ClientKind::Registered, Trust::Unknown) if !https => None,
+            // What was known when it registered may be known no longer.
+            (ClientKind::Registered, Trust::Unknown) if known => Some(Self::WellKnown),
+            (ClientKind::Registered, Trust::Unknown) => Some(Self::ByNobody),
         }
     }
 

@@ -1,10 +1,13 @@
 use axum::response::IntoResponse as _;
 use http::StatusCode;
+use keystile_domain::client::{ClientKind, ClientSnapshot, Trust};
+use keystile_domain::decide::register::RegistrationPolicy;
+use keystile_protocol::redirect::RedirectUri;
 use keystile_protocol::scope::ScopeCatalogue;
 use keystile_testkit::reading::{skeleton, text};
 
 use super::account::{Account, ConnectedApp};
-use super::consent::{Consent, Power, Requester, ReturnsTo, Warning};
+use super::consent::{Consent, Power, Requester, ReturnsTo, Vouched, Warning};
 use super::error::ErrorPage;
 use super::sign_in::{Asks, FirstAccount, SignIn};
 use super::*;
@@ -384,4 +387,27 @@ fn account(text: &str) -> Page {
         done: None,
     }
     .page()
+}
+
+#[test]
+fn an_app_is_well_known_only_as_long_as_the_policy_says_so() {
+    let client = ClientSnapshot {
+        client_id: "ksd_x".to_owned(),
+        kind: ClientKind::Registered,
+        name: None,
+        is_loopback_only: false,
+        trust: Trust::Unknown,
+    };
+    let known = RegistrationPolicy::default();
+    let nobody = RegistrationPolicy {
+        callbacks: Vec::new(),
+        ..RegistrationPolicy::default()
+    };
+    let redirect = |uri| RedirectUri::parse(uri).expect("a legal redirect");
+    let of = |uri, policy| Vouched::of(&client, &redirect(uri), policy);
+    let claude = "https://claude.ai/api/mcp/auth_callback";
+    assert_eq!(of(claude, Some(&known)), Some(Vouched::WellKnown));
+    assert_eq!(of(claude, Some(&nobody)), Some(Vouched::ByNobody));
+    assert_eq!(of(claude, None), Some(Vouched::ByNobody));
+    assert_eq!(of("http://127.0.0.1:1/cb", Some(&known)), None);
 }

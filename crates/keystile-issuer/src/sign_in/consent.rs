@@ -127,7 +127,11 @@ fn page(app: &App, session: &SignedIn, open: &Open) -> crate::pages::Page {
         requester: who,
         name,
         name_by_operator: by_operator,
-        vouched: Vouched::of(client, &transaction.redirect()),
+        vouched: Vouched::of(
+            client,
+            &transaction.redirect(),
+            app.settings.registration.as_ref(),
+        ),
         warnings,
         server: &transaction.server,
         resource: &transaction.resource,
