@@ -19,10 +19,9 @@ export class HttpPerson {
 
   /**
    * Follows an authorize URL until the authorization server sends the browser to the client, and returns that URL.
-   * With `deliver` the client's listener gets it too.
+   * With `deliver` the client's listener gets it too. A pushed request (RFC 9126) does not name its `redirectUri`.
    */
-  async authorize(authorizeUrl, { deliver = false } = {}) {
-    const redirectUri = new URL(authorizeUrl).searchParams.get('redirect_uri');
+  async authorize(authorizeUrl, { deliver = false, redirectUri = new URL(authorizeUrl).searchParams.get('redirect_uri') } = {}) {
     let request = { method: 'GET', url: new URL(authorizeUrl) };
     for (let step = 0; step < MOST_STEPS; step++) {
       const page = await this.#send(request);
@@ -36,11 +35,26 @@ export class HttpPerson {
     throw new Error(`no redirect to the client after ${MOST_STEPS} steps`);
   }
 
+  /** Connects a device: opens the URL with its code in it (RFC 8628 §3.3.1), decides, and gives the text of the last page. */
+  async allowDevice(verificationUrl) {
+    let request = { method: 'GET', url: new URL(verificationUrl) };
+    for (let step = 0; step < MOST_STEPS; step++) {
+      const page = await this.#send(request);
+      const location = page.headers.location && new URL(page.headers.location, request.url);
+      if (!location && request.body?.has('decision')) return readText(page.body);
+      request = location ? { method: 'GET', url: location } : this.#submission(page, request.url);
+    }
+    throw new Error(`the device was not answered after ${MOST_STEPS} steps`);
+  }
+
   /** Fills in the one form of the page that this person has an answer for. */
   #submission(page, url) {
     const forms = readForms(page.body, url.href);
     const named = (form, name) => form.fields.some((field) => field.name === name);
-    const form = forms.find((form) => named(form, 'password')) ?? forms.find((form) => form.buttons.some((b) => b.name === 'decision'));
+    const form =
+      forms.find((form) => named(form, 'password')) ??
+      forms.find((form) => form.buttons.some((b) => b.name === 'decision')) ??
+      forms.find((form) => named(form, 'user_code'));
     if (!form) throw new Error(`${page.status} without a form to fill in at ${url.href}: ${readText(page.body).slice(0, 600)}`);
     if (this.steps.filter((step) => step.form === form.action.pathname).length > 1) {
       throw new Error(`the form ${form.action.pathname} came a third time: ${readText(page.body).slice(0, 600)}`);

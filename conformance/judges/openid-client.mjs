@@ -11,11 +11,12 @@ const [issuer, resource, scope] = process.argv.slice(2);
 const { CLIENT_ID, CLIENT_SECRET } = process.env;
 const redirectUri = 'http://127.0.0.1:18771/callback';
 const loopback = { algorithm: 'oauth2', execute: [client.allowInsecureRequests] };
+const device = 'urn:ietf:params:oauth:grant-type:device_code';
 const metadata = {
   client_name: 'openid-client',
   application_type: 'native',
   redirect_uris: [redirectUri],
-  grant_types: ['authorization_code', 'refresh_token'],
+  grant_types: ['authorization_code', 'refresh_token', device],
   response_types: ['code'],
 };
 const person = new HttpPerson(personFromEnvironment());
@@ -64,9 +65,33 @@ await check('a refresh', async () => {
   must(next.refresh_token && next.refresh_token !== tokens.refresh_token, 'not rotated');
   tokens = next;
 });
+await check('a refresh for less, and never for more', async () => {
+  await refused(() => client.refreshTokenGrant(config, tokens.refresh_token, { scope: 'admin:everything' }), 'invalid_scope');
+  const narrow = scope.replace(':call', ':read');
+  tokens = await client.refreshTokenGrant(config, tokens.refresh_token, { scope: narrow });
+  must(tokens.scope === narrow, `scope ${tokens.scope}`);
+});
 await check('a revocation, after which nothing refreshes', async () => {
   await client.tokenRevocation(config, tokens.refresh_token);
   await refused(() => client.refreshTokenGrant(config, tokens.refresh_token), 'invalid_grant');
+});
+await check('a pushed authorization request (RFC 9126)', async () => {
+  const { parameters, checks } = await ask();
+  const url = await client.buildAuthorizationUrlWithPAR(config, parameters);
+  must([...url.searchParams.keys()].sort().join() === 'client_id,request_uri', `${[...url.searchParams.keys()]}`);
+  const callback = await person.authorize(url.href, { redirectUri });
+  person.steps.length = 0;
+  const pushed = await client.authorizationCodeGrant(config, new URL(callback), checks, { resource });
+  must(pushed.refresh_token, `got ${Object.keys(pushed)}`);
+});
+await check('a device that has no browser (RFC 8628)', async () => {
+  const asked = await client.initiateDeviceAuthorization(config, { scope: `${scope} offline_access`, resource });
+  must(asked.user_code && asked.verification_uri_complete && asked.interval > 0, `got ${Object.keys(asked)}`);
+  const polled = client.pollDeviceAuthorizationGrant(config, asked);
+  await person.allowDevice(asked.verification_uri_complete);
+  const got = await polled;
+  must(got.refresh_token, `got ${Object.keys(got)}`);
+  await client.refreshTokenGrant(config, got.refresh_token);
 });
 
 for (const [method, authentication] of [

@@ -334,3 +334,40 @@ fn a_page_of_a_listed_origin_registers_a_client_in_a_browser() {
     }
     gate.stop();
 }
+
+#[test]
+fn a_device_without_a_browser_is_connected_by_its_code() {
+    let gate = demo();
+    let tools = Tools::find();
+    let mut script = node(&tools, "browser/device.mjs");
+    script
+        .args([gate.said("issuer"), gate.said("mcp_url")])
+        .env("KEYSTILE_CHROMIUM", tools.path("chromium"));
+    let seen = events(Process::start(&mut script))
+        .pop()
+        .expect("one report");
+    let text = |name: &str| seen[name].as_str().unwrap_or_default().to_owned();
+    assert_eq!(text("before"), "authorization_pending");
+    assert!(text("wrong").contains("Code"), "{seen:#}");
+    let consent = text("consent");
+    for part in [
+        &text("userCode"),
+        &text("clientName"),
+        "knowledge-base:call",
+    ] {
+        assert!(consent.contains(part), "{part}: {consent}");
+    }
+    assert!(consent.contains("Only continue if you started this yourself"));
+    assert_eq!(seen["token"]["status"], 200, "{seen:#}");
+    assert_eq!(seen["token"]["jwt"], true, "{seen:#}");
+    assert_eq!(text("again"), "invalid_grant");
+    assert_eq!(
+        seen["overflow"],
+        json!([]),
+        "a page is wider than its window"
+    );
+    // The browser says that a page was a 400: the one of the wrong code.
+    let complaints = seen["complaints"].as_array().expect("a list");
+    assert!(complaints.len() <= 1, "{complaints:#?}");
+    gate.stop();
+}

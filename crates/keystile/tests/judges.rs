@@ -176,7 +176,7 @@ fn n_as_01_openid_client_finds_no_fault_with_the_authorization_server() {
     judge
         .env("CLIENT_ID", text("client_id"))
         .env("CLIENT_SECRET", text("client_secret"));
-    finds_no_fault(&mut judge, 7);
+    finds_no_fault(&mut judge, 10);
     gate.stop();
 }
 
