@@ -91,6 +91,16 @@ pub(crate) async fn resolve(
     }
 }
 
+async fn let_in(app: &App, client_id: &str, asker: Asker) -> Result<Client, OAuthError> {
+    let id = ClientId::read(client_id)?;
+    refuse_disabled(app, client_id).await?;
+    resolve(app, &id, asker).await
+}
+
+fn other_grant_type(why: &'static str) -> OAuthError {
+    OAuthError::new(ErrorCode::UnauthorizedClient, why).because("client_grant_type")
+}
+
 /// The client of a sign-in: not kept out, known, and one that people sign in to.
 ///
 /// # Errors
@@ -100,14 +110,10 @@ pub(crate) async fn for_sign_in(
     client_id: &str,
     asker: Asker,
 ) -> Result<Client, OAuthError> {
-    let id = ClientId::read(client_id)?;
-    refuse_disabled(app, client_id).await?;
-    let client = resolve(app, &id, asker).await?;
+    let client = let_in(app, client_id, asker).await?;
     if !client.grant_types.contains(GrantType::AuthorizationCode) {
         let why = "This client is not registered for people to sign in to; the operator adds one that is with: keystile client add.";
-        return Err(
-            OAuthError::new(ErrorCode::UnauthorizedClient, why).because("client_grant_type")
-        );
+        return Err(other_grant_type(why));
     }
     Ok(client)
 }
@@ -121,14 +127,10 @@ pub(crate) async fn for_device(
     client_id: &str,
     asker: Asker,
 ) -> Result<Client, OAuthError> {
-    let id = ClientId::read(client_id)?;
-    refuse_disabled(app, client_id).await?;
-    let client = resolve(app, &id, asker).await?;
+    let client = let_in(app, client_id, asker).await?;
     if !client.grant_types.contains(GrantType::DeviceCode) && !weakened("rfc_8628e") {
         let why = "This client is not registered for urn:ietf:params:oauth:grant-type:device_code: list it in its grant_types, or ask the operator for: keystile client add --grant device_code.";
-        return Err(
-            OAuthError::new(ErrorCode::UnauthorizedClient, why).because("client_grant_type")
-        );
+        return Err(other_grant_type(why));
     }
     Ok(client)
 }

@@ -6,6 +6,7 @@
 
 mod account;
 mod consent;
+mod decision;
 mod device;
 mod first_account;
 mod own_form;

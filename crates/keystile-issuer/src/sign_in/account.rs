@@ -183,11 +183,7 @@ fn connected(app: &App, session: &SignedIn, grant: &GrantRecord) -> ConnectedApp
 
 /// The scopes of a resource, as if it were a server's name when it is served no longer.
 fn catalogue(app: &App, resource: &str) -> ScopeCatalogue {
-    let served = app
-        .settings
-        .resources
-        .iter()
-        .find(|served| served.resource.as_str() == resource);
+    let served = app.settings.resources.find(resource);
     served.map_or_else(
         || ScopeCatalogue::of_server(resource),
         |served| served.scopes.clone(),

@@ -4,7 +4,6 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use keystile_domain::audit::{Action, Event, Outcome};
 use keystile_domain::client::ClientKind;
-use keystile_domain::decide::consent::consent;
 use keystile_domain::ids::GrantId;
 use keystile_domain::records::{Approval, Approved};
 use keystile_domain::secrets::code::FreshSecret;
@@ -12,8 +11,8 @@ use keystile_domain::transaction::Transaction;
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::form::Params;
 use keystile_protocol::mutation::weakened;
-use keystile_protocol::scope::ScopeCatalogue;
 
+use super::decision::{Decision, as_shown, catalogue};
 use super::own_form::{OwnForm, read};
 use super::refusal::{PageRefusal, Why, answer};
 use super::session::{SignedIn, Visitor};
@@ -83,21 +82,16 @@ async fn decide(app: &App, visitor: &Visitor, params: &Params) -> Result<Respons
     if !ours && !weakened("a_036") {
         return Err(PageRefusal::from(Why::Stale).in_flow(&transaction.reference));
     }
-    match params.one("decision") {
-        Some("allow") => {
-            let only = params.one("only").filter(|only| !only.is_empty());
-            let scopes = consent(&transaction.scopes, only, &catalogue(app, transaction));
-            let scopes = scopes.ok_or_else(|| {
-                Why::Unreadable("expected only= to be a scope that was shown".to_owned())
-            })?;
+    let scopes = catalogue(app, &transaction.server);
+    match Decision::read(params, &transaction.scopes, &scopes)? {
+        Decision::Allow(scopes) => {
             let transaction = Transaction {
                 scopes,
                 ..transaction.clone()
             };
             allow(app, visitor, session, &transaction).await
         }
-        Some("deny") => deny(app, visitor, session, transaction).await,
-        _ => Err(Why::Unreadable("expected decision=allow or decision=deny".to_owned()).into()),
+        Decision::Deny => deny(app, visitor, session, transaction).await,
     }
 }
 
@@ -114,7 +108,7 @@ fn page(app: &App, session: &SignedIn, open: &Open) -> crate::pages::Page {
         warnings.push(Warning::AnyProgram);
     }
     let who = requester(transaction);
-    let scopes = catalogue(app, transaction);
+    let scopes = catalogue(app, &transaction.server);
     let borrowed = name.as_deref().filter(|_| !by_operator);
     warnings.extend(
         borrowed
@@ -148,15 +142,6 @@ fn page(app: &App, session: &SignedIn, open: &Open) -> crate::pages::Page {
         redirect_uri: &transaction.redirect_uri,
     };
     view.page()
-}
-
-/// The scopes of the server that the transaction is about.
-fn catalogue(app: &App, transaction: &Transaction) -> ScopeCatalogue {
-    let served = app.settings.resources.by_name(&transaction.server);
-    served.map_or_else(
-        || ScopeCatalogue::of_server(&transaction.server),
-        |served| served.scopes.clone(),
-    )
 }
 
 /// No: the client hears `access_denied` (RFC 6749 §4.1.2.1).
@@ -227,7 +212,7 @@ fn approval(
         grant,
         person: session.person.id,
         client_id: transaction.client.client_id.clone(),
-        client_name: as_shown(transaction),
+        client_name: as_shown(&requester(transaction), &transaction.client),
         resource: transaction.resource.clone(),
         scopes: transaction.scopes.clone(),
         code: code.digest,
@@ -236,15 +221,6 @@ fn approval(
         created_at: visitor.now,
         code_expires_at: visitor.now.plus(CODE_LIFETIME),
         grant_expires_at: visitor.now.plus(app.settings.grant_idle),
-    }
-}
-
-/// What the person saw: `claude.ai (“Claude”)`. Host first here, too.
-fn as_shown(transaction: &Transaction) -> String {
-    let who = requester(transaction).headline();
-    match transaction.client.name.as_deref().and_then(shown::name) {
-        Some(name) => format!("{who} (“{name}”)"),
-        None => who,
     }
 }
 

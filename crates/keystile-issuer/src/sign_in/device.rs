@@ -10,7 +10,6 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use keystile_domain::audit::{Action, Event, Outcome};
 use keystile_domain::client::ClientKind;
-use keystile_domain::decide::consent::consent;
 use keystile_domain::flow::{Stage, Step};
 use keystile_domain::ids::{DeviceRequestId, GrantId};
 use keystile_domain::records::{DeviceAnswered, DeviceApproval, DeviceRequest};
@@ -18,8 +17,9 @@ use keystile_domain::secrets::reference::Reference;
 use keystile_domain::secrets::user_code::UserCode;
 use keystile_protocol::form::Params;
 use keystile_protocol::mutation::weakened;
-use keystile_protocol::scope::{ScopeCatalogue, ScopeSet};
+use keystile_protocol::scope::ScopeSet;
 
+use super::decision::{Decision, as_shown, catalogue};
 use super::own_form::{OwnForm, read};
 use super::refusal::{PageRefusal, Why, again, answer, limited};
 use super::session::{SignedIn, Visitor};
@@ -146,7 +146,7 @@ fn page(app: &App, session: &SignedIn, request: &DeviceRequest, code: &UserCode)
     let who = requester(request);
     let borrowed = name.as_deref().filter(|_| !by_operator);
     let warning = borrowed.and_then(|name| brand::resembled(name, &who));
-    let scopes = catalogue(app, request);
+    let scopes = catalogue(app, &request.server);
     let view = DeviceConsent {
         csrf: &app.secrets.synchroniser_token(&session.digest, &id, ANSWER),
         request: &id,
@@ -176,15 +176,6 @@ fn requester(request: &DeviceRequest) -> Requester {
     host.map_or(Requester::OtherDevice, Requester::Site)
 }
 
-/// The scopes of the server that the request is about.
-fn catalogue(app: &App, request: &DeviceRequest) -> ScopeCatalogue {
-    let served = app.settings.resources.by_name(&request.server);
-    served.map_or_else(
-        || ScopeCatalogue::of_server(&request.server),
-        |served| served.scopes.clone(),
-    )
-}
-
 /// The answer of a person who saw the page: its form is bound to the session and the request, and
 /// only who typed the code has it.
 async fn decided(app: &App, visitor: &Visitor, params: &Params) -> Result<Response, PageRefusal> {
@@ -198,17 +189,10 @@ async fn decided(app: &App, visitor: &Visitor, params: &Params) -> Result<Respon
     let Some(request) = app.device_requests.lookup(id, visitor.now).await? else {
         return Ok(TOO_LATE.page().into_response());
     };
-    match params.one("decision") {
-        Some("allow") => {
-            let only = params.one("only");
-            let scopes = consent(&request.scopes, only, &catalogue(app, &request));
-            let scopes = scopes.ok_or_else(|| {
-                Why::Unreadable("expected only= to be a scope that was shown".to_owned())
-            })?;
-            allow(app, visitor, session, &request, scopes).await
-        }
-        Some("deny") => deny(app, visitor, session, &request).await,
-        _ => Err(Why::Unreadable("expected decision=allow or decision=deny".to_owned()).into()),
+    let scopes = catalogue(app, &request.server);
+    match Decision::read(params, &request.scopes, &scopes)? {
+        Decision::Allow(scopes) => allow(app, visitor, session, &request, scopes).await,
+        Decision::Deny => deny(app, visitor, session, &request).await,
     }
 }
 
@@ -250,7 +234,7 @@ async fn allow(
         request: request.id,
         grant,
         person: session.person.id,
-        client_name: as_shown(request),
+        client_name: as_shown(&requester(request), &request.client),
         scopes,
         created_at: visitor.now,
         grant_expires_at: visitor.now.plus(app.settings.grant_idle),
@@ -278,15 +262,6 @@ async fn allow(
 fn step(app: &App, visitor: &Visitor, request: &DeviceRequest, note: &'static str) {
     let step = Step::passed(visitor.now, Stage::Consent, note);
     app.flows.add(&request.reference, step);
-}
-
-/// What the person saw, for the list of connected apps.
-fn as_shown(request: &DeviceRequest) -> String {
-    let who = requester(request).headline();
-    match request.client.name.as_deref().and_then(shown::name) {
-        Some(name) => format!("{who} (“{name}”)"),
-        None => who,
-    }
 }
 
 /// # Errors
