@@ -131,9 +131,3 @@ impl ProtectedResourceMetadata {
         }
     }
 }
-
-/// Where the document of a resource lives: path-inserted (RFC 9728 §3.1).
-#[must_use]
-pub fn protected_resource_path(server: &str) -> String {
-    format!("/.well-known/oauth-protected-resource/{server}/mcp")
-}

@@ -227,14 +227,6 @@ impl<'a> Envelope<'a> {
     }
 }
 
-impl EnvelopeError {
-    /// The body that tells the caller.
-    #[must_use]
-    pub fn to_rpc(&self) -> RpcError<'_> {
-        RpcError::new(self.code, self.reason.clone()).with_id(self.id.as_deref())
-    }
-}
-
 /// What has been read so far.
 #[derive(Default)]
 struct Reading<'a> {

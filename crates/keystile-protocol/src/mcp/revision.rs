@@ -37,9 +37,6 @@ impl Revision {
     /// The newest revision of the legacy era.
     pub const NEWEST_LEGACY: Self = Self::V2025_11_25;
 
-    /// What a server assumes when a legacy request has no version header (2025-06-18, transports).
-    pub const ASSUMED: Self = Self::V2025_03_26;
-
     /// The revision with this date, compared exactly.
     ///
     /// ```
