@@ -11,7 +11,9 @@ use keystile_protocol::mutation::weakened;
 
 use crate::app::SharedApp;
 use crate::drain;
-use crate::endpoints::{authorize, device, introspect, jwks, metadata, par, register, revoke, token};
+use crate::endpoints::{
+    authorize, device, introspect, jwks, metadata, par, register, revoke, token,
+};
 use crate::limits::Endpoint;
 use crate::limits::endpoint::limited;
 use crate::pages::asset;

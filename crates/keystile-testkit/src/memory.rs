@@ -12,7 +12,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use keystile_domain::ids::{DeviceRequestId, GrantId, InitialAccessTokenId, PersonId, TransactionId};
+use keystile_domain::ids::{
+    DeviceRequestId, GrantId, InitialAccessTokenId, PersonId, TransactionId,
+};
 use keystile_domain::ports::{Bindings, StoreError};
 use keystile_domain::records::{
     Bound, InitialAccessToken, PersonRecord, PreRegisteredClient, ServiceGrant, SessionRecord,

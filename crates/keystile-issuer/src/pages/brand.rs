@@ -39,7 +39,9 @@ pub(crate) fn resembled(name: &str, who: &Requester) -> Option<&'static str> {
     let (brand, domains) = BRANDS.iter().find(resembles)?;
     let honest = match who {
         Requester::Site(host) => domains.iter().any(|domain| is_under(host, domain)),
-        Requester::ThisComputer | Requester::OtherDevice | Requester::Scheme(_) => name.is_ascii() && says(name, brand),
+        Requester::ThisComputer | Requester::OtherDevice | Requester::Scheme(_) => {
+            name.is_ascii() && says(name, brand)
+        }
     };
     (!honest).then_some(*brand)
 }
