@@ -14,7 +14,7 @@ pub enum FetchError {
     Url,
     /// The host is, or has among its addresses, one that is not on the public internet.
     #[error(
-        "the host is not on the public internet; for an intranet name it in danger_fetch_allow"
+        "the host is not on the public internet; for an intranet name it with --danger-fetch-allow"
     )]
     ForbiddenAddress(IpAddr),
     /// The name has no address, or the resolver does not answer.

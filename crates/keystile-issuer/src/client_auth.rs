@@ -125,7 +125,7 @@ pub(crate) async fn authenticate(
     params: &Params,
     now: Timestamp,
 ) -> Result<AuthenticatedClient, OAuthError> {
-    let Shown { client_id, proof } = Shown::of(&request.headers, params)?;
+    let Shown { client_id, proof } = Shown::of(app, &request.headers, params, now)?;
     let id = ClientId::read(&client_id)?;
     clients::refuse_disabled(app, &client_id).await?;
     let asker = Asker::of(request, now);

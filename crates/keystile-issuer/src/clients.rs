@@ -18,6 +18,7 @@ use keystile_protocol::mutation::weakened;
 use keystile_protocol::redirect::RedirectUri;
 
 use crate::app::App;
+use crate::fetched;
 use crate::pages::shown;
 use crate::peer;
 
@@ -43,7 +44,7 @@ impl<'a> ClientId<'a> {
         }
         let url = ClientIdUrl::parse(text);
         url.map(Self::Document)
-            .map_err(|error| unknown(format!("client_id: {error}.")))
+            .map_err(|error| unknown(format!("client_id: {error}.")).because("client_id_url"))
     }
 }
 
@@ -208,7 +209,7 @@ pub(crate) async fn document(
 ) -> Result<Arc<Document>, OAuthError> {
     let pay = || asker.pay_for_fetch(app);
     let found = app.documents.lookup_for(url, asker.now.0, pay).await?;
-    found.map_err(refuse_document)
+    found.map_err(|error| refuse_document(url, error))
 }
 
 async fn by_document(app: &App, url: &ClientIdUrl, asker: Asker) -> Result<Client, OAuthError> {
@@ -218,6 +219,7 @@ async fn by_document(app: &App, url: &ClientIdUrl, asker: Asker) -> Result<Clien
         .choose_auth_method(&[TokenEndpointAuthMethod::None], TokenEndpointAuthMethod::None)
         .ok_or_else(|| {
             unknown("The client's document asks for an authentication that is not supported for documents; expected none.")
+                .because("client_document_auth_method")
         })?;
     let id = url.as_str().to_owned();
     let client = Client::from_metadata(id, ClientKind::Document, metadata, method);
@@ -254,11 +256,17 @@ pub(crate) async fn still_approved(
 }
 
 /// What the operator may know of the network behind this server, a stranger may not.
-fn refuse_document(error: LookupError) -> OAuthError {
-    let public = error.public_message();
+fn refuse_document(url: &ClientIdUrl, error: LookupError) -> OAuthError {
+    let public = match error {
+        LookupError::NotListed => {
+            let place = fetched::host(url.url());
+            format!("{} {place}", error.public_message())
+        }
+        _ => error.public_message(),
+    };
     unknown(format!("The client can't be used: {public}."))
         .because("client_document_unusable")
-        .with_detail(error)
+        .with_detail(fetched::document(url, error))
 }
 
 /// The reason of a `client_id` that nobody has here (any more).

@@ -6,6 +6,7 @@ mod client_auth;
 mod clients;
 mod drain;
 mod endpoints;
+mod fetched;
 mod grants;
 pub mod keys;
 pub mod limits;

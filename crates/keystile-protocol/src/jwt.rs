@@ -13,7 +13,7 @@ pub mod sign;
 
 pub use claims::{AccessTokenClaims, Expectations, VerifiedClaims};
 pub use jwk::{KeySet, KeySetError, VerificationKey};
-pub use refused::ClaimedOfRefused;
+pub use refused::{ClaimedOfRefused, WholeOfRefused};
 pub use sign::{SigningKey, SigningKeyError};
 
 use compact::Compact;

@@ -3,6 +3,7 @@
 //! stranger nothing (CHECKLIST A-078).
 
 pub mod advice;
+pub mod assertion;
 pub mod client;
 pub mod difference;
 pub mod pkce;
@@ -15,6 +16,8 @@ use std::fmt;
 
 use keystile_protocol::error::OAuthError;
 use serde::{Deserialize, Serialize};
+
+use crate::shown;
 
 /// A named failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +91,16 @@ impl fmt::Display for Diagnosis {
 }
 
 impl std::error::Error for Diagnosis {}
+
+/// What somebody else wrote, cut and without what would move a cursor.
+fn short(text: &str) -> String {
+    let cut: String = text.chars().take(LONGEST_QUOTED).collect();
+    let more = if cut.len() < text.len() { "…" } else { "" };
+    format!("{}{more}", shown::line(&cut))
+}
+
+/// The most characters of what somebody else wrote: too few for a whole sealed id.
+const LONGEST_QUOTED: usize = 100;
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use keystile_domain::decide::diagnose::{Diagnosis, assertion};
 use keystile_domain::records::{AssertionUse, PreRegisteredClient};
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
@@ -21,6 +22,7 @@ use url::Url;
 use super::refuse;
 use crate::app::App;
 use crate::clients::{self, Asker};
+use crate::fetched;
 
 /// Checks the assertion of a client that an operator added, and takes its `jti`.
 pub(super) async fn verify(
@@ -33,7 +35,7 @@ pub(super) async fn verify(
         (Some(jwks), _) => inline(jwks)?,
         (None, Some(Ok(uri))) => {
             let keys = app.client_keys.lookup(&uri, shown.kid(), now.0).await;
-            keys.map_err(unavailable)?
+            keys.map_err(|error| unavailable(&uri, error))?
         }
         (None, _) => return Err(no_keys()),
     };
@@ -64,7 +66,7 @@ pub(super) async fn verify_of_document(
             let pay = || asker.pay_for_fetch(app);
             let keys = &app.client_keys;
             let found = keys.lookup_for(&uri, shown.kid(), asker.now.0, pay).await?;
-            found.map_err(unavailable)?
+            found.map_err(|error| unavailable(&uri, error))?
         }
         (None, _) => return Err(no_keys()),
     };
@@ -73,16 +75,18 @@ pub(super) async fn verify_of_document(
 
 fn inline(jwks: &Value) -> Result<Arc<KeySet>, OAuthError> {
     let keys = KeySet::from_jwks(jwks.to_string().as_bytes());
-    keys.map(Arc::new)
-        .map_err(|error| no_good("client_keys", error))
+    keys.map(Arc::new).map_err(|error| {
+        let found = format!("The client's key set is not usable: {error}.");
+        no_good(Diagnosis::named("client_keys", found))
+    })
 }
 
-fn unavailable(error: KeysError) -> OAuthError {
-    no_good("client_keys_unavailable", error)
+fn unavailable(uri: &Url, error: KeysError) -> OAuthError {
+    no_good(fetched::keys(uri, error))
 }
 
 fn no_keys() -> OAuthError {
-    no_good("client_keys", "the client has no keys")
+    no_good(Diagnosis::named("client_keys", "The client has no keys."))
 }
 
 async fn judge(
@@ -92,14 +96,11 @@ async fn judge(
     shown: UnverifiedAssertion<'_>,
     now: Timestamp,
 ) -> Result<(), OAuthError> {
-    let expected = AssertionExpectations {
-        client_id,
-        issuer: app.settings.issuer.as_str(),
-        now: u64::try_from(now.seconds()).unwrap_or(u64::MAX),
-    };
+    let expected = expected(app, client_id, now);
+    let text = shown.text();
     let verified = shown
         .verify(keys, &expected)
-        .map_err(|error| no_good("client_assertion", error))?;
+        .map_err(|error| no_good(assertion::rejected(error, text, &expected)))?;
     let ends = Timestamp::from_seconds(i64::try_from(verified.exp).unwrap_or(i64::MAX));
     let taken = app
         .clients
@@ -108,10 +109,7 @@ async fn judge(
         .map_err(OAuthError::internal)?;
     match taken {
         AssertionUse::First => Ok(()),
-        AssertionUse::Again => Err(no_good(
-            "client_assertion_replayed",
-            "its jti was shown before",
-        )),
+        AssertionUse::Again => Err(no_good(assertion::reused())),
         AssertionUse::TooMany => {
             let why = "This client has shown too many assertions. Use each access token until it expires.";
             Err(OAuthError::new(ErrorCode::TemporarilyUnavailable, why)
@@ -120,10 +118,28 @@ async fn judge(
     }
 }
 
-pub(super) fn no_good(
-    reason: &'static str,
-    detail: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> OAuthError {
+/// What an assertion of this client must say.
+fn expected<'a>(app: &'a App, client_id: &'a str, now: Timestamp) -> AssertionExpectations<'a> {
+    AssertionExpectations {
+        client_id,
+        issuer: app.settings.issuer.as_str(),
+        now: u64::try_from(now.seconds()).unwrap_or(u64::MAX),
+    }
+}
+
+/// Takes an assertion apart. Whose it is, it says itself.
+pub(super) fn read<'a>(
+    app: &App,
+    text: &'a str,
+    now: Timestamp,
+) -> Result<UnverifiedAssertion<'a>, OAuthError> {
+    UnverifiedAssertion::parse(text).map_err(|error| {
+        let expected = expected(app, "", now);
+        no_good(assertion::rejected(error, text, &expected))
+    })
+}
+
+fn no_good(diagnosis: Diagnosis) -> OAuthError {
     let why = "The client's assertion is not good here: expected a new one, signed with a registered key, with iss and sub the client_id, aud this server's issuer, a jti, and an exp of at most 10 minutes.";
-    refuse(why).because(reason).with_detail(detail)
+    refuse(why).with_detail(diagnosis)
 }

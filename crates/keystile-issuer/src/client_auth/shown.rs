@@ -4,14 +4,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use keystile_domain::time::Timestamp;
 use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
 use keystile_protocol::error::OAuthError;
 use keystile_protocol::form::{Params, decode_part};
 use keystile_protocol::jwt::assertion::UnverifiedAssertion;
 use keystile_protocol::mutation::weakened;
 
-use super::assertion::no_good;
-use super::refuse;
+use super::{assertion, refuse};
+use crate::app::App;
 
 /// RFC 7523 §2.2
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -46,13 +47,18 @@ impl<'a> Shown<'a> {
     ///
     /// # Errors
     /// `invalid_request` for two ways at once, `invalid_client` for none that can be read.
-    pub(super) fn of(headers: &HeaderMap, params: &'a Params) -> Result<Self, OAuthError> {
+    pub(super) fn of(
+        app: &App,
+        headers: &HeaderMap,
+        params: &'a Params,
+        now: Timestamp,
+    ) -> Result<Self, OAuthError> {
         let body_id = params.one("client_id");
         let body_secret = params.one("client_secret");
-        let assertion = params.one("client_assertion");
+        let signed = params.one("client_assertion");
         let mut basics = headers.get_all(AUTHORIZATION).iter();
         let (basic, another) = (basics.next(), basics.next());
-        let ways = [basic.is_some(), body_secret.is_some(), assertion.is_some()];
+        let ways = [basic.is_some(), body_secret.is_some(), signed.is_some()];
         let ways = ways.into_iter().filter(|shown| *shown).count();
         if (another.is_some() || ways > 1) && !weakened("n_cc_01") {
             return Err(
@@ -65,10 +71,9 @@ impl<'a> Shown<'a> {
                 refuse("Authorization is not HTTP Basic of form-encoded client_id and secret (RFC 6749 section 2.3.1).")
             })?;
             (Some(id), Proof::Basic(secret))
-        } else if let Some(text) = assertion {
+        } else if let Some(text) = signed {
             jwt_bearer(params)?;
-            let read = UnverifiedAssertion::parse(text)
-                .map_err(|error| no_good("client_assertion", error))?;
+            let read = assertion::read(app, text, now)?;
             let subject = read.claimed_client().to_owned();
             (Some(subject), Proof::Assertion(Box::new(read)))
         } else if let Some(secret) = body_secret {

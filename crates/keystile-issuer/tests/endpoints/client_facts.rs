@@ -245,3 +245,58 @@ async fn each_known_client_is_let_in_as_it_comes_and_returns_only_where_it_said(
         }
     }
 }
+
+#[tokio::test]
+async fn the_operator_is_told_by_name_why_a_document_is_refused() {
+    use keystile_fetch::{ClientDocuments, ClientHosts, FetchOptions, Fetcher};
+    let open = || Fetcher::new(FetchOptions::default()).expect("a fetcher");
+    let fetching = TestApp::new().with(|app| {
+        app.documents = ClientDocuments::fetching(open());
+    });
+    let listed = TestApp::new().with(|app| {
+        let hosts = ClientHosts {
+            no_other: true,
+            ..ClientHosts::default()
+        };
+        app.documents = ClientDocuments::fetching_from(open(), hosts);
+    });
+    let air_gapped = TestApp::new();
+    let inside = "https://127.0.0.1:1/c.json";
+    for (test, id, reason, fix) in [
+        (
+            &fetching,
+            "http://apps.example/c.json",
+            "client_id_url",
+            "an http URL is never one",
+        ),
+        (
+            &fetching,
+            inside,
+            "client_document_address_not_public",
+            "--danger-fetch-allow 127.0.0.1",
+        ),
+        (
+            &listed,
+            "https://apps.example:8443/c.json",
+            "client_host_not_listed",
+            "--trust-client-host apps.example:8443",
+        ),
+        (
+            &air_gapped,
+            "https://apps.example/c.json",
+            "client_document_not_fetched",
+            "--air-gapped",
+        ),
+    ] {
+        let reply = get(test, &authorize_url(id, &[])).await;
+        own_page(&reply, id);
+        let told = crate::told(test, &reply);
+        assert_eq!(told.reason, reason, "{told}");
+        assert!(told.fix.contains(fix), "{told}");
+        assert!(
+            !told.expected.is_empty() && !told.found.is_empty(),
+            "{told}"
+        );
+        assert!(!reply.text().contains("--danger-fetch-allow"), "{id}");
+    }
+}

@@ -26,6 +26,9 @@ mod token;
 use axum::body::{Body, to_bytes};
 use http::Request;
 use http::header::CONTENT_TYPE;
+use keystile_domain::decide::diagnose::Diagnosis;
+use keystile_domain::flow::Attempt;
+use keystile_domain::ports::Clock as _;
 use keystile_domain::secrets::reference::Reference;
 use keystile_testkit::browser::Reply;
 use keystile_testkit::issuer::{CHALLENGE, TestApp};
@@ -170,6 +173,24 @@ fn without_reference(text: &str) -> String {
     parts.fold(first, |text, part| {
         text + "KS-\u{2026}" + part.get(8..).unwrap_or_default()
     })
+}
+
+/// What log and doctor are told about a refusal.
+#[track_caller]
+fn told(test: &TestApp, reply: &Reply) -> Diagnosis {
+    let attempt = attempt(test, reply);
+    let (_, diagnosis) = attempt.failure().expect("it ended there");
+    diagnosis.clone()
+}
+
+/// What is kept of the attempt that a refusal ended.
+#[track_caller]
+fn attempt(test: &TestApp, reply: &Reply) -> Attempt {
+    let text = reply.location().unwrap_or(&reply.body);
+    let at = text.rfind("KS-").expect("a reference");
+    let reference = text[at..at + 11].parse().expect("a reference");
+    let found = test.app.flows.lookup(&reference, test.clock.now());
+    found.expect("it is kept")
 }
 
 /// The reference in the body of a refusal.

@@ -19,6 +19,7 @@ const MAX_JTI: usize = 256;
 /// An assertion of which nothing is believed yet.
 #[derive(Debug, Clone)]
 pub struct UnverifiedAssertion<'a> {
+    text: &'a str,
     jwt: Compact<'a>,
     claims: AssertionClaims,
 }
@@ -77,7 +78,13 @@ impl<'a> UnverifiedAssertion<'a> {
     pub fn parse(text: &'a str) -> Result<Self, Rejected> {
         let jwt = Compact::parse(text, |typ| typ.is_none_or(is_an_assertion))?;
         let claims = jwt.claims()?;
-        Ok(Self { jwt, claims })
+        Ok(Self { text, jwt, claims })
+    }
+
+    /// As it came: for saying afterwards why it was refused.
+    #[must_use]
+    pub const fn text(&self) -> &'a str {
+        self.text
     }
 
     /// Who it says to be, to find out which keys count. Nothing else is shown before

@@ -1,6 +1,7 @@
 //! What a refused token says of itself, for the operator's log.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::MAX_TOKEN;
 use super::compact::decode;
@@ -29,16 +30,57 @@ pub struct ClaimedOfRefused {
     /// From when on it is said to be good.
     #[serde(default)]
     pub nbf: Option<u64>,
+    /// The key that is said to have signed it.
+    #[serde(skip)]
+    pub kid: Option<String>,
 }
 
 impl ClaimedOfRefused {
     /// Reads them, if the token has any that can be read.
     #[must_use]
     pub fn read(token: &str) -> Option<Self> {
-        let claims = token
+        let whole = WholeOfRefused::read(token)?;
+        let kid = whole.header("kid").and_then(Value::as_str);
+        let kid = kid.map(str::to_owned);
+        let claims: Self = serde_json::from_value(whole.claims).ok()?;
+        Some(Self { kid, ..claims })
+    }
+}
+
+/// Header and claims of a refused JWT of any kind, whatever stands in them; for the same use and for
+/// nothing else.
+///
+/// ```
+/// use keystile_protocol::jwt::WholeOfRefused;
+/// assert!(WholeOfRefused::read("no token").is_none());
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct WholeOfRefused {
+    header: Value,
+    claims: Value,
+}
+
+impl WholeOfRefused {
+    /// Reads them, if both are JSON.
+    #[must_use]
+    pub fn read(token: &str) -> Option<Self> {
+        let mut parts = token
             .split('.')
-            .nth(1)
-            .filter(|_| token.len() <= MAX_TOKEN)?;
-        serde_json::from_slice(&decode(claims).ok()?).ok()
+            .take(if token.len() > MAX_TOKEN { 0 } else { 3 });
+        let mut next = || serde_json::from_slice(&decode(parts.next()?).ok()?).ok();
+        let (header, claims) = (next()?, next()?);
+        Some(Self { header, claims })
+    }
+
+    /// A member of the header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&Value> {
+        self.header.get(name)
+    }
+
+    /// A claim.
+    #[must_use]
+    pub fn claim(&self, name: &str) -> Option<&Value> {
+        self.claims.get(name)
     }
 }

@@ -49,7 +49,7 @@ async fn a_051_a_host_on_this_machine_gets_no_packet_unless_the_operator_named_i
     let log = closed.log();
     assert!(
         log.contains(
-            "the host is not on the public internet; for an intranet name it in danger_fetch_allow"
+            "the host is not on the public internet; for an intranet name it with --danger-fetch-allow"
         ),
         "{log}"
     );

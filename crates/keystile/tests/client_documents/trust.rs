@@ -36,7 +36,8 @@ async fn n_as_13_only_listed_hosts_are_asked() {
         text.contains("only clients of listed hosts are let in here"),
         "{text}"
     );
-    assert!(text.contains("--trust-client-host"), "{text}");
+    let flag = format!("--trust-client-host {}", authority(&stranger));
+    assert!(text.contains(&flag), "{text}");
     let (status, answer) = redeem(&gate, &stranger, CALLBACK, "ksc_none").await;
     assert_eq!((status, &answer["error"]), (401, &json!("invalid_client")));
     assert_eq!(other.connections().await, 0);

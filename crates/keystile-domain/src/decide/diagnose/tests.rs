@@ -207,6 +207,7 @@ fn clocks_that_disagree_are_named_with_by_how_much() {
         iat,
         exp,
         nbf,
+        kid: Some("k1".to_owned()),
     };
     for (claimed, reason, found) in [
         (
@@ -250,6 +251,22 @@ fn clocks_that_disagree_are_named_with_by_how_much() {
         "token_audience_differs_in_slash"
     );
     assert_eq!(of(Rejected::UnknownKey, "", ""), "unknown_key");
+    let strange = ClaimedOfRefused {
+        kid: Some(format!("k\u{1b}[2J{}", "x".repeat(200))),
+        ..good.clone()
+    };
+    let whose = token::rejected(
+        Rejected::UnknownKey,
+        Some(&strange),
+        "https://b.example",
+        "",
+        0,
+    );
+    for part in ["'k?[2Jxxx", "…'", "'https://a.example'"] {
+        assert!(whose.found.contains(part), "{whose}");
+    }
+    assert!(whose.expected.contains("'https://b.example'"), "{whose}");
+    assert!(whose.fix.contains("another installation"), "{whose}");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 
 use keystile_protocol::jwt::{ClaimedOfRefused, Rejected};
 
-use super::{Diagnosis, difference};
+use super::{Diagnosis, difference, short};
+use crate::flow::without_query;
 
 /// What is wrong with a token. `claimed` is what it says of itself; it is believed only for what was
 /// found wrong behind a good signature.
@@ -25,8 +26,26 @@ pub fn rejected(
             let known = std::iter::once(resource);
             difference::diagnose("token_audience", "wrong_audience", &claimed.aud, known)
         }
+        (Rejected::UnknownKey, Some(claimed)) => unknown_key(claimed, issuer),
         (why, _) => Diagnosis::named(reason(why), format!("{}.", capital(&why.to_string()))),
     }
+}
+
+/// Whose it says to be: another installation's, or one of an earlier key of ours.
+fn unknown_key(claimed: &ClaimedOfRefused, issuer: &str) -> Diagnosis {
+    let kid = claimed.kid.as_deref().map_or_else(
+        || "names no key".to_owned(),
+        |kid| format!("names the key '{}'", short(kid)),
+    );
+    let whose = match claimed.iss.as_str() {
+        "" => "nobody as its issuer".to_owned(),
+        iss if iss == issuer => "this issuer".to_owned(),
+        iss => format!("the issuer '{}'", short(&without_query(iss))),
+    };
+    let found = format!("It {kid}, which is none of ours, and {whose}.");
+    let mut diagnosis = Diagnosis::named(reason(Rejected::UnknownKey), found);
+    diagnosis.expected = format!("{} The issuer is '{issuer}'.", diagnosis.expected);
+    diagnosis
 }
 
 /// The stable word for the audit trail.
@@ -69,7 +88,7 @@ fn times(claimed: &ClaimedOfRefused, now: u64) -> Diagnosis {
     )
 }
 
-fn capital(text: &str) -> String {
+pub(super) fn capital(text: &str) -> String {
     let mut characters = text.chars();
     match characters.next() {
         Some(first) => first.to_uppercase().chain(characters).collect(),

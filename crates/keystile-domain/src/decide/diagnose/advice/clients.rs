@@ -50,6 +50,46 @@ pub(super) const LINES: &[Advice] = &[
         "Ask the app's maker; the detail in the log says what is wrong with the document or its host.",
     ),
     on(
+        "client_document_not_fetched",
+        "With --air-gapped, client_id is one of the clients that Keystile ships with.",
+        "Add the app yourself: keystile client add; or start without --air-gapped.",
+    ),
+    on(
+        "client_host_not_listed",
+        "With --client-hosts listed, the host of client_id is one that was listed, with its port if that is not 443.",
+        "If you know the app:",
+    ),
+    on(
+        "client_document_address_not_public",
+        "The host of client_id is on the public internet.",
+        "If it is a host of your own, start with:",
+    ),
+    on(
+        "client_document_unreachable",
+        "The document at client_id can be fetched.",
+        "See whether that address answers from this machine. A certificate of your company's own: --extra-ca-file FILE. A machine that may reach nobody: --air-gapped.",
+    ),
+    on(
+        "client_document_answer",
+        "The host of client_id answers with status 200 and a JSON document of at most 5,120 bytes.",
+        "The app's publisher has to mend it.",
+    ),
+    on(
+        "client_document_invalid",
+        "The document at client_id describes a client: client_id is that URL byte for byte, redirect_uris are right, and there is no secret.",
+        "The app's publisher has to mend what found names.",
+    ),
+    on(
+        "client_document_auth_method",
+        "The document names token_endpoint_auth_method none, alone or among others.",
+        "The app's publisher has to name none; or add the app yourself: keystile client add --auth METHOD.",
+    ),
+    on(
+        "client_id_url",
+        "A client_id that is a URL is an https URL in its plain form: lower-case host, a path, no default port, no fragment, no dot segments.",
+        "The app has to send the plain form of the URL that its document is at; an http URL is never one.",
+    ),
+    on(
         "document_fetch_limit",
         "One network causes few fetches.",
         "Wait a little and try again.",
@@ -60,12 +100,57 @@ pub(super) const LINES: &[Advice] = &[
         "Register the app yourself: keystile client add.",
     ),
     on(
-        "client_assertion",
-        "client_assertion is new, signed with a registered key, with iss and sub the client_id, aud this issuer, a jti, and an exp of at most ten minutes.",
-        "The detail in the log says what is wrong. Often it is aud, which is the issuer as the metadata writes it, or the clock of the app.",
+        "client_assertion_unreadable",
+        "client_assertion is a signed JWT in compact form, of at most 8 KiB.",
+        CLIENT_SIDE,
     ),
     on(
-        "client_assertion_replayed",
+        "client_assertion_header",
+        "The header of client_assertion has alg ES256, EdDSA or RS256, typ JWT, client-authentication+jwt or none, a kid of at most 128 bytes, and no crit.",
+        "Set the app to one of these algorithms, with a key of that kind.",
+    ),
+    on(
+        "client_assertion_unknown_key",
+        "client_assertion is signed with a key that the client has here: its kid and alg are those of the key set.",
+        "Register the public half of the key that the app signs with (keystile client add --jwks FILE), put it where jwks_uri points to, or set the app to the kid that stands there.",
+    ),
+    on(
+        "client_assertion_signature",
+        "client_assertion is signed with the private half of the key that its kid names.",
+        "The app signs with another key than the registered one, though both have one kid: register the new public key, or give the app its old private key back.",
+    ),
+    on(
+        "client_assertion_claims",
+        "client_assertion has iss, sub and aud as texts, exp (and iat, nbf, if they are there) in whole seconds, and a jti of 1 to 256 bytes.",
+        CLIENT_SIDE,
+    ),
+    on(
+        "client_assertion_subject",
+        "iss and sub of client_assertion are both the client_id.",
+        "Set the app to its client_id: keystile client list shows it.",
+    ),
+    on(
+        "client_assertion_audience",
+        "aud of client_assertion is this server's issuer, as the metadata writes it, and one text.",
+        "Set the app's audience to the issuer; the address of the token endpoint or a list is not taken.",
+    ),
+    on(
+        "client_assertion_expired",
+        "exp of client_assertion is later than now.",
+        "The app has to make a new one for each request. If it does, its clock is behind, or this server's is ahead: set both by NTP.",
+    ),
+    on(
+        "client_assertion_from_the_future",
+        "iat and nbf of client_assertion are not more than a minute from now.",
+        "The app's clock is ahead, or this server's is behind: set both by NTP.",
+    ),
+    on(
+        "client_assertion_lives_too_long",
+        "client_assertion lives at most ten minutes.",
+        "The app has to set exp to a minute or two after iat.",
+    ),
+    on(
+        "client_assertion_reused",
         "client_assertion is used once.",
         "The app has to make a new one, with a new jti, for each request; or somebody else has seen it.",
     ),
@@ -85,9 +170,19 @@ pub(super) const LINES: &[Advice] = &[
         "Give the client its public key again: keystile client add --jwks FILE; or mend the document that jwks_uri names.",
     ),
     on(
+        "client_keys_not_fetched",
+        "With --air-gapped, the keys of a client are registered with it.",
+        "Give the client its public key: keystile client add --jwks FILE.",
+    ),
+    on(
+        "client_keys_address_not_public",
+        "The host of jwks_uri is on the public internet.",
+        "If it is a host of your own, start with:",
+    ),
+    on(
         "client_keys_unavailable",
         "The keys at jwks_uri can be fetched.",
-        "See whether that address answers from this machine; the detail in the log says what went wrong.",
+        "See whether that address answers from this machine; found says what went wrong.",
     ),
     on(
         "client_id_differs",

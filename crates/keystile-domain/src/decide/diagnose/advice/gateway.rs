@@ -47,7 +47,7 @@ pub(super) const LINES: &[Advice] = &[
     on(
         "unknown_key",
         "The token is signed with a key of this installation.",
-        "It comes from another server, or from before the data directory was removed: connect again.",
+        "It comes from another installation of Keystile, or another server, when iss is not this issuer: give the app the MCP URL of the one that it signed in to. Else the data directory was removed or replaced since: connect again.",
     ),
     on(
         "bad_signature",

@@ -74,7 +74,7 @@ pub(super) const LINES: &[Advice] = &[
     on(
         "refresh_token_unknown",
         "A refresh token is one that this installation gave.",
-        "Connect again. After the data directory was removed or replaced, every app has to.",
+        "Connect again. After the data directory was removed or replaced, or after keystile key rotate-master --forget-old, every app has to.",
     ),
     on(
         "refresh_token_of_another_client",

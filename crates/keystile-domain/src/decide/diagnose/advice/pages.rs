@@ -10,6 +10,11 @@ pub(super) const LINES: &[Advice] = &[
         "Try again; keystile user list shows the names.",
     ),
     on(
+        "user_disabled",
+        "The person may sign in.",
+        "An operator disabled them (keystile user list shows it). If they should come in again:",
+    ),
+    on(
         "wrong_setup_code",
         "The set-up code is the latest one.",
         "Make another: keystile user setup-link.",

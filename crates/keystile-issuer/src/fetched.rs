@@ -1,0 +1,64 @@
+//! What could not be fetched, as the operator may know it. A stranger may not: it would tell them what
+//! is on the network behind this server (CHECKLIST A-054).
+
+use keystile_domain::decide::diagnose::Diagnosis;
+use keystile_domain::flow::without_query;
+use keystile_fetch::{FetchError, KeysError, LookupError};
+use keystile_protocol::client_id_url::ClientIdUrl;
+use url::Url;
+
+/// The keys at a `jwks_uri`.
+pub(crate) fn keys(uri: &Url, error: KeysError) -> Diagnosis {
+    let found = format!("{}: {error}.", place(uri));
+    match error {
+        KeysError::Closed => Diagnosis::named("client_keys_not_fetched", found),
+        KeysError::Fetch(FetchError::ForbiddenAddress(_)) => {
+            let diagnosis = Diagnosis::named("client_keys_address_not_public", found);
+            with_flag(diagnosis, uri)
+        }
+        KeysError::Fetch(_) => Diagnosis::named("client_keys_unavailable", found),
+        KeysError::Invalid(_) => Diagnosis::named("client_keys", found),
+    }
+}
+
+/// The document at a `client_id`.
+pub(crate) fn document(url: &ClientIdUrl, error: LookupError) -> Diagnosis {
+    let uri = url.url();
+    let found = format!("{}: {error}.", place(uri));
+    match error {
+        LookupError::NotPinned => Diagnosis::named("client_document_not_fetched", found),
+        LookupError::NotListed => {
+            let mut diagnosis = Diagnosis::named("client_host_not_listed", found);
+            diagnosis.fix = format!("{} --trust-client-host {}", diagnosis.fix, host(uri));
+            diagnosis
+        }
+        LookupError::Fetch(FetchError::ForbiddenAddress(_)) => {
+            let diagnosis = Diagnosis::named("client_document_address_not_public", found);
+            with_flag(diagnosis, uri)
+        }
+        LookupError::Fetch(error) if error.is_about_answer() => {
+            Diagnosis::named("client_document_answer", found)
+        }
+        LookupError::Fetch(_) => Diagnosis::named("client_document_unreachable", found),
+        LookupError::Invalid(_) => Diagnosis::named("client_document_invalid", found),
+    }
+}
+
+fn with_flag(mut diagnosis: Diagnosis, uri: &Url) -> Diagnosis {
+    let host = uri.host_str().unwrap_or_default();
+    diagnosis.fix = format!("{} --danger-fetch-allow {host}", diagnosis.fix);
+    diagnosis
+}
+
+/// As `--trust-client-host` takes it: a port other than 443 is a part of it.
+pub(crate) fn host(uri: &Url) -> String {
+    let host = uri.host_str().unwrap_or_default();
+    match uri.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+fn place(uri: &Url) -> String {
+    format!("'{}'", without_query(uri.as_str()))
+}
