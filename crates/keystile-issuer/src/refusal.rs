@@ -22,6 +22,7 @@ use keystile_protocol::redirect::RedirectUri;
 use serde::Serialize;
 
 use crate::app::SharedApp;
+use crate::clients;
 use crate::limits;
 use crate::pages::error::ErrorPage;
 use crate::pages::shown;
@@ -237,6 +238,7 @@ fn described(error: &OAuthError, reference: &Reference) -> String {
 fn headline(error: &OAuthError) -> &'static str {
     match error.code {
         _ if error.reason() == NOT_REGISTERED => "The app's return address is not registered",
+        _ if error.reason() == clients::DISABLED => "This app is kept out",
         ErrorCode::InvalidClient => "This app is not known here",
         ErrorCode::ServerError => "Something failed on this server",
         ErrorCode::TemporarilyUnavailable => "Not possible right now",

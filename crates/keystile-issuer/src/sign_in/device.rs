@@ -24,6 +24,7 @@ use super::own_form::{OwnForm, read};
 use super::refusal::{PageRefusal, Why, again, answer, limited};
 use super::session::{SignedIn, Visitor};
 use crate::app::{App, SharedApp};
+use crate::clients;
 use crate::limits::Guess;
 use crate::pages::consent::{Power, Requester, Warning};
 use crate::pages::device::{CONNECTED, DeviceConsent, EnterCode, NOT_CONNECTED, TOO_LATE};
@@ -189,6 +190,10 @@ async fn decided(app: &App, visitor: &Visitor, params: &Params) -> Result<Respon
     let Some(request) = app.device_requests.lookup(id, visitor.now).await? else {
         return Ok(TOO_LATE.page().into_response());
     };
+    // Where the store would only say that nothing waits any more.
+    if clients::is_disabled(app, &request.client.client_id).await? {
+        return Err(PageRefusal::from(Why::ClientDisabled).in_flow(&request.reference));
+    }
     let scopes = catalogue(app, &request.server);
     match Decision::read(params, &request.scopes, &scopes)? {
         Decision::Allow(scopes) => allow(app, visitor, session, &request, scopes).await,

@@ -90,7 +90,19 @@ pub(super) fn again(
     problem: Problem,
     reference: &Reference,
 ) -> Response {
-    let told = told(&problem, reference);
+    let diagnosis = Diagnosis::named(problem.code, "");
+    again_because(view, status, problem, reference, diagnosis)
+}
+
+/// The same page, with what only log and doctor may say.
+pub(super) fn again_because(
+    view: impl Form,
+    status: StatusCode,
+    problem: Problem,
+    reference: &Reference,
+    diagnosis: Diagnosis,
+) -> Response {
+    let told = told(&problem, reference, diagnosis);
     left(view.refused(status, problem), told)
 }
 
@@ -101,7 +113,8 @@ pub(super) fn limited(
     limit: TooMany,
     reference: &Reference,
 ) -> Response {
-    let told = limit.first.then(|| told(&problem, reference));
+    let diagnosis = Diagnosis::named(problem.code, "");
+    let told = limit.first.then(|| told(&problem, reference, diagnosis));
     let page = view.refused(StatusCode::TOO_MANY_REQUESTS, problem);
     let page = page.retry_after(limit.wait);
     match told {
@@ -111,10 +124,10 @@ pub(super) fn limited(
 }
 
 /// Logs a problem, once.
-fn told(problem: &Problem, reference: &Reference) -> (Reference, Diagnosis) {
-    let (text, reason) = (reference.as_str(), problem.code);
+fn told(problem: &Problem, reference: &Reference, diagnosis: Diagnosis) -> (Reference, Diagnosis) {
+    let (text, reason) = (reference.as_str(), &*diagnosis.reason);
     tracing::info!(reference = text, reason, "refused: {}", problem.what);
-    (reference.clone(), Diagnosis::named(reason, ""))
+    (reference.clone(), diagnosis)
 }
 
 fn left(page: Page, (reference, diagnosis): (Reference, Diagnosis)) -> Response {

@@ -3,11 +3,12 @@
 use axum::response::Response;
 use http::StatusCode;
 use keystile_domain::audit::{Action, Event, Outcome};
+use keystile_domain::decide::diagnose::Diagnosis;
 use keystile_domain::ids::PersonId;
 use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::form::Params;
 
-use super::refusal::{PageRefusal, again, limited};
+use super::refusal::{PageRefusal, again_because, limited};
 use super::session::{self, Visitor};
 use super::transaction::{Open, after_sign_in};
 use crate::app::App;
@@ -40,9 +41,20 @@ impl SigningIn<'_> {
         view: impl Form,
         problem: Problem,
     ) -> Result<Response, PageRefusal> {
-        self.record(Err(problem.code)).await?;
+        let told = Diagnosis::named(problem.code, "");
+        self.wrong_because(view, problem, told).await
+    }
+
+    /// The same form and page, with what only log, trail and doctor may say.
+    pub(super) async fn wrong_because(
+        &self,
+        view: impl Form,
+        problem: Problem,
+        told: Diagnosis,
+    ) -> Result<Response, PageRefusal> {
+        self.record(Err(&told.reason)).await?;
         let status = StatusCode::UNAUTHORIZED;
-        Ok(again(view, status, problem, self.reference))
+        Ok(again_because(view, status, problem, self.reference, told))
     }
 
     /// The form again after one guess too many. On record once a minute: a stranger could fill the
@@ -74,10 +86,7 @@ impl SigningIn<'_> {
     }
 
     /// What was typed as a name stays out of the trail: it may be a password in the wrong field.
-    pub(super) async fn record(
-        &self,
-        outcome: Result<PersonId, &'static str>,
-    ) -> Result<(), PageRefusal> {
+    pub(super) async fn record(&self, outcome: Result<PersonId, &str>) -> Result<(), PageRefusal> {
         let (app, now) = (self.app, self.visitor.now);
         if self.open.is_some() && outcome.is_ok() {
             traced::signed_in(app, self.reference, self.way.how, now);

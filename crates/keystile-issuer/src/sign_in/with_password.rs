@@ -2,6 +2,7 @@
 
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
+use keystile_domain::decide::diagnose::Diagnosis;
 use keystile_domain::records::{PersonRecord, canonical_name};
 use keystile_protocol::form::Params;
 use keystile_protocol::mutation::weakened;
@@ -72,28 +73,46 @@ async fn sign_in(app: &App, visitor: &Visitor, params: &Params) -> Result<Respon
         Ok(attempt) => attempt,
         Err(limit) => return signing_in.too_many(view, limit).await,
     };
-    let Some(person) = prove(app, name, params.one("password")).await? else {
-        let problem = Problem::wrong_password(reference.to_string());
-        return signing_in.wrong(view, problem).await;
+    let person = match prove(app, name, params.one("password")).await? {
+        Proven::Person(person) => person,
+        Proven::Nobody => {
+            let problem = Problem::wrong_password(reference.to_string());
+            return signing_in.wrong(view, problem).await;
+        }
+        Proven::Disabled(person) => {
+            let problem = Problem::wrong_password(reference.to_string());
+            let found = format!("'{}' is disabled, and the password was right.", person.name);
+            let mut told = Diagnosis::named("user_disabled", found);
+            told.fix = format!("{} keystile user enable {}", told.fix, person.name);
+            return signing_in.wrong_because(view, problem, told).await;
+        }
     };
     attempt.settle();
     signing_in.succeed(person.id, params).await
 }
 
+/// Whom name and password belong to.
+enum Proven {
+    Person(PersonRecord),
+    /// May not sign in. Their page is that of a wrong password; log and doctor know better.
+    Disabled(PersonRecord),
+    Nobody,
+}
+
 /// The person that name and password belong to. Names that nobody has, and people who may not sign
 /// in, take as long as a wrong password (CHECKLIST A-160).
-async fn prove(
-    app: &App,
-    name: &str,
-    password: Option<&str>,
-) -> Result<Option<PersonRecord>, PageRefusal> {
+async fn prove(app: &App, name: &str, password: Option<&str>) -> Result<Proven, PageRefusal> {
     let found = app.people.find_by_name(&canonical_name(name)).await?;
     let password = password
         .filter(|text| text.len() <= LONGEST)
         .unwrap_or_default();
     let stored = found.as_ref().map(|person| person.password_hash.clone());
     let right = app.passwords.verify(stored, password.to_owned()).await?;
-    Ok(found.filter(|person| right && person.disabled_at.is_none()))
+    Ok(match found.filter(|_| right) {
+        Some(person) if person.disabled_at.is_some() => Proven::Disabled(person),
+        Some(person) => Proven::Person(person),
+        None => Proven::Nobody,
+    })
 }
 
 fn form<'a>(open: Option<&'a Open>, device: Option<&'a str>, username: &'a str) -> SignIn<'a> {

@@ -370,3 +370,27 @@ async fn a_flood_of_devices_is_bounded_for_each_network() {
         "ended ones are forgotten"
     );
 }
+
+#[tokio::test]
+async fn a_025_a_device_of_a_client_disabled_meanwhile_is_kept_out_and_says_so() {
+    let mut waiting = Waiting::new().await;
+    let code = waiting.text("user_code").to_owned();
+    let page = waiting.enter(&code).await;
+    let now = waiting.test.clock.now();
+    let store = waiting.test.store.clone();
+    Clients::disable(&*store, CLIENT, now)
+        .await
+        .expect("memory");
+    let reply = waiting.decide(&page, "allow").await;
+    assert_eq!(reply.status, 403, "{}", reply.text());
+    assert!(
+        reply.text().contains("This app is kept out"),
+        "{}",
+        reply.text()
+    );
+    assert_eq!(crate::told(&waiting.test, &reply).reason, "client_disabled");
+    // The twin: let in again, the same answer is good.
+    Clients::enable(&*store, CLIENT).await.expect("memory");
+    let reply = waiting.decide(&page, "allow").await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+}

@@ -41,6 +41,12 @@ async fn a_025_a_disabled_client_of_any_kind_gets_nothing_at_any_step() {
         .await;
         own_page(&page, kind);
         assert!(page.text().contains("disabled"), "{}", page.text());
+        assert!(
+            page.text().contains("This app is kept out"),
+            "{}",
+            page.text()
+        );
+        assert!(!page.text().contains("not known here"), "{}", page.text());
         assert_eq!(
             refused(&connecting.redeem(&unused, &redirect).await),
             denied,

@@ -41,3 +41,42 @@ async fn a_025_a_client_that_was_disabled_meanwhile_gets_no_answer_from_consent(
     let reply = browser.submit("/ks/consent", &fields).await;
     assert!(reply.location().is_some_and(|to| to.starts_with(CALLBACK)));
 }
+
+#[tokio::test]
+async fn the_operator_alone_is_told_that_a_disabled_person_had_the_right_password() {
+    use keystile_domain::ports::People;
+    use keystile_testkit::issuer::PERSON;
+    let test = TestApp::new().with_person().await;
+    let alice = People::list(&*test.store).await.expect("memory").remove(0);
+    let now = test.clock.now();
+    People::disable(&*test.store, alice.id, now)
+        .await
+        .expect("memory");
+    let mut pages = Vec::new();
+    for (password, reason) in [
+        (PERSON.1, "user_disabled"),
+        ("wrong horse battery", "wrong_name_or_password"),
+    ] {
+        let fields = [("username", PERSON.0), ("password", password)];
+        let reply = test.browser().submit("/ks/sign-in", &fields).await;
+        assert_eq!(reply.status, 401);
+        let text = reply.text();
+        let at = text.find("KS-").expect("a reference");
+        let reference = &text[at..at + 11];
+        let attempt = test
+            .app
+            .flows
+            .lookup(&reference.parse().expect("a reference"), now)
+            .expect("it is kept");
+        let (_, told) = attempt.failure().expect("it failed");
+        assert_eq!(told.reason, reason);
+        let fix = format!("keystile user enable {}", PERSON.0);
+        assert_eq!(
+            told.fix.ends_with(&fix),
+            reason == "user_disabled",
+            "{told}"
+        );
+        pages.push(text.replace(reference, "KS-"));
+    }
+    assert_eq!(pages[0], pages[1], "a stranger sees no difference");
+}

@@ -18,7 +18,12 @@ const SITE: &str = "https://claude.ai/api/mcp/auth_callback";
 /// A refusal with a stable word and a reference that trail and doctor know, too. Gives the page with
 /// the reference blotted out.
 fn told(test: &TestApp, reply: &Reply, code: &str) -> String {
-    assert!(reply.text().contains(code), "{}", reply.text());
+    told_apart(test, reply, code, code)
+}
+
+/// The same where the page has one word and the operator reads another.
+fn told_apart(test: &TestApp, reply: &Reply, shown: &str, code: &str) -> String {
+    assert!(reply.text().contains(shown), "{}", reply.text());
     let start = reply.body.find("KS-").expect("a reference is on the page");
     let reference = &reply.body[start..start + 11];
     let events = test.audit.events();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keystile_testkit::issuer::{PERSON, TestApp, sign_in};
 
-use crate::{LOOPBACK, consent_page, told};
+use crate::{LOOPBACK, consent_page, told, told_apart};
 
 #[tokio::test]
 async fn sign_in_leads_to_the_decision_and_later_requests_need_no_password() {
@@ -48,24 +48,25 @@ async fn a_wrong_password_an_unknown_name_and_a_disabled_person_look_the_same() 
     test.store.disable(mallory, test.app.clock.now());
     let mut browser = test.browser();
     let mut pages = Vec::new();
-    for (name, password) in [
-        ("alice", "wrong password"),
-        ("nobody", PERSON.1),
-        ("mallory", PERSON.1),
+    let wrong = "wrong_name_or_password";
+    for (name, password, reason) in [
+        ("alice", "wrong password", wrong),
+        ("nobody", PERSON.1, wrong),
+        ("mallory", "wrong password", wrong),
+        ("mallory", PERSON.1, "user_disabled"),
     ] {
         let reply = browser
             .submit("/ks/sign-in", &[("username", name), ("password", password)])
             .await;
         assert_eq!(reply.status, 401);
         assert!(!reply.body.contains(password));
-        pages.push(told(&test, &reply, "wrong_name_or_password").replace(name, "NAME"));
+        pages.push(told_apart(&test, &reply, wrong, reason).replace(name, "NAME"));
     }
     assert!(pages.iter().all(|page| *page == pages[0]));
     assert!(browser.jar().is_empty());
-    assert_eq!(
-        test.audit.summary(),
-        vec!["sign_in deny wrong_name_or_password"; 3]
-    );
+    let mut trail = vec!["sign_in deny wrong_name_or_password"; 3];
+    trail.push("sign_in deny user_disabled");
+    assert_eq!(test.audit.summary(), trail);
     assert!(
         test.audit
             .events()
