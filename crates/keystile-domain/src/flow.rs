@@ -241,6 +241,27 @@ pub struct Noted {
     pub diagnosis: Diagnosis,
 }
 
+/// Whose request was refused, as far as it is known; travels like [`Noted`], beside it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Whose {
+    /// The app; a whole sealed id only until a name was found for it.
+    pub client: Option<String>,
+    /// What was asked for.
+    pub resource: Option<String>,
+    /// Where the answer would have gone.
+    pub redirect_uri: Option<String>,
+}
+
+impl Whose {
+    fn fill(self, attempt: &mut Attempt) {
+        let whole = |uri: String| without_query(&uri);
+        attempt.client = attempt.client.take().or(self.client);
+        attempt.resource = attempt.resource.take().or(self.resource.map(whole));
+        attempt.redirect_uri = attempt.redirect_uri.take().or(self.redirect_uri.map(whole));
+        attempt.shorten();
+    }
+}
+
 /// A URI as it may be kept and shown: without user, query and fragment, where secrets stand.
 #[must_use]
 pub fn without_query(uri: &str) -> String {

@@ -36,6 +36,8 @@ pub(crate) enum Denied {
         error: OAuthError,
         reason: &'static str,
         caller: Option<Verified>,
+        /// Whose it says to be behind a good signature of ours; for doctor only.
+        claimed: Option<String>,
         /// For log and doctor: the client hears nothing of it.
         diagnosis: Option<Box<Diagnosis>>,
     },
@@ -56,6 +58,7 @@ pub(crate) fn admit(
             error,
             reason: "malformed_credentials",
             caller: None,
+            claimed: None,
             diagnosis: None,
         })?;
     let token = token.ok_or(Denied::NoToken)?;
@@ -101,6 +104,7 @@ impl Permit {
             error: OAuthError::new(ErrorCode::InsufficientScope, sentence),
             reason: "insufficient_scope",
             caller: Some(caller.clone()),
+            claimed: None,
             diagnosis: None,
         })
     }
@@ -189,6 +193,7 @@ impl Denied {
             error: no_good(),
             reason,
             caller: caller.cloned(),
+            claimed: None,
             diagnosis: None,
         }
     }
@@ -203,11 +208,16 @@ impl Denied {
     ) -> Self {
         let claimed = ClaimedOfRefused::read(token);
         let (issuer, resource) = (verifier.issuer(), route.resource.resource.as_str());
+        let signed = matches!(
+            rejected,
+            Rejected::Time | Rejected::Issuer | Rejected::Audience
+        );
         let found = diagnose::token::rejected(rejected, claimed.as_ref(), issuer, resource, now);
         Self::Challenged {
             error: no_good(),
             reason: diagnose::token::reason(rejected),
             caller: None,
+            claimed: signed.then(|| claimed?.client_id).flatten(),
             diagnosis: Some(Box::new(found)),
         }
     }

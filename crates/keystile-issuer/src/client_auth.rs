@@ -136,6 +136,19 @@ pub(crate) async fn authenticate(
     }
 }
 
+/// Who a refused request says to be from; for doctor only.
+pub(crate) fn claimed(
+    app: &App,
+    request: &Parts,
+    params: &Params,
+    now: Timestamp,
+) -> Option<String> {
+    match Shown::of(app, &request.headers, params, now) {
+        Ok(shown) => Some(shown.client_id),
+        Err(_) => params.one("client_id").map(str::to_owned),
+    }
+}
+
 /// A client that registered itself: its secret is derived from its id.
 fn registered(
     app: &App,

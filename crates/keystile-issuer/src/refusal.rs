@@ -14,7 +14,7 @@ use http::header::{
 use http::{HeaderValue, StatusCode};
 use keystile_domain::decide::authorize::NOT_REGISTERED;
 use keystile_domain::decide::diagnose::Diagnosis;
-use keystile_domain::flow::Noted;
+use keystile_domain::flow::{Noted, Whose};
 use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::issuer::Issuer;
@@ -137,10 +137,15 @@ pub(crate) async fn render(State(app): State<SharedApp>, request: Request, next:
     if let Some(Refused(refusal)) = response.extensions_mut().remove::<Refused>() {
         let fresh = || Reference::new(&*app.rng);
         let reference = refusal.about.clone().unwrap_or_else(fresh);
+        let whose = response.extensions_mut().remove::<Whose>();
         response = refusal.render(&reference);
+        response.extensions_mut().extend(extension(whose));
     }
     if let Some(noted) = response.extensions_mut().remove::<Noted>() {
-        app.flows.refused(Noted { stage, ..noted }, app.clock.now());
+        let whose = response.extensions_mut().remove::<Whose>();
+        let noted = Noted { stage, ..noted };
+        let whose = whose.unwrap_or_default();
+        app.flows.refused_of(noted, whose, app.clock.now());
     }
     if app.settings.issuer.is_https() {
         // RFC 6797 §7.2: over https only. Not for subdomains, which are not ours to speak for.
@@ -150,6 +155,14 @@ pub(crate) async fn render(State(app): State<SharedApp>, request: Request, next:
             .insert(STRICT_TRANSPORT_SECURITY, year);
     }
     response
+}
+
+fn extension(whose: Option<Whose>) -> http::Extensions {
+    let mut extensions = http::Extensions::new();
+    if let Some(whose) = whose {
+        extensions.insert(whose);
+    }
+    extensions
 }
 
 /// What a person can do about a refusal.

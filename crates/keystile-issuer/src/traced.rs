@@ -3,7 +3,7 @@
 
 use axum::response::{IntoResponse as _, Response};
 use keystile_domain::decide::diagnose::{Diagnosis, difference, pkce, resource};
-use keystile_domain::flow::{KnownCode, Noted, Stage, Step};
+use keystile_domain::flow::{KnownCode, Noted, Stage, Step, Whose, without_query};
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::secrets::reference::Reference;
 use keystile_domain::time::Timestamp;
@@ -12,6 +12,7 @@ use keystile_protocol::form::Params;
 use keystile_protocol::pkce::CodeChallenge;
 
 use crate::app::App;
+use crate::clients::ClientId;
 use crate::refusal::Refusal;
 
 /// Leaves a refusal for [`crate::refusal::render`] to keep.
@@ -21,6 +22,37 @@ pub(crate) fn note(response: &mut Response, reference: &Reference, diagnosis: Di
         stage: Stage::Request,
         diagnosis,
     });
+}
+
+/// Adds to a refusal whose request it was: an attempt that fails at its first step has nothing else
+/// that says so.
+pub(crate) async fn tell_whose(
+    app: &App,
+    client_id: Option<&str>,
+    params: &Params,
+    response: &mut Response,
+) {
+    let client = match client_id {
+        Some(id) => named(app, id).await,
+        None => None,
+    };
+    response.extensions_mut().insert(Whose {
+        client,
+        resource: params.many("resource").next().map(str::to_owned),
+        redirect_uri: params.one("redirect_uri").map(str::to_owned),
+    });
+}
+
+/// A client that is known here, as an operator knows it.
+async fn named(app: &App, client_id: &str) -> Option<String> {
+    match ClientId::read(client_id).ok()? {
+        ClientId::Sealed(id) => app.secrets.called(id),
+        ClientId::Document(url) => Some(without_query(url.as_str())),
+        ClientId::Recorded(id) => {
+            let record = app.clients.lookup(id).await.ok()??;
+            Some(format!("{} ({id})", record.name))
+        }
+    }
 }
 
 /// Where an attempt is that comes to this path.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keystile_protocol::pkce::CodeChallenge;
 
-use super::{Attempt, Mark, Noted, Stage, Step, without_query};
+use super::{Attempt, Mark, Noted, Stage, Step, Whose, without_query};
 use crate::secrets::digest::Digest;
 use crate::secrets::reference::Reference;
 use crate::time::Timestamp;
@@ -140,6 +140,19 @@ impl FlowBook {
     pub fn refused(&self, noted: Noted, now: Timestamp) {
         let step = Step::refused(now, noted.stage, noted.diagnosis);
         self.add(&noted.reference, step);
+    }
+
+    /// Adds what was refused, and whose request it was where the attempt does not say so yet.
+    pub fn refused_of(&self, noted: Noted, whose: Whose, now: Timestamp) {
+        let reference = noted.reference.clone();
+        let mut pages = self.pages();
+        let mut entry = pages
+            .take(&reference)
+            .unwrap_or_else(|| Entry::of(Attempt::new(reference, now)));
+        whose.fill(&mut entry.attempt);
+        let step = Step::refused(now, noted.stage, noted.diagnosis);
+        entry.attempt.add(step);
+        pages.put(entry, now);
     }
 
     /// A code was made in this attempt.

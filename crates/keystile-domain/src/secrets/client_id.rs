@@ -100,6 +100,13 @@ impl Secrets {
         ))
     }
 
+    /// What the client of a sealed id calls itself, as an operator may be told.
+    #[must_use]
+    pub fn called(&self, client_id: &str) -> Option<String> {
+        let client = self.open_client_id(client_id)?;
+        Some(client.name.unwrap_or_else(|| "without a name".to_owned()))
+    }
+
     /// The client of a sealed id, or `None` if this installation did not make it.
     #[must_use]
     pub fn open_client_id(&self, client_id: &str) -> Option<Client> {

@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::Response;
 use keystile_domain::audit::{Action, Event, Outcome};
 use keystile_domain::decide::diagnose::Diagnosis;
-use keystile_domain::flow::{Noted, Stage};
+use keystile_domain::flow::{Noted, Stage, Whose};
 use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::mcp::Envelope;
 use keystile_protocol::mutation::weakened;
@@ -71,6 +71,11 @@ impl Gateway {
         route: &Route,
         of: Sent<'_>,
     ) -> Result<Response<Body>, Refusal> {
+        let mut whose = Whose {
+            client: None,
+            resource: Some(route.resource.resource.to_string()),
+            redirect_uri: None,
+        };
         let (error, reason, caller, diagnosis) = match denied {
             Denied::NoToken if weakened("n_rs_11") => return Ok(Response::default()),
             Denied::NoToken => return Ok(refuse(&route.resource, None)),
@@ -78,8 +83,12 @@ impl Gateway {
                 error,
                 reason,
                 caller,
+                claimed,
                 diagnosis,
-            } => (Some(error), reason, caller, diagnosis),
+            } => {
+                whose.client = claimed;
+                (Some(error), reason, caller, diagnosis)
+            }
             Denied::Unknown { caller } => (None, "revocations_unknown", Some(caller), None),
         };
         let reference = Reference::new(&*self.ports.rng);
@@ -88,6 +97,7 @@ impl Gateway {
         event.resource = Some(&route.resource.resource);
         if let Some(caller) = &caller {
             event = describe(event, caller, route);
+            whose.client = Some(caller.client_id.clone());
         }
         (event.reason, event.reference) = (Some(reason), Some(reference.as_str()));
         event.peer = from.as_deref();
@@ -110,6 +120,7 @@ impl Gateway {
         );
         error.description = format!("{} ({reference})", error.description).into();
         let mut response = refuse(&route.resource, Some(&error));
+        response.extensions_mut().insert(whose);
         response.extensions_mut().insert(Noted {
             reference,
             stage: Stage::Call,

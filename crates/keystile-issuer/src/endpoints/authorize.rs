@@ -8,7 +8,7 @@ use axum::response::Response;
 use http::request::Parts;
 use keystile_domain::client::{Client, ClientKind};
 use keystile_domain::decide::authorize::NOT_REGISTERED;
-use keystile_domain::flow::{Stage, Step};
+use keystile_domain::flow::{Noted, Stage, Step};
 use keystile_domain::secrets::reference::Reference;
 use keystile_domain::time::Timestamp;
 use keystile_domain::transaction::Transaction;
@@ -22,15 +22,24 @@ use crate::app::{App, SharedApp};
 use crate::clients;
 use crate::pages::shown;
 use crate::refusal::{self, Advice, see_other};
+use crate::traced;
 use request::{Refused, Way};
 
 /// Client and redirect first, on a page of our own if they fail; the rest goes back to the client.
 pub(crate) async fn get(State(app): State<SharedApp>, request: Parts) -> Response {
     let reference = Reference::new(&*app.rng);
-    match begin(&app, &request, &reference).await {
+    let mut response = match begin(&app, &request, &reference).await {
         Ok(response) => response,
         Err(untrusted) => untrusted.render(&app, &request, &reference),
+    };
+    let refused = response.extensions().get::<Noted>().is_some();
+    if let Ok(params) = Params::parse(query(&request))
+        && refused
+    {
+        let id = params.one("client_id");
+        traced::tell_whose(&app, id, &params, &mut response).await;
     }
+    response
 }
 
 /// Client or redirect are not known, so nothing redirects, whatever the error is (N-AS-19).

@@ -14,11 +14,12 @@ use keystile_protocol::form::Params;
 use serde::Serialize;
 
 use crate::app::{App, SharedApp};
-use crate::client_auth::authenticate;
+use crate::client_auth::{self, authenticate};
 use crate::clients::{self, Asker};
 use crate::endpoints::authorize::request::{self, Refused, Way};
 use crate::endpoints::body::Form;
 use crate::refusal::Refusal;
+use crate::traced;
 
 /// RFC 9126 §2.2
 #[derive(Serialize)]
@@ -42,7 +43,12 @@ pub(crate) async fn post(
             Json(pushed),
         )
             .into_response()),
-        Err(error) => Err(Refusal::from(error).about(reference)),
+        Err(error) => {
+            let id = client_auth::claimed(&app, &request, &params, app.clock.now());
+            let mut response = Refusal::from(error).about(reference).into_response();
+            traced::tell_whose(&app, id.as_deref(), &params, &mut response).await;
+            Ok(response)
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use keystile_protocol::mutation::weakened;
 use keystile_protocol::token::{TokenRequest, TokenResponse};
 
 use crate::app::{App, SharedApp};
-use crate::client_auth::authenticate;
+use crate::client_auth::{self, authenticate};
 use crate::endpoints::body::Form;
 use crate::grants::{authorization_code, client_credentials, device_code, refresh_token};
 use crate::traced;
@@ -26,7 +26,13 @@ pub(crate) async fn post(
 ) -> Response {
     let now = app.clock.now();
     let answered = answer(&app, &request, &params, now).await;
-    traced::token(&app, &params, answered, now)
+    let failed = answered.is_err();
+    let mut response = traced::token(&app, &params, answered, now);
+    if failed {
+        let id = client_auth::claimed(&app, &request, &params, now);
+        traced::tell_whose(&app, id.as_deref(), &params, &mut response).await;
+    }
+    response
 }
 
 async fn answer(

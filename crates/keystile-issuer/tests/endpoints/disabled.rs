@@ -4,7 +4,7 @@ use keystile_domain::ports::{Clients, Clock as _, People};
 
 use crate::connecting::{Connecting, text};
 use crate::knocking::Knocker;
-use crate::{CLAUDE, CLAUDE_CALLBACK, authorize_url, get, json, own_page, refused};
+use crate::{CLAUDE, CLAUDE_CALLBACK, LOOPBACK, authorize_url, get, json, own_page, refused};
 
 #[tokio::test]
 async fn a_025_a_disabled_client_of_any_kind_gets_nothing_at_any_step() {
@@ -97,4 +97,43 @@ async fn a_025_a_disabled_person_is_out_at_every_step() {
         gone,
         "it ended for good"
     );
+}
+
+#[tokio::test]
+async fn the_operator_is_told_which_app_was_refused() {
+    let test = keystile_testkit::issuer::TestApp::new().with_person().await;
+    let registered = test.register("Notes Desktop", &[LOOPBACK]).await;
+    test.add_client("added", "Added", &[LOOPBACK]).await;
+    for (client, name) in [
+        (registered.as_str(), "Notes Desktop"),
+        ("added", "Added (added)"),
+    ] {
+        for change in [
+            ("code_challenge", None),
+            ("resource", Some("https://other.example/mcp")),
+            ("scope", Some("no:such")),
+            ("redirect_uri", Some("http://127.0.0.1:1/other?secret=1")),
+        ] {
+            let reply = get(&test, &authorize_url(client, &[change])).await;
+            let attempt = crate::attempt(&test, &reply);
+            assert_eq!(attempt.client.as_deref(), Some(name), "{change:?}");
+            let redirect = attempt.redirect_uri.expect("it is kept");
+            assert!(redirect.starts_with("http://127.0.0.1:"), "{redirect}");
+            assert!(!redirect.contains("secret"), "{redirect}");
+            assert!(attempt.resource.is_some(), "{change:?}");
+        }
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", "ksr_nothing"),
+            ("client_id", client),
+        ];
+        for changes in [&[][..], &[("client_secret", Some("wrong"))]] {
+            let reply = crate::post_form(&test, "/oauth/token", crate::changed(&form, changes));
+            let attempt = crate::attempt(&test, &reply.await);
+            assert_eq!(attempt.client.as_deref(), Some(name), "{changes:?}");
+        }
+    }
+    // Nobody is named by what a stranger makes up.
+    let reply = get(&test, &authorize_url("nobody", &[])).await;
+    assert_eq!(crate::attempt(&test, &reply).client, None);
 }

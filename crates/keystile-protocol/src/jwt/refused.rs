@@ -30,6 +30,9 @@ pub struct ClaimedOfRefused {
     /// From when on it is said to be good.
     #[serde(default)]
     pub nbf: Option<u64>,
+    /// Whom it is said to be given to.
+    #[serde(default)]
+    pub client_id: Option<String>,
     /// The key that is said to have signed it.
     #[serde(skip)]
     pub kid: Option<String>,

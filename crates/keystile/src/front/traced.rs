@@ -7,8 +7,10 @@ use axum::body::Body;
 use http::Response;
 use http::request::Parts;
 use keystile_domain::decide::diagnose::{Diagnosis, difference, proxy};
-use keystile_domain::flow::{FlowBook, Noted, Stage};
+use keystile_domain::flow::{FlowBook, Noted, Stage, Whose};
 use keystile_domain::ports::Clock as _;
+use keystile_domain::secrets::Secrets;
+use keystile_domain::secrets::client_id::PREFIX;
 use keystile_domain::secrets::reference::Reference;
 use keystile_gateway::addressed;
 use keystile_protocol::issuer::Issuer;
@@ -19,6 +21,7 @@ use crate::ambient::{SystemClock, SystemRng};
 pub(crate) struct Traced {
     flows: Arc<FlowBook>,
     public: Issuer,
+    secrets: Arc<Secrets>,
     /// When a proxy was last seen that names another address.
     noticed: AtomicI64,
 }
@@ -27,10 +30,11 @@ pub(crate) struct Traced {
 const PAUSE: i64 = 60_000;
 
 impl Traced {
-    pub(crate) const fn new(flows: Arc<FlowBook>, public: Issuer) -> Self {
+    pub(crate) const fn new(flows: Arc<FlowBook>, public: Issuer, secrets: Arc<Secrets>) -> Self {
         Self {
             flows,
             public,
+            secrets,
             noticed: AtomicI64::new(i64::MIN),
         }
     }
@@ -38,7 +42,14 @@ impl Traced {
     /// Keeps what a room left on its response.
     pub(crate) fn keep(&self, response: &mut Response<Body>) {
         if let Some(noted) = response.extensions_mut().remove::<Noted>() {
-            self.flows.refused(noted, SystemClock.now());
+            let whose = response.extensions_mut().remove::<Whose>();
+            let mut whose = whose.unwrap_or_default();
+            let named = |id: String| match id.starts_with(PREFIX) {
+                true => self.secrets.called(&id),
+                false => Some(id),
+            };
+            whose.client = whose.client.and_then(named);
+            self.flows.refused_of(noted, whose, SystemClock.now());
         }
     }
 

@@ -128,7 +128,11 @@ impl Start {
             routes,
             &resources,
             Arc::clone(&proxies),
-            Traced::new(Arc::clone(&installation.flows), issuer.clone()),
+            Traced::new(
+                Arc::clone(&installation.flows),
+                issuer.clone(),
+                Arc::clone(&installation.secrets),
+            ),
             ending.clone(),
         );
         let workers = Workers::start().map_err(|error| no_threads(&error))?;

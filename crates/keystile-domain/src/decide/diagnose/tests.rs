@@ -207,6 +207,7 @@ fn clocks_that_disagree_are_named_with_by_how_much() {
         iat,
         exp,
         nbf,
+        client_id: None,
         kid: Some("k1".to_owned()),
     };
     for (claimed, reason, found) in [
