@@ -53,6 +53,7 @@ fn consent_names_host_then_name_then_scopes_and_the_exact_redirect() {
     https://claude.ai/api/mcp/auth_callback
     You are
     alice
+    Not you? Sign in as somebody else
     Allow
     Deny
     You can disconnect it at any time under your account.
@@ -106,6 +107,7 @@ fn a_loopback_client_is_called_an_app_on_this_computer() {
     http://127.0.0.1:6274/oauth/callback
     You are
     alice
+    Not you? Sign in as somebody else
     Allow
     Deny
     You can disconnect it at any time under your account.

@@ -40,7 +40,9 @@ pub(super) async fn post(
 async fn show(app: &App, visitor: &Visitor, query: &str) -> Result<Response, PageRefusal> {
     let params = read(query.as_bytes())?;
     let open = Open::find(app, &params, visitor.now)?;
-    if visitor.session.is_some() {
+    // A link ends no session: the sign-in that follows does.
+    let again = open.is_some() && params.one("again").is_some();
+    if visitor.session.is_some() && !again {
         return Ok(after_sign_in(open.as_ref(), &params));
     }
     if !app.people.has_anybody().await? {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use keystile_domain::ports::Grants as _;
 use keystile_domain::records::GrantFilter;
-use keystile_testkit::issuer::{TestApp, sign_in};
+use keystile_testkit::issuer::{PERSON, TestApp, sign_in};
 use keystile_testkit::reading::skeleton;
 
 use crate::{LOOPBACK, SITE, answer, answer_with, consent_page};
@@ -34,6 +34,7 @@ async fn n_as_35_the_page_names_host_name_scopes_and_the_exact_redirect() {
     https://claude.ai/api/mcp/auth_callback
     You are
     alice
+    Not you? Sign in as somebody else
     Allow
     Deny
     You can disconnect it at any time under your account.
@@ -387,4 +388,53 @@ async fn an_operators_name_is_not_called_a_claim_and_a_borrowed_one_is_warned_of
         "{}",
         borrowed.text()
     );
+}
+
+#[tokio::test]
+async fn somebody_else_may_sign_in_for_the_same_request() {
+    for prompt in ["", "&prompt=login", "&prompt=select_account"] {
+        let test = TestApp::new().with_person().await;
+        test.add_person("bob", PERSON.1).await;
+        let client = test.register("Notes", &[LOOPBACK]).await;
+        let url = test.authorize_url(&client, LOOPBACK);
+        let mut browser = test.signed_in().await;
+        let mut page = browser.open(&format!("{url}{prompt}")).await;
+        if prompt.is_empty() {
+            assert!(page.text().contains("Not you? Sign in as somebody else"));
+            let link = format!("/ks/sign-in?tx={}&again=1", page.input("tx"));
+            assert!(
+                page.body.contains(&link.replace('&', "&amp;")),
+                "{}",
+                page.body
+            );
+            page = browser.get(&link).await;
+        }
+        assert_eq!(page.status, 200);
+        let tx = page.input("tx");
+        let fields = [
+            ("tx", tx.as_str()),
+            ("username", "bob"),
+            ("password", PERSON.1),
+        ];
+        let sent_on = browser.submit("/ks/sign-in", &fields).await;
+        let page = browser
+            .get(sent_on.location().expect("on to consent"))
+            .await;
+        assert_eq!(page.input("tx"), tx, "the same request");
+        let you_are = page.text();
+        assert!(
+            you_are.contains("bob") && !you_are.contains("alice"),
+            "{you_are}"
+        );
+        assert_eq!(test.store.session_count(), 1, "the other session has ended");
+        let granted = answer(&mut browser, &page, "allow").await;
+        assert!(granted.location().is_some_and(|to| to.contains("code=")));
+    }
+    // The twin: prompt=consent takes who is signed in.
+    let test = TestApp::new().with_person().await;
+    let client = test.register("Notes", &[LOOPBACK]).await;
+    let url = test.authorize_url(&client, LOOPBACK);
+    let mut browser = test.signed_in().await;
+    let page = browser.open(&format!("{url}&prompt=consent")).await;
+    assert!(page.text().contains("alice"), "{}", page.text());
 }
