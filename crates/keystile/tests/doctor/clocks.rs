@@ -116,11 +116,10 @@ fn a_token_of_another_installation_is_named() {
     let (_, tokens) = other.tokens();
     let reply = scene.call(&tokens.access);
     assert_eq!(reply.status, 401);
-    scene.named(
-        &reply.body,
-        "unknown_key",
-        "before the data directory was removed",
-    );
+    let said = scene.named(&reply.body, "unknown_key", "another installation");
+    let found = said["steps"][0]["refused"]["found"].to_string();
+    let issuer = format!("the issuer '{}'", other.gate.text("issuer"));
+    assert!(found.contains(&issuer), "{found}");
     other.gate.stop();
     scene.gate.stop();
 }
