@@ -100,6 +100,7 @@ fn a_token_of_another_time_or_place_is_named_to_the_operator_only() {
         assert_eq!(reply.status, 401);
         let said = scene.named(&reply.body, reason, fix);
         assert!(said["steps"].to_string().contains(found), "{found}: {said}");
+        assert_eq!(said["client"], "some-app", "we signed it: {said}");
         assert!(!said.to_string().contains(&token) && !said.to_string().contains("somebody"));
         let reference = super::scene::reference(&reply.body);
         let challenge = reply.header("www-authenticate").replace(&reference, "KS");
