@@ -113,6 +113,19 @@ pub trait Clients: Send + Sync {
         now: Timestamp,
         old_until: Timestamp,
     ) -> Result<bool, StoreError>;
+    /// Puts `becomes` in the place of `was`, the client as the caller read it; `false` when it is
+    /// another by now. Its id, way to authenticate and secrets stay. If it may ask for other things
+    /// than before, what it holds for itself ends, before this returns.
+    async fn replace(
+        &self,
+        was: PreRegisteredClient,
+        becomes: PreRegisteredClient,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+    /// Removes a client for good, with its secrets and all that it holds: a client that gets its id
+    /// later has nothing of it. True for every gateway of this process before it returns. Answers
+    /// how many grants ended, or `None` for a client that does not exist.
+    async fn remove(&self, client_id: &str, now: Timestamp) -> Result<Option<u64>, StoreError>;
     /// Keeps a client of any kind out: pre-registered, of a document, or self-registered. True for
     /// every gateway of this process before it returns; `false` if it was out already.
     async fn disable(&self, client_id: &str, now: Timestamp) -> Result<bool, StoreError>;

@@ -40,6 +40,19 @@ impl Clients for Gone {
         gone()
     }
 
+    async fn replace(
+        &self,
+        _: PreRegisteredClient,
+        _: PreRegisteredClient,
+        _: Timestamp,
+    ) -> Result<bool, StoreError> {
+        gone()
+    }
+
+    async fn remove(&self, _: &str, _: Timestamp) -> Result<Option<u64>, StoreError> {
+        gone()
+    }
+
     async fn disable(&self, _: &str, _: Timestamp) -> Result<bool, StoreError> {
         gone()
     }

@@ -1,6 +1,7 @@
 //! Clients that an operator registered, their secrets, and clients of any kind that are kept out.
 
 mod assertions;
+mod changing;
 mod disabling;
 
 use async_trait::async_trait;
@@ -15,6 +16,7 @@ use crate::failure::Failure;
 use crate::row::{self, ClientRow};
 use crate::writer::{Footprint, Verb};
 use assertions::TakeAssertion;
+use changing::{END_GIVEN, Remove, Replace, end};
 use disabling::{Disable, Enable};
 
 #[async_trait]
@@ -77,6 +79,22 @@ impl Clients for Store {
                 old_until,
             })
             .await
+    }
+
+    async fn replace(
+        &self,
+        was: PreRegisteredClient,
+        becomes: PreRegisteredClient,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let replaced = self.writer.run(Replace { was, becomes, now }).await?;
+        Ok(replaced.is_some())
+    }
+
+    async fn remove(&self, client_id: &str, now: Timestamp) -> Result<Option<u64>, StoreError> {
+        let client_id = client_id.to_owned();
+        let removed = self.writer.run(Remove { client_id, now }).await?;
+        Ok(removed.map(|ended| ended.len() as u64))
     }
 
     async fn disable(&self, client_id: &str, now: Timestamp) -> Result<bool, StoreError> {
@@ -151,8 +169,11 @@ impl Verb for Add {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
+        // Somebody may have said yes to an earlier client of this id while it was being removed.
+        let (id, now) = (&client.client_id, client.created_at);
+        end(connection, END_GIVEN, id, now, "client_removed").await?;
         if let Some(secret) = &self.secret {
-            insert_secret(connection, &client.client_id, secret, client.created_at).await?;
+            insert_secret(connection, id, secret, now).await?;
         }
         Ok(true)
     }

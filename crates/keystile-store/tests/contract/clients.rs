@@ -138,6 +138,82 @@ async fn a_025_a_client_that_is_kept_out_is_out_everywhere_when_disable_returns(
 }
 
 #[tokio::test]
+async fn a_client_is_changed_as_it_was_read_or_not_at_all() {
+    let world = world().await;
+    assert!(world.store.add(job(), None).await.unwrap());
+    let held = world.store.issue(request(&world), NOW).await.unwrap();
+    let facts = TokenFacts {
+        grant: held.expect("one"),
+        person: "client:job",
+        client: "job",
+        issued_at: NOW,
+    };
+    let renamed = PreRegisteredClient {
+        name: "Night job".to_owned(),
+        ..job()
+    };
+    let replace = |was: &PreRegisteredClient, becomes: &PreRegisteredClient, now| {
+        world.store.replace(was.clone(), becomes.clone(), now)
+    };
+    assert!(replace(&job(), &renamed, later(1)).await.unwrap());
+    let feed = world.store.revocations();
+    assert_eq!(feed.standing(&facts), Standing::Good);
+    let wider = PreRegisteredClient {
+        scopes: "other:call".parse().unwrap(),
+        jwks: None,
+        ..renamed.clone()
+    };
+    assert!(!replace(&job(), &wider, later(2)).await.unwrap(), "stale");
+    assert_eq!(feed.standing(&facts), Standing::Good);
+    assert!(replace(&renamed, &wider, later(3)).await.unwrap());
+    assert_eq!(feed.standing(&facts), Standing::Revoked);
+    let world = world.reopened(later(4)).await;
+    let kept = Clients::lookup(&world.store, "job").await.unwrap();
+    assert_eq!(kept, Some(wider));
+}
+
+#[tokio::test]
+async fn a_removed_client_is_gone_for_good_and_its_id_begins_anew() {
+    let world = world().await;
+    let public = || PreRegisteredClient::public(CLIENT, "Desk", Vec::new(), false, NOW);
+    let secret = Some(Digest::of("secret"));
+    assert!(world.store.add(public(), secret).await.unwrap());
+    let grant = world.granted("code").await;
+    world.approved("unused").await;
+    let facts = TokenFacts {
+        grant,
+        person: "somebody",
+        client: CLIENT,
+        issued_at: NOW,
+    };
+    let remove = async |now| world.store.remove(CLIENT, now).await.unwrap();
+    let feed = world.store.revocations();
+    let stream = feed.changed_since(feed.epoch());
+    assert_eq!(remove(later(5)).await, Some(2));
+    assert_eq!(feed.standing(&facts), Standing::Revoked);
+    stream.await;
+    assert_eq!(remove(later(6)).await, None);
+    assert_eq!(Clients::lookup(&world.store, CLIENT).await.unwrap(), None);
+    world.approved("meanwhile").await;
+    assert!(world.store.add(public(), None).await.unwrap());
+    let secrets = world.store.secrets(CLIENT, later(7)).await.unwrap();
+    assert!(!secrets.has("secret"));
+    for code in ["unused", "meanwhile"] {
+        let taken = world.store.take(proof(code), later(7)).await.unwrap();
+        assert_eq!(taken, Taken::NoMatch(Mismatch::Revoked), "{code}");
+    }
+    let world = world.reopened(later(8)).await;
+    let feed = world.store.revocations();
+    assert_eq!(feed.standing(&facts), Standing::Revoked);
+    let rotated = world.store.rotate(shown(grant, 1), later(9)).await.unwrap();
+    assert_eq!(rotated, Rotated::Refused(RefreshMismatch::Revoked));
+    assert_eq!(world.store.disabled().await.unwrap(), []);
+    world.approved("after").await;
+    let taken = world.store.take(proof("after"), later(10)).await.unwrap();
+    assert!(matches!(taken, Taken::First(_)), "{taken:?}");
+}
+
+#[tokio::test]
 async fn a_025_a_person_that_is_kept_out_loses_everything_for_good() {
     let world = world().await;
     let grant = world.granted("code").await;

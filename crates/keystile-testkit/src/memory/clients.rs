@@ -4,7 +4,7 @@ use keystile_domain::records::{AssertionUse, ClientSecrets, MOST_ASSERTIONS, Pre
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
 
-use super::MemoryStore;
+use super::{MemoryStore, State};
 
 #[async_trait]
 impl Clients for MemoryStore {
@@ -20,6 +20,7 @@ impl Clients for MemoryStore {
         }
         let secrets = secret.into_iter().map(|digest| (digest, None)).collect();
         state.secrets.insert(id.clone(), secrets);
+        state.end_given(&id, client.created_at);
         state.clients.insert(id, client);
         Ok(true)
     }
@@ -58,6 +59,37 @@ impl Clients for MemoryStore {
         }
         kept.push((secret, None));
         Ok(true)
+    }
+
+    async fn replace(
+        &self,
+        was: PreRegisteredClient,
+        becomes: PreRegisteredClient,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        if state.clients.get(&was.client_id) != Some(&was) {
+            return Ok(false);
+        }
+        if was.scopes != becomes.scopes || was.grant_types != becomes.grant_types {
+            state.end_its_own(&was.client_id, "client_changed", now);
+        }
+        state.clients.insert(was.client_id, becomes);
+        Ok(true)
+    }
+
+    async fn remove(&self, client_id: &str, now: Timestamp) -> Result<Option<u64>, StoreError> {
+        let mut state = self.state();
+        if state.clients.remove(client_id).is_none() {
+            return Ok(None);
+        }
+        state.secrets.remove(client_id);
+        state.devices.retain(|_, device| !device.is_of(client_id));
+        state.kept_out.remove(client_id);
+        let given = state.end_given(client_id, now);
+        Ok(Some(
+            given + state.end_its_own(client_id, "client_removed", now),
+        ))
     }
 
     async fn disable(&self, client_id: &str, now: Timestamp) -> Result<bool, StoreError> {
@@ -102,5 +134,27 @@ impl Clients for MemoryStore {
             None => AssertionUse::First,
             Some(_) => AssertionUse::Again,
         })
+    }
+}
+
+impl State {
+    /// Ends what people gave a client; answers how many grants that were.
+    fn end_given(&mut self, client_id: &str, now: Timestamp) -> u64 {
+        let given = self.families.values_mut();
+        let given = given.filter(|family| family.grant.client_id == client_id);
+        given
+            .filter_map(|family| family.revoke("client_removed", now).then_some(()))
+            .count() as u64
+    }
+
+    /// Ends what a client holds for itself.
+    fn end_its_own(&mut self, client_id: &str, why: &str, now: Timestamp) -> u64 {
+        let own = self.services.values_mut();
+        let own = own.filter(|own| own.client_id == client_id && own.revoked_at.is_none());
+        let own = own.map(|own| {
+            own.revoked_at = Some(now);
+            own.revoked_why = Some(why.to_owned());
+        });
+        own.count() as u64
     }
 }

@@ -25,6 +25,10 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    pub(super) fn is_of(&self, client_id: &str) -> bool {
+        self.new.asked.client.client_id == client_id
+    }
+
     fn waits(&self, now: Timestamp) -> bool {
         self.answer.is_none() && self.new.asked.expires_at > now
     }
