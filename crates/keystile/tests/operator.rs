@@ -3,6 +3,8 @@
 
 #[path = "operator/administration.rs"]
 mod administration;
+#[path = "operator/client_changes.rs"]
+mod client_changes;
 #[path = "operator/clients.rs"]
 mod clients;
 #[path = "operator/command_line.rs"]

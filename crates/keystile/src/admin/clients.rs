@@ -1,5 +1,7 @@
 //! Clients: added by the operator, and kept out, whichever way they came.
 
+mod changing;
+
 use std::time::Duration;
 
 use keystile_domain::client::ClientKind;
@@ -18,12 +20,20 @@ use url::Url;
 
 use super::{Admin, LEGAL_NAME, is_legal_name, store};
 use crate::failure::Failure;
+pub(crate) use changing::ClientChange;
 
 /// What can be asked about clients.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum ClientRequest {
     Add(Box<NewClient>),
+    Update {
+        id: String,
+        change: Box<ClientChange>,
+    },
+    Remove {
+        id: String,
+    },
     List,
     Show {
         id: String,
@@ -72,6 +82,8 @@ impl Admin {
     pub(super) async fn client(&self, request: ClientRequest) -> Result<Value, Failure> {
         match request {
             ClientRequest::Add(new) => self.client_add(*new).await,
+            ClientRequest::Update { id, change } => self.client_update(&id, *change).await,
+            ClientRequest::Remove { id } => self.client_remove(&id).await,
             ClientRequest::List => self.client_list().await,
             ClientRequest::Show { id } => self.client_show(&id).await,
             ClientRequest::Disable { id } => self.client_disable(&id).await,

@@ -8,7 +8,7 @@ use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
 use serde_json::Value;
 
 use crate::admin::Request;
-use crate::admin::clients::{ClientRequest, NewClient};
+use crate::admin::clients::{ClientChange, ClientRequest, NewClient};
 use crate::cli::registrations::{InitialAccessToken, Redirect};
 use crate::cli::{Global, output};
 use crate::control;
@@ -18,6 +18,14 @@ use crate::failure::Failure;
 pub(crate) enum Client {
     /// Register a client: a public one that people sign in to, unless you say otherwise.
     Add(Box<Add>),
+    /// Change a client that you registered. Its id and secret stay, and so do the connections that people made.
+    Update(Box<Update>),
+    /// Remove a client that you registered, for good: its connections and tokens end before this
+    /// returns. A client that gets its id later has nothing of it.
+    Remove {
+        /// The `client_id`.
+        id: String,
+    },
     /// List the clients that you registered, and those of other kinds that are disabled.
     List,
     /// Show one client: what it may do, how it authenticates, and whether it is disabled.
@@ -93,6 +101,34 @@ pub(crate) struct Add {
     require_pushed_requests: bool,
 }
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct Update {
+    /// The `client_id`.
+    id: String,
+    /// What people see on the consent page.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Let a sign-in lead back to here, too. May be given several times.
+    #[arg(long = "add-redirect-uri", value_name = "URI")]
+    add_redirect_uris: Vec<String>,
+    /// Let no sign-in lead back to here any more. May be given several times.
+    #[arg(long = "remove-redirect-uri", value_name = "URI")]
+    remove_redirect_uris: Vec<String>,
+    /// What the client may ask for from now on: name all of it. May be given several times.
+    #[arg(long = "grant", value_enum, value_name = "TYPE")]
+    grants: Vec<Grant>,
+    /// For client_credentials: what the client may do itself from now on, all of it. May be given
+    /// several times.
+    #[arg(long = "scope", value_name = "SCOPE")]
+    scopes: Vec<String>,
+    /// For private_key_jwt: a file with the client's public keys (a JWK set), instead of those before.
+    #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
+    jwks: Option<PathBuf>,
+    /// For private_key_jwt: the https address of the client's public keys, instead of those before.
+    #[arg(long, value_name = "URL")]
+    jwks_uri: Option<String>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 enum Auth {
@@ -126,6 +162,19 @@ impl Client {
             Self::Add(add) => {
                 let answer = ask(ClientRequest::Add(Box::new(add.read()?)))?;
                 output::answer(global.json, &answer, || credentials(&answer))
+            }
+            Self::Update(update) => {
+                let (id, change) = update.read()?;
+                let change = Box::new(change);
+                let answer = ask(ClientRequest::Update { id, change })?;
+                output::answer(global.json, &answer, || "Changed.".to_owned())
+            }
+            Self::Remove { id } => {
+                let answer = ask(ClientRequest::Remove { id })?;
+                output::answer(global.json, &answer, || {
+                    let ended = &answer["grants_ended"];
+                    format!("Removed; {ended} grants have ended.")
+                })
             }
             Self::InitialAccessToken(command) => command.run(global),
             Self::Redirect(command) => command.run(global),
@@ -187,6 +236,21 @@ impl Add {
             introspects: self.introspect,
             pushes_only: self.require_pushed_requests,
         })
+    }
+}
+
+impl Update {
+    fn read(self) -> Result<(String, ClientChange), Failure> {
+        let change = ClientChange {
+            name: self.name,
+            add_redirect_uris: self.add_redirect_uris,
+            remove_redirect_uris: self.remove_redirect_uris,
+            grants: self.grants.iter().map(Grant::granted).collect(),
+            scopes: self.scopes,
+            jwks: self.jwks.as_deref().map(keys).transpose()?,
+            jwks_uri: self.jwks_uri,
+        };
+        Ok((self.id, change))
     }
 }
 

@@ -1,0 +1,149 @@
+//! Clients that the operator added, and changes or removes.
+
+use keystile_domain::records::{GrantType, GrantTypes, PreRegisteredClient};
+use keystile_protocol::redirect::{RedirectKind, RedirectUri};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Admin, Known, NewClient, client_unknown};
+use crate::admin::store;
+use crate::failure::Failure;
+
+/// What becomes of a client; what is not named stays.
+#[derive(Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ClientChange {
+    pub(crate) name: Option<String>,
+    pub(crate) add_redirect_uris: Vec<String>,
+    pub(crate) remove_redirect_uris: Vec<String>,
+    /// Those there are from now on; empty for as before. So are the scopes.
+    pub(crate) grants: Vec<GrantType>,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) jwks: Option<Value>,
+    pub(crate) jwks_uri: Option<String>,
+}
+
+impl Admin {
+    pub(super) async fn client_update(
+        &self,
+        id: &str,
+        change: ClientChange,
+    ) -> Result<Value, Failure> {
+        let was = self.operators(id).await?;
+        if change == ClientChange::default() {
+            return Err(Failure::usage(
+                "client_change",
+                "there is nothing to change in what was said",
+                "say what should change: keystile client update --help",
+            ));
+        }
+        let described = change.made_to(&was)?;
+        let becomes = PreRegisteredClient {
+            native: described.native()?,
+            grant_types: described.grant_types()?,
+            scopes: described.scopes()?,
+            jwks: described.keys()?,
+            jwks_uri: described.jwks_uri,
+            name: described.name,
+            redirect_uris: described.redirect_uris,
+            ..was.clone()
+        };
+        let now = self.clock.now();
+        let replaced = async {
+            match self.clients.replace(was, becomes.clone(), now).await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(Failure::failed(
+                    "client_changed_meanwhile",
+                    format!("somebody else changed {id} at the same moment"),
+                    "look at it with keystile client show, and try again",
+                )),
+                Err(error) => Err(store(&error)),
+            }
+        };
+        self.recorded("client_update", id, replaced).await?;
+        Ok(json!(becomes))
+    }
+
+    pub(super) async fn client_remove(&self, id: &str) -> Result<Value, Failure> {
+        self.operators(id).await?;
+        let now = self.clock.now();
+        let removed = async {
+            let removed = self.clients.remove(id, now).await;
+            let removed = removed.map_err(|error| store(&error))?;
+            removed.ok_or_else(|| client_unknown(id))
+        };
+        let ended = self.recorded("client_remove", id, removed).await?;
+        Ok(json!({ "client_id": id, "grants_ended": ended }))
+    }
+
+    /// The client, if the operator added it.
+    async fn operators(&self, id: &str) -> Result<PreRegisteredClient, Failure> {
+        match self.known(id).await? {
+            Known::Operators(record) => Ok(*record),
+            Known::Other(..) => Err(Failure::failed(
+                "client_not_added",
+                format!("{id} was not added here: the app itself says what it is"),
+                "remove the connection in the app and add it again; to keep it out: keystile client disable",
+            )),
+        }
+    }
+}
+
+impl ClientChange {
+    /// The client as it would be described if it were added now.
+    fn made_to(self, was: &PreRegisteredClient) -> Result<NewClient, Failure> {
+        let mut redirect_uris = was.redirect_uris.clone();
+        for gone in &self.remove_redirect_uris {
+            let place = redirect_uris.iter().position(|uri| uri == gone);
+            let place = place.ok_or_else(|| {
+                Failure::usage(
+                    "redirect_uri",
+                    format!("{gone} is not among the redirect URIs of this client"),
+                    "write it as keystile client show has it",
+                )
+            })?;
+            redirect_uris.remove(place);
+        }
+        for uri in self.add_redirect_uris {
+            if !redirect_uris.contains(&uri) {
+                redirect_uris.push(uri);
+            }
+        }
+        let grants: GrantTypes = match self.grants.as_slice() {
+            [] => was.grant_types.clone(),
+            named => named.iter().copied().collect(),
+        };
+        let acts = grants.contains(GrantType::ClientCredentials);
+        let scopes = match self.scopes.as_slice() {
+            [] if acts => was.scopes.iter().map(str::to_owned).collect(),
+            _ => self.scopes,
+        };
+        let keeps_keys = self.jwks.is_none() && self.jwks_uri.is_none();
+        let (jwks, jwks_uri) = if keeps_keys {
+            (was.jwks.clone(), was.jwks_uri.clone())
+        } else {
+            (self.jwks, self.jwks_uri)
+        };
+        Ok(NewClient {
+            name: self.name.unwrap_or_else(|| was.name.clone()),
+            redirect_uris,
+            client_id: Some(was.client_id.clone()),
+            exact_port: takes_ports_exactly(was),
+            auth: was.auth_method,
+            jwks,
+            jwks_uri,
+            grants: grants.iter().collect(),
+            scopes,
+            introspects: was.introspects.clone(),
+            pushes_only: was.pushes_only,
+        })
+    }
+}
+
+/// Whether it was added with `--exact-port`: otherwise a redirect that is not of the web makes it native.
+pub(super) fn takes_ports_exactly(client: &PreRegisteredClient) -> bool {
+    let is_of_the_web = |uri: &RedirectUri| matches!(uri.kind(), RedirectKind::Https { .. });
+    let uris = client.redirect_uris.iter();
+    let mut uris = uris.filter_map(|uri| RedirectUri::parse(uri).ok());
+    !client.native && uris.any(|uri| !is_of_the_web(&uri))
+}

@@ -1,0 +1,110 @@
+//! Clients that the operator added, and changes or removes while a server runs.
+
+use serde_json::{Value, json};
+
+use super::fake_server::dead;
+use super::flow::{Client, REDIRECT, connect, initialize};
+use super::http::Request;
+use super::installation::{Gate, Installation};
+use super::{NAME, PASSWORD};
+
+const OTHER: &str = "https://desk.example/callback";
+
+/// 502 while the token is good: there is no server behind. 401 when it is not.
+fn call(port: u16, token: &str) -> u16 {
+    Request::mcp("/notes/mcp", token, initialize())
+        .send(port)
+        .status
+}
+
+/// A client called desk, as the operator adds it.
+fn desk(installation: &Installation, gate: &Gate) -> Client {
+    let add = ["client", "add", "--name", "Desk", "--client-id", "desk"];
+    installation.answer(&[&add[..], &["--redirect-uri", REDIRECT]].concat());
+    Client {
+        port: gate.port,
+        id: "desk".to_owned(),
+        secret: None,
+        resource: gate.text("mcp_url"),
+    }
+}
+
+/// What the audit trail has of one verb: the outcomes, in order.
+fn on_record(installation: &Installation, verb: &str) -> Vec<Value> {
+    let files = installation.files().into_iter();
+    let trail = files.filter(|file| file.parent().is_some_and(|at| at.ends_with("audit")));
+    let text: String = trail
+        .map(|file| std::fs::read_to_string(file).unwrap_or_default())
+        .collect();
+    let lines = text.lines().filter(|line| line.contains(verb));
+    let lines = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.map(|line| line["outcome"].clone()).collect()
+}
+
+#[test]
+fn a_client_is_changed_while_it_is_in_use() {
+    let installation = Installation::new();
+    let gate = installation.serve(&["protect", "--name", "notes", &dead()]);
+    installation.add_user(NAME, PASSWORD);
+    let client = desk(&installation, &gate);
+    let tokens = connect(&client, NAME, PASSWORD);
+    let update = ["client", "update", "desk"];
+    let more = ["--name", "Front desk", "--add-redirect-uri", OTHER];
+    let changed = installation.answer(&[&update[..], &more].concat());
+    assert_eq!(changed["name"], "Front desk");
+    assert_eq!(changed["redirect_uris"], json!([REDIRECT, OTHER]));
+    assert_eq!(changed["native"], true);
+    assert_eq!(call(gate.port, &tokens.access), 502, "as before");
+    let shown = installation.answer(&["client", "show", "desk"]);
+    assert_eq!(shown["redirect_uris"], json!([REDIRECT, OTHER]));
+    let kinds = ["--grant", "authorization_code"];
+    installation.answer(&[&update[..], &kinds].concat());
+    assert_eq!(client.refresh(&tokens.refresh).status, 400);
+    assert_eq!(on_record(&installation, "client_update").len(), 2);
+
+    let fails = |words: &[&str], exit, code: &str| {
+        let failed = installation.failure(&[&update[..], words].concat());
+        failed.is(exit, code);
+    };
+    fails(&[], 2, "client_change");
+    let gone = "https://never.example/there";
+    fails(&["--remove-redirect-uri", gone], 2, "redirect_uri");
+    let all = [REDIRECT, OTHER].map(|uri| ["--remove-redirect-uri", uri]);
+    fails(&all.concat(), 2, "redirect_uri");
+    fails(&["--scope", "notes:call"], 2, "scope");
+    fails(&["--jwks-uri", "https://x.example/k"], 2, "client_keys");
+    fails(&["--grant", "client_credentials"], 2, "redirect_uri");
+    let nobody = ["client", "update", "nobody", "--name", "x"];
+    installation.failure(&nobody).is(1, "client_unknown");
+    let document = ["client", "remove", "https://editor.example/client.json"];
+    installation.failure(&document).is(1, "client_not_added");
+    gate.stop();
+    let shown = installation.answer(&["client", "show", "desk"]);
+    assert_eq!(shown["grant_types"], json!(["authorization_code"]));
+}
+
+#[test]
+fn a_removed_client_is_out_when_the_command_returns_and_never_comes_back() {
+    let installation = Installation::new();
+    let gate = installation.serve(&["protect", "--name", "notes", &dead()]);
+    installation.add_user(NAME, PASSWORD);
+    let client = desk(&installation, &gate);
+    let tokens = connect(&client, NAME, PASSWORD);
+    assert_eq!(call(gate.port, &tokens.access), 502);
+    let removed = installation.answer(&["client", "remove", "desk"]);
+    assert_eq!(removed, json!({ "client_id": "desk", "grants_ended": 1 }));
+    assert_eq!(call(gate.port, &tokens.access), 401);
+    assert_eq!(client.refresh(&tokens.refresh).status, 401);
+    assert_eq!(installation.answer(&["client", "list"]), json!([]));
+    let again = ["client", "remove", "desk"];
+    installation.failure(&again).is(1, "client_unknown");
+    assert_eq!(on_record(&installation, "client_remove"), ["allow"]);
+
+    let client = desk(&installation, &gate);
+    assert_eq!(call(gate.port, &tokens.access), 401, "of before");
+    assert_eq!(client.refresh(&tokens.refresh).status, 400);
+    let anew = connect(&client, NAME, PASSWORD);
+    assert_eq!(call(gate.port, &anew.access), 502);
+    assert_eq!(call(gate.port, &tokens.access), 401, "of before");
+    gate.stop();
+}
