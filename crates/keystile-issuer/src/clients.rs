@@ -130,7 +130,7 @@ pub(crate) async fn for_device(
 ) -> Result<Client, OAuthError> {
     let client = let_in(app, client_id, asker).await?;
     if !client.grant_types.contains(GrantType::DeviceCode) && !weakened("rfc_8628e") {
-        let why = "This client is not registered for urn:ietf:params:oauth:grant-type:device_code: list it in its grant_types, or ask the operator for: keystile client add --grant device_code.";
+        let why = "This client is not registered for urn:ietf:params:oauth:grant-type:device_code: list it in its grant_types, or ask the operator for: keystile client update CLIENT_ID --grant device_code.";
         return Err(other_grant_type(why));
     }
     Ok(client)

@@ -26,7 +26,7 @@ pub fn client_credentials(
     if given.is_empty() {
         let why = if allowed.is_empty() {
             format!(
-                "This client may not ask for anything at {}; the operator allows it with: keystile client add --scope {}.",
+                "This client may not ask for anything at {}; the operator allows it with: keystile client update CLIENT_ID --scope {}.",
                 resource.resource,
                 resource.call_scope()
             )

@@ -87,7 +87,8 @@ impl Untrusted {
             }
             ClientKind::PreRegistered => format!(
                 "Set the app to an address that is registered for it, or ask whoever runs this server \
-                 to register this one: keystile client add --name NAME --redirect-uri {}",
+                 to register this one: keystile client update {} --add-redirect-uri {}",
+                client.client_id,
                 asked.map(shown::uri).unwrap_or_default()
             ),
         });

@@ -295,7 +295,7 @@ async fn the_page_says_what_was_registered_and_how_it_differs() {
             "{text}"
         );
         assert!(text.contains(hint), "{text}");
-        let to_do = format!("keystile client add --name NAME --redirect-uri {came}");
+        let to_do = format!("keystile client update notes --add-redirect-uri {came}");
         assert!(text.contains(&to_do), "{text}");
     }
     let registered = test

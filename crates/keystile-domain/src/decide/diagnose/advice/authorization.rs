@@ -171,7 +171,7 @@ pub(super) const LINES: &[Advice] = &[
 const S256: &str = "PKCE: code_challenge = BASE64URL(SHA256(code_verifier)), 43 characters without padding (RFC 7636 section 4.2).";
 const VERIFIER: &str = "PKCE: code_verifier is the very text whose SHA-256 was the code_challenge: 43 to 128 letters, digits or -._~ (RFC 7636 section 4.1).";
 const REDIRECT: &str = "redirect_uri is one that the client registered, byte for byte; only the port may differ, for native clients on loopback.";
-const REGISTER_AGAIN: &str = "Remove the connection in the app and add it again, so that it registers anew; or register this address: keystile client add --redirect-uri URI.";
+const REGISTER_AGAIN: &str = "Remove the connection in the app and add it again, so that it registers anew. For a client that you added: keystile client update CLIENT_ID --add-redirect-uri URI.";
 const REQUEST_URI: &str =
     "request_uri is one that this server gave out at /oauth/par (RFC 9126 section 2.2).";
 const RESOURCE: &str =

@@ -167,7 +167,7 @@ pub(super) const LINES: &[Advice] = &[
     on(
         "client_keys",
         "The client has keys that can be used: a JWK set with public keys for signing.",
-        "Give the client its public key again: keystile client add --jwks FILE; or mend the document that jwks_uri names.",
+        "Give the client its public key again: keystile client update CLIENT_ID --jwks FILE; or mend the document that jwks_uri names.",
     ),
     on(
         "client_keys_not_fetched",
@@ -192,7 +192,7 @@ pub(super) const LINES: &[Advice] = &[
     on(
         "client_scope",
         "A client that asks for itself has the scopes that it was given.",
-        "Give it the scope where it is registered: keystile client add --scope SCOPE; or let it ask for less.",
+        "Give it the scope: keystile client update CLIENT_ID --scope SCOPE, with every scope that it may ask for; or let it ask for less.",
     ),
     on(
         "initial_access_token_missing",
