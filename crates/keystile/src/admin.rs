@@ -22,6 +22,7 @@ use keystile_domain::secrets::Secrets;
 use keystile_domain::secrets::code::FreshSecret;
 use keystile_issuer::asked_redirects::AskedRedirects;
 use keystile_issuer::sign_in::password::Passwords;
+use keystile_protocol::resource::ResourceTable;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -138,6 +139,8 @@ pub(crate) struct Admin {
     pub(crate) keys: Arc<Keys>,
     /// The issuer while it is served; links need it.
     pub(crate) issuer: Option<String>,
+    /// The servers while they are served; what clients may do is at one of them.
+    pub(crate) served: Option<ResourceTable>,
 }
 
 impl Admin {

@@ -1,6 +1,7 @@
 //! Clients: added by the operator, and kept out, whichever way they came.
 
 mod changing;
+mod named;
 
 use std::time::Duration;
 
@@ -114,6 +115,7 @@ impl Admin {
             name: new.name,
             redirect_uris: new.redirect_uris,
         };
+        let unchecked = self.is_served(&record.scopes, record.introspects.as_deref())?;
         let known = self.clients.lookup(&client_id).await;
         if known.map_err(|error| store(&error))?.is_some() {
             return Err(client_exists(&client_id));
@@ -134,6 +136,9 @@ impl Admin {
         let mut answer = json!(record);
         if let Some(secret) = secret {
             answer["client_secret"] = secret.text.into();
+        }
+        if let Some(unchecked) = unchecked {
+            answer["warning"] = unchecked.into();
         }
         Ok(answer)
     }

@@ -161,12 +161,14 @@ impl Client {
         match self {
             Self::Add(add) => {
                 let answer = ask(ClientRequest::Add(Box::new(add.read()?)))?;
+                warn(global, &answer);
                 output::answer(global.json, &answer, || credentials(&answer))
             }
             Self::Update(update) => {
                 let (id, change) = update.read()?;
                 let change = Box::new(change);
                 let answer = ask(ClientRequest::Update { id, change })?;
+                warn(global, &answer);
                 output::answer(global.json, &answer, || "Changed.".to_owned())
             }
             Self::Remove { id } => {
@@ -281,6 +283,13 @@ fn keys(path: &Path) -> Result<Value, Failure> {
             help,
         )
     })
+}
+
+/// Beside the answer, so that who reads the id from it gets nothing else; in JSON it is part of it.
+fn warn(global: &Global, answer: &Value) {
+    if let (false, Some(warning)) = (global.json, answer["warning"].as_str()) {
+        output::line_err(&format!("warning: {warning}"));
+    }
 }
 
 /// The id; with its secret, if one was made, which nobody can show again.

@@ -7,6 +7,7 @@ use keystile_domain::ports::{Clock, Rng};
 use keystile_domain::secrets::Secrets;
 use keystile_issuer::asked_redirects::AskedRedirects;
 use keystile_issuer::sign_in::password::Passwords;
+use keystile_protocol::resource::ResourceTable;
 use keystile_store::Store;
 use keystile_store::audit::AuditLog;
 
@@ -41,7 +42,7 @@ pub(crate) struct Administration {
 /// What is wrong with key, database or audit trail.
 pub(crate) async fn administration(owned: &Owned) -> Result<Administration, Failure> {
     let installation = Installation::open(owned).await?;
-    let admin = installation.admin(None);
+    let admin = installation.admin(None, None);
     Ok(Administration {
         admin,
         installation,
@@ -106,8 +107,8 @@ impl Installation {
         })
     }
 
-    /// Administration of this installation; `issuer` while it is served.
-    pub(crate) fn admin(&self, issuer: Option<String>) -> Admin {
+    /// Administration of this installation; `issuer` and `served` while it is served.
+    pub(crate) fn admin(&self, issuer: Option<String>, served: Option<ResourceTable>) -> Admin {
         let store = Arc::clone(&self.store);
         Admin {
             people: store.clone(),
@@ -124,6 +125,7 @@ impl Installation {
             passwords: self.passwords.clone(),
             keys: Arc::clone(&self.keys),
             issuer,
+            served,
         }
     }
 

@@ -145,6 +145,7 @@ impl Start {
         };
         let opening = Opening {
             issuer,
+            resources,
             name,
             rebind,
             fingerprint,
@@ -186,6 +187,7 @@ impl Running {
 /// What opens the door, once everything is there.
 struct Opening {
     issuer: Issuer,
+    resources: ResourceTable,
     name: String,
     rebind: bool,
     fingerprint: String,
@@ -251,7 +253,8 @@ impl Opening {
                 ending.clone(),
             ));
         }
-        let admin = Arc::new(installation.admin(Some(self.issuer.to_string())));
+        let admin =
+            Arc::new(installation.admin(Some(self.issuer.to_string()), Some(self.resources)));
         tasks.spawn(chores::keep_keys(Arc::clone(&admin), ending.clone()));
         let socket_file = bound.socket_file;
         running.beside.spawn(async move {

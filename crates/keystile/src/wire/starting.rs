@@ -33,7 +33,7 @@ pub(super) async fn bind_name(
                 ended.map_err(failed)
             };
             let ended = installation
-                .admin(None)
+                .admin(None, None)
                 .recorded("rebind", name, rebound)
                 .await?;
             tracing::warn!(
@@ -64,7 +64,7 @@ pub(super) async fn setup_code(
         return Ok(None);
     }
     installation
-        .admin(Some(issuer.to_string()))
+        .admin(Some(issuer.to_string()), None)
         .setup_link(FIRST_SETUP)
         .await
         .map(Some)

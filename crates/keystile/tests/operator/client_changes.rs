@@ -108,3 +108,46 @@ fn a_removed_client_is_out_when_the_command_returns_and_never_comes_back() {
     assert_eq!(call(gate.port, &tokens.access), 401, "of before");
     gate.stop();
 }
+
+#[test]
+fn a_scope_or_server_that_does_not_exist_is_said_when_a_client_is_added() {
+    let installation = Installation::new();
+    let add = [
+        "client",
+        "add",
+        "--name",
+        "Job",
+        "--auth",
+        "client_secret_basic",
+    ];
+    let acts = ["--grant", "client_credentials", "--scope"];
+    let job = |scope| [&add[..], &acts, &[scope]].concat();
+    let unchecked = installation.answer(&job("bogus"));
+    let said = unchecked["warning"].as_str().expect("one");
+    assert!(said.contains("nothing is served"), "{said}");
+    let in_words = installation.run(&job("bogus"));
+    assert!(
+        in_words.stderr.starts_with("warning: "),
+        "{}",
+        in_words.stderr
+    );
+
+    let gate = installation.serve(&["protect", "--name", "notes", &dead()]);
+    let bogus = installation.failure(&job("bogus"));
+    bogus.is(2, "scope_unknown").advises("notes:call");
+    let job = installation.answer(&job("notes:call"));
+    assert_eq!(job["warning"], Value::Null);
+    let id = job["client_id"].as_str().expect("an id");
+    let update = ["client", "update", id, "--scope", "nope:call"];
+    installation.failure(&update).is(2, "scope_unknown");
+    let mcp_url = gate.text("mcp_url");
+    let asks = |url: &str| {
+        let words = [&add[..], &["--introspect", url]].concat();
+        words.into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let nowhere = mcp_url.replace("notes", "nope");
+    let refused = installation.failure(&asks(&nowhere));
+    refused.is(2, "introspects").advises(&mcp_url);
+    installation.answer(&asks(&mcp_url));
+    gate.stop();
+}

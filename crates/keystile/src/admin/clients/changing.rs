@@ -48,6 +48,10 @@ impl Admin {
             redirect_uris: described.redirect_uris,
             ..was.clone()
         };
+        let unchecked = match becomes.scopes == was.scopes {
+            true => None,
+            false => self.is_served(&becomes.scopes, None)?,
+        };
         let now = self.clock.now();
         let replaced = async {
             match self.clients.replace(was, becomes.clone(), now).await {
@@ -61,7 +65,11 @@ impl Admin {
             }
         };
         self.recorded("client_update", id, replaced).await?;
-        Ok(json!(becomes))
+        let mut answer = json!(becomes);
+        if let Some(unchecked) = unchecked {
+            answer["warning"] = unchecked.into();
+        }
+        Ok(answer)
     }
 
     pub(super) async fn client_remove(&self, id: &str) -> Result<Value, Failure> {
