@@ -69,6 +69,11 @@ pub trait People: Send + Sync {
     /// gateway of this process before it returns. Answers how many grants were alive, or `None` for
     /// somebody who does not exist.
     async fn disable(&self, person: PersonId, now: Timestamp) -> Result<Option<u64>, StoreError>;
+    /// Gives a person another password and ends their sessions; `false` for somebody who does not
+    /// exist. What they connected stays.
+    async fn set_password(&self, person: PersonId, hash: String) -> Result<bool, StoreError>;
+    /// As [`Self::disable`], for good: the name is free for somebody else, who has nothing of theirs.
+    async fn remove(&self, person: PersonId, now: Timestamp) -> Result<Option<u64>, StoreError>;
     /// Lets a person in again, who has to sign in anew; `false` if they were not kept out.
     async fn enable(&self, person: PersonId) -> Result<bool, StoreError>;
 }

@@ -1,5 +1,6 @@
 //! People with local accounts, and the code that lets the first one in.
 
+mod changing;
 mod disabling;
 
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use super::Store;
 use crate::failure::Failure;
 use crate::row::{self, PersonRow};
 use crate::writer::{Footprint, Verb};
+use changing::{Remove, SetPassword};
 use disabling::{Disable, Enable};
 
 #[async_trait]
@@ -39,10 +41,15 @@ impl People for Store {
     }
 
     async fn find_by_name(&self, name: &str) -> Result<Option<PersonRecord>, StoreError> {
+        // No name has one, but what is left of a removed person does.
+        let canonical = canonical_name(name);
+        if canonical.contains('\t') {
+            return Ok(None);
+        }
         let row: Option<PersonRow> = sqlx::query_as(
             "SELECT id, name, password_hash, created_at, disabled_at FROM people WHERE canonical = $1",
         )
-        .bind(canonical_name(name))
+        .bind(canonical)
         .fetch_optional(&self.readers)
         .await
         .map_err(Failure::from)?;
@@ -62,7 +69,8 @@ impl People for Store {
 
     async fn list(&self) -> Result<Vec<PersonRecord>, StoreError> {
         let rows: Vec<PersonRow> = sqlx::query_as(
-            "SELECT id, name, password_hash, created_at, disabled_at FROM people ORDER BY canonical",
+            "SELECT id, name, password_hash, created_at, disabled_at FROM people
+             WHERE canonical <> name || char(9) || id ORDER BY canonical",
         )
         .fetch_all(&self.readers)
         .await
@@ -79,6 +87,15 @@ impl People for Store {
 
     async fn disable(&self, person: PersonId, now: Timestamp) -> Result<Option<u64>, StoreError> {
         let ended = self.writer.run(Disable { person, now }).await?;
+        Ok(ended.map(|ended| ended.alive))
+    }
+
+    async fn set_password(&self, person: PersonId, hash: String) -> Result<bool, StoreError> {
+        self.writer.run(SetPassword { person, hash }).await
+    }
+
+    async fn remove(&self, person: PersonId, now: Timestamp) -> Result<Option<u64>, StoreError> {
+        let ended = self.writer.run(Remove { person, now }).await?;
         Ok(ended.map(|ended| ended.alive))
     }
 

@@ -5,8 +5,8 @@ use keystile_domain::ports::{
     Clients, Grants, People, Revocations, ServiceGrants, Sessions, Standing, TokenFacts,
 };
 use keystile_domain::records::{
-    AssertionUse, GrantType, MOST_ASSERTIONS, Mismatch, PreRegisteredClient, RefreshMismatch,
-    Rotated, ServiceRequest, SessionRecord, Taken,
+    AssertionUse, GrantType, MOST_ASSERTIONS, Mismatch, PersonCreated, PreRegisteredClient,
+    RefreshMismatch, Rotated, ServiceRequest, SessionRecord, Taken,
 };
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
@@ -186,7 +186,7 @@ async fn a_removed_client_is_gone_for_good_and_its_id_begins_anew() {
         client: CLIENT,
         issued_at: NOW,
     };
-    let remove = async |now| world.store.remove(CLIENT, now).await.unwrap();
+    let remove = async |now| Clients::remove(&world.store, CLIENT, now).await.unwrap();
     let feed = world.store.revocations();
     let stream = feed.changed_since(feed.epoch());
     assert_eq!(remove(later(5)).await, Some(2));
@@ -269,6 +269,62 @@ async fn a_025_a_person_that_is_kept_out_loses_everything_for_good() {
     let nobody = keystile_domain::ids::PersonId::new(NOW, &world.rng);
     let ended = People::disable(&world.store, nobody, NOW).await;
     assert_eq!(ended.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_removed_person_is_gone_for_good_and_the_name_is_free() {
+    let world = world().await;
+    let grant = world.granted("code").await;
+    world.approved("unused").await;
+    let digest = Digest::of("cookie");
+    let session = SessionRecord {
+        digest,
+        person: world.alice,
+        created_at: NOW,
+        expires_at: later(DAY),
+    };
+    world.store.begin(session.clone()).await.unwrap();
+    let hash = || "$argon2id$another".to_owned();
+    let set = world.store.set_password(world.alice, hash()).await;
+    assert!(set.unwrap());
+    let find = async || Sessions::find(&world.store, digest, NOW).await.unwrap();
+    assert!(find().await.is_none(), "another password");
+    let alice = world.store.find_by_name("alice").await.unwrap().unwrap();
+    assert_eq!(alice.password_hash, hash());
+    world.store.begin(session).await.unwrap();
+    let id = world.alice.to_string();
+    let facts = TokenFacts {
+        grant,
+        person: &id,
+        client: CLIENT,
+        issued_at: NOW,
+    };
+    let ended = People::remove(&world.store, world.alice, later(5)).await;
+    assert_eq!(ended.unwrap(), Some(2));
+    assert_eq!(
+        world.store.revocations().standing(&facts),
+        Standing::Revoked
+    );
+    assert!(find().await.is_none());
+    assert!(People::list(&world.store).await.unwrap().is_empty());
+    for name in ["alice", &format!("Alice\t{id}")] {
+        assert!(world.store.find_by_name(name).await.unwrap().is_none());
+    }
+    let next = keystile_domain::ids::PersonId::new(NOW, &world.rng);
+    let made = world.store.create(world.person("Alice", next)).await;
+    assert_eq!(made.unwrap(), PersonCreated::Created);
+    let world = world.reopened(later(10)).await;
+    let feed = world.store.revocations();
+    assert_eq!(feed.standing(&facts), Standing::Revoked);
+    let rotated = world.store.rotate(shown(grant, 1), later(11)).await;
+    let refused = Rotated::Refused(RefreshMismatch::Revoked);
+    assert_eq!(rotated.unwrap(), refused);
+    let taken = world.store.take(proof("unused"), later(12)).await.unwrap();
+    assert_eq!(taken, Taken::NoMatch(Mismatch::Revoked));
+    let nobody = keystile_domain::ids::PersonId::new(later(1), &world.rng);
+    let removed = People::remove(&world.store, nobody, NOW).await;
+    assert_eq!(removed.unwrap(), None);
+    assert!(!world.store.set_password(nobody, hash()).await.unwrap());
 }
 
 #[tokio::test]

@@ -68,6 +68,22 @@ impl People for MemoryStore {
         Ok(Some(ended.count() as u64))
     }
 
+    async fn set_password(&self, person: PersonId, hash: String) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let Some(record) = state.people.get_mut(&person) else {
+            return Ok(false);
+        };
+        record.password_hash = hash;
+        state.sessions.retain(|_, session| session.person != person);
+        Ok(true)
+    }
+
+    async fn remove(&self, person: PersonId, now: Timestamp) -> Result<Option<u64>, StoreError> {
+        let ended = People::disable(self, person, now).await?;
+        self.state().people.remove(&person);
+        Ok(ended)
+    }
+
     async fn enable(&self, person: PersonId) -> Result<bool, StoreError> {
         let mut state = self.state();
         let record = state.people.get_mut(&person);
