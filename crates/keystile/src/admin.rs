@@ -50,6 +50,13 @@ pub(crate) enum Request {
     UserEnable {
         name: String,
     },
+    UserPassword {
+        name: String,
+        password: String,
+    },
+    UserRemove {
+        name: String,
+    },
     SetupLink,
     Client {
         client: ClientRequest,
@@ -93,6 +100,8 @@ impl Request {
             | Self::SetupLink
             | Self::UserDisable { .. }
             | Self::UserEnable { .. }
+            | Self::UserPassword { .. }
+            | Self::UserRemove { .. }
             | Self::GrantList { .. }
             | Self::GrantRevoke { .. }
             | Self::Explain { .. }
@@ -152,6 +161,8 @@ impl Admin {
             Request::SetupLink => self.setup_link(SETUP_LINK).await,
             Request::UserDisable { name } => self.user_disable(&name).await,
             Request::UserEnable { name } => self.user_enable(&name).await,
+            Request::UserPassword { name, password } => self.user_password(&name, password).await,
+            Request::UserRemove { name } => self.user_remove(&name).await,
             Request::Client { client } => self.client(client).await,
             Request::GrantList { all, user, client } => self.grant_list(all, user, client).await,
             Request::GrantRevoke { id } => self.grant_revoke(&id).await,
@@ -299,13 +310,8 @@ impl Admin {
             .find_by_name(&canonical_name(name))
             .await
             .map_err(|error| store(&error))?;
-        found.map(|person| person.id).ok_or_else(|| {
-            Failure::failed(
-                "user_unknown",
-                format!("there is nobody called {name}"),
-                "see keystile user list",
-            )
-        })
+        let found = found.map(|person| person.id);
+        found.ok_or_else(|| people::user_unknown(name))
     }
 
     async fn grant_revoke(&self, id: &str) -> Result<Value, Failure> {

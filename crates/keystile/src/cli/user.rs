@@ -31,6 +31,20 @@ pub(crate) enum User {
         /// The name to sign in with.
         name: String,
     },
+    /// Give a person another password: who is signed in with the earlier one has to sign in anew.
+    Password {
+        /// The name to sign in with.
+        name: String,
+        /// Read the password from standard input (one line).
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+    /// Remove a person for good: sessions, grants, tokens and streams end before this returns. The
+    /// name is free then, and who gets it has nothing of theirs.
+    Remove {
+        /// The name to sign in with.
+        name: String,
+    },
     /// Make a new set-up link for the first account: single use, 15 minutes.
     SetupLink,
 }
@@ -77,6 +91,26 @@ impl User {
                     } else {
                         format!("{name} was not kept out; nothing changed.")
                     }
+                })?;
+            }
+            Self::Password {
+                name,
+                password_stdin: _,
+            } => {
+                let request = Request::UserPassword {
+                    name: name.clone(),
+                    password: password()?,
+                };
+                let answer = control::ask(global, request)?;
+                output::answer(global.json, &answer, || {
+                    format!("{name} signs in with the new password from now on.")
+                })?;
+            }
+            Self::Remove { name } => {
+                let answer = control::ask(global, Request::UserRemove { name: name.clone() })?;
+                output::answer(global.json, &answer, || {
+                    let ended = &answer["grants_ended"];
+                    format!("{name} is removed; {ended} grants have ended.")
                 })?;
             }
             Self::SetupLink => {

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::fake_server::dead;
-use super::flow::{Client, REDIRECT, connect, initialize};
+use super::flow::{Browser, Client, REDIRECT, connect, initialize};
 use super::http::Request;
 use super::installation::{Gate, Installation};
+use super::program::Program;
 use super::{NAME, PASSWORD};
 
 const OTHER: &str = "https://desk.example/callback";
@@ -149,5 +150,47 @@ fn a_scope_or_server_that_does_not_exist_is_said_when_a_client_is_added() {
     let refused = installation.failure(&asks(&nowhere));
     refused.is(2, "introspects").advises(&mcp_url);
     installation.answer(&asks(&mcp_url));
+    gate.stop();
+}
+
+#[test]
+fn a_person_gets_another_password_and_a_removed_one_frees_the_name() {
+    let installation = Installation::new();
+    let gate = installation.serve(&["protect", "--name", "notes", &dead()]);
+    installation.add_user(NAME, PASSWORD);
+    let client = desk(&installation, &gate);
+    let mut browser = Browser::new(gate.port);
+    let page = browser.open(&client.authorize_with(&[]));
+    browser.sign_in(&page, NAME, PASSWORD);
+    let again = browser.open(&client.authorize_with(&[]));
+    assert!(again.body.contains("name=\"csrf\""), "signed in: {again:?}");
+    let tokens = connect(&client, NAME, PASSWORD);
+
+    let set = |name: &str, password: &str| {
+        let words = ["user", "password", name, "--password-stdin"];
+        Program::start(&mut installation.command(&words), password).wait()
+    };
+    let new = "heron-quartz-umbrella-17";
+    assert!(set(NAME, new).status.success());
+    assert!(!set("nobody", new).status.success());
+    assert!(!set(NAME, "short").status.success());
+    assert_eq!(on_record(&installation, "user_password"), ["allow"]);
+    let page = browser.open(&client.authorize_with(&[]));
+    assert!(page.body.contains("name=\"password\""), "{page:?}");
+    let wrong = browser.sign_in(&page, NAME, PASSWORD);
+    assert!(wrong.body.contains("name=\"password\""), "{wrong:?}");
+    assert_eq!(call(gate.port, &tokens.access), 502, "what is connected");
+    connect(&client, NAME, new);
+
+    let removed = installation.answer(&["user", "remove", NAME]);
+    assert_eq!(removed["grants_ended"], 2, "{removed}");
+    assert_eq!(call(gate.port, &tokens.access), 401);
+    assert_eq!(client.refresh(&tokens.refresh).status, 400);
+    assert_eq!(installation.answer(&["user", "list"]), json!([]));
+    let again = ["user", "remove", NAME];
+    installation.failure(&again).is(1, "user_unknown");
+    installation.add_user(NAME, PASSWORD);
+    assert_eq!(installation.answer(&["grant", "list"]), json!([]));
+    connect(&client, NAME, PASSWORD);
     gate.stop();
 }
