@@ -87,7 +87,10 @@ fn listed(answer: &Value) -> String {
     }
     let mut master = control::rows(&answer["master"], ["key_id", "state", "since"]);
     for row in &mut master {
-        row[2] = output::moment_of(&row[2]);
+        row[2] = match row[2].as_str() {
+            "" => "the beginning".to_owned(),
+            at => output::moment_of(at),
+        };
     }
     let signing = output::table(
         ["SIGNING KEY", "ALGORITHM", "STATE", "SINCE", "UNTIL"],

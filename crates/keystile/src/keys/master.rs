@@ -49,7 +49,11 @@ impl Keys {
 
     pub(super) fn master_list(&self) -> Result<Value, Failure> {
         let keys: MasterKeys = self.master.read()?;
-        let sealing = json!({ "key_id": text(keys.sealing().id()), "state": "seals" });
+        // It took the place of the last one that went; the first one has none to tell by.
+        let since = keys.old().iter().map(|old| old.since).max();
+        let sealing = json!({
+            "key_id": text(keys.sealing().id()), "state": "seals", "since": since,
+        });
         let old = keys.old().iter().map(
             |old| json!({ "key_id": text(old.key().id()), "state": "opens", "since": old.since }),
         );
