@@ -22,6 +22,7 @@ use url::Url;
 use super::{Admin, LEGAL_NAME, is_legal_name, store};
 use crate::failure::Failure;
 pub(crate) use changing::ClientChange;
+use changing::takes_ports_exactly;
 
 /// What can be asked about clients.
 #[derive(Serialize, Deserialize)]
@@ -153,20 +154,29 @@ impl Admin {
             let at = kept_out.iter().position(|(id, _)| *id == client.client_id);
             let mut shown = json!(client);
             shown["kind"] = json!(ClientKind::PreRegistered);
+            shown["exact_port"] = json!(takes_ports_exactly(&client));
             shown["disabled_at"] = json!(at.map(|at| kept_out.remove(at).1));
             all.push(shown);
         }
-        all.extend(
-            kept_out
-                .into_iter()
-                .map(|(id, at)| json!({ "client_id": id, "kind": kind(&id), "disabled_at": at })),
-        );
+        all.extend(kept_out.into_iter().map(|(id, at)| {
+            let mut shown = match self.self_registered(&id) {
+                Some(shown) => shown,
+                None => json!({ "client_id": id }),
+            };
+            shown["kind"] = json!(kind(&id));
+            shown["disabled_at"] = json!(at);
+            shown
+        }));
         Ok(Value::Array(all))
     }
 
     async fn client_show(&self, id: &str) -> Result<Value, Failure> {
         let (mut shown, kind) = match self.known(id).await? {
-            Known::Operators(record) => (json!(record), ClientKind::PreRegistered),
+            Known::Operators(record) => {
+                let mut shown = json!(record);
+                shown["exact_port"] = json!(takes_ports_exactly(&record));
+                (shown, ClientKind::PreRegistered)
+            }
             Known::Other(shown, kind) => (shown, kind),
         };
         let since = self.clients.disabled_since(id).await;
@@ -235,17 +245,22 @@ impl Admin {
         }))
     }
 
+    /// What the id of a client that registered itself says, if it is one of this installation.
+    fn self_registered(&self, id: &str) -> Option<Value> {
+        let client = self.secrets.open_client_id(id)?;
+        Some(json!({
+            "client_id": id,
+            "name": client.name,
+            "redirect_uris": client.redirect_uris,
+            "auth_method": client.auth_method,
+        }))
+    }
+
     /// A client that there is, or could be.
     async fn known(&self, id: &str) -> Result<Known, Failure> {
         if id.starts_with(PREFIX) {
-            let client = self.secrets.open_client_id(id);
-            let client = client.ok_or_else(|| client_unknown(id))?;
-            let shown = json!({
-                "client_id": id,
-                "name": client.name,
-                "redirect_uris": client.redirect_uris,
-                "auth_method": client.auth_method,
-            });
+            let shown = self.self_registered(id);
+            let shown = shown.ok_or_else(|| client_unknown(id))?;
             return Ok(Known::Other(shown, ClientKind::Registered));
         }
         if ClientIdUrl::is_meant_by(id) {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueEnum};
 use keystile_domain::records::GrantType;
+use keystile_domain::shown;
 use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
 use serde_json::Value;
 
@@ -186,9 +187,7 @@ impl Client {
             }
             Self::Show { id } => {
                 let answer = ask(ClientRequest::Show { id })?;
-                output::answer(global.json, &answer, || {
-                    serde_json::to_string_pretty(&answer).expect("answers are plain data")
-                })
+                output::answer(global.json, &answer, || in_words(&answer))
             }
             Self::Disable { id } => {
                 let answer = ask(ClientRequest::Disable { id })?;
@@ -314,7 +313,12 @@ fn list(answer: &Value) -> String {
         "disabled_at",
     ];
     let mut rows = control::rows(answer, fields);
-    for row in &mut rows {
+    let items = answer.as_array().into_iter().flatten();
+    for (row, item) in rows.iter_mut().zip(items) {
+        if item["exact_port"] == true {
+            row[4].push_str(" (exact port)");
+        }
+        row[0] = output::shortened(&row[0]);
         let disabled = !row[5].is_empty();
         row[5] = if disabled { "disabled" } else { "" }.to_owned();
     }
@@ -327,4 +331,43 @@ fn list(answer: &Value) -> String {
         "STATE",
     ];
     output::table(head, &rows)
+}
+
+/// One client for a person; what it does not have is left out.
+fn in_words(answer: &Value) -> String {
+    let plain = [
+        ("client_id", "client_id"),
+        ("name", "name"),
+        ("kind", "kind"),
+        ("authenticates", "auth_method"),
+        ("may ask for", "grant_types"),
+        ("scopes", "scopes"),
+        ("redirects", "redirect_uris"),
+        ("keys", "jwks_uri"),
+        ("introspects", "introspects"),
+        ("since", "created_at"),
+        ("disabled", "disabled_at"),
+    ];
+    let fields = plain.map(|(_, field)| field);
+    let one = Value::Array(vec![answer.clone()]);
+    let row = control::rows(&one, fields).pop().unwrap_or_default();
+    let mut lines = Vec::new();
+    for ((name, field), value) in plain.into_iter().zip(row) {
+        let value = match field {
+            "created_at" | "disabled_at" => output::moment_of(&value),
+            "redirect_uris" if answer["native"] == true => format!("{value} (loopback: any port)"),
+            "redirect_uris" if answer["exact_port"] == true => format!("{value} (exact port)"),
+            _ => value,
+        };
+        if !value.is_empty() {
+            lines.push(shown::line(&format!("{name:14} {value}")));
+        }
+    }
+    if answer["jwks"].is_object() {
+        lines.push(format!("{:14} sent along; see them with --json", "keys"));
+    }
+    if answer["require_pushed_authorization_requests"] == true {
+        lines.push(format!("{:14} always", "pushes"));
+    }
+    lines.join("\n")
 }

@@ -39,23 +39,28 @@ impl Grant {
                         "person_name",
                         "client_name",
                         "resource",
+                        "scopes",
                         "created_at",
                         "last_used_at",
+                        "revoked_at",
                         "revoked_why",
                     ];
                     let mut rows = control::rows(&answer, fields);
                     for row in &mut rows {
-                        row[4] = output::moment_of(&row[4]);
-                        row[5] = output::moment_of(&row[5]);
+                        for at in &mut row[5..=7] {
+                            *at = output::moment_of(at);
+                        }
                     }
                     let head = [
                         "ID",
                         "PERSON",
                         "CLIENT",
                         "RESOURCE",
+                        "SCOPES",
                         "SINCE",
                         "LAST USED",
                         "ENDED",
+                        "WHY",
                     ];
                     output::table(head, &rows)
                 })?;

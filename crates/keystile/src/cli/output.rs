@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 use std::time::{Duration, UNIX_EPOCH};
 
+use keystile_domain::secrets::client_id::PREFIX;
 use keystile_domain::shown;
 use keystile_domain::time::Timestamp;
 use serde::Serialize;
@@ -88,6 +89,18 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> St
     );
     lines.join("\n")
 }
+
+/// A client id that fits in a table; sealed ones are hundreds of characters long, and `--json` has them whole.
+pub(crate) fn shortened(id: &str) -> String {
+    if !id.starts_with(PREFIX) || id.chars().count() <= LONGEST_ID {
+        return id.to_owned();
+    }
+    let begin: String = id.chars().take(LONGEST_ID - 9).collect();
+    let end: Vec<char> = id.chars().rev().take(8).collect();
+    format!("{begin}…{}", end.iter().rev().collect::<String>())
+}
+
+const LONGEST_ID: usize = 48;
 
 /// A date that people read (RFC 9110 §5.6.7).
 pub(crate) fn moment(at: Timestamp) -> String {

@@ -194,3 +194,47 @@ fn a_person_gets_another_password_and_a_removed_one_frees_the_name() {
     connect(&client, NAME, PASSWORD);
     gate.stop();
 }
+
+#[test]
+fn lists_say_what_a_client_is_and_why_a_grant_ended() {
+    let installation = Installation::new();
+    let gate = installation.serve(&["protect", "--name", "notes", &dead()]);
+    installation.add_user(NAME, PASSWORD);
+    let exact = ["client", "add", "--name", "Desk", "--exact-port"];
+    let redirect = ["--redirect-uri", "http://127.0.0.1:4000/cb"];
+    let added = installation.answer(&[&exact[..], &redirect].concat());
+    let id = added["client_id"].as_str().expect("an id");
+    let stranger = Client::register(gate.port, &gate.text("mcp_url"), "none");
+    connect(&stranger, NAME, PASSWORD);
+    let said = |words: &[&str]| installation.run(words).stdout;
+    let grants = said(&["grant", "list"]);
+    assert!(
+        grants.contains("SCOPES") && grants.contains("notes:call"),
+        "{grants}"
+    );
+    let all = installation.answer(&["grant", "list"]);
+    let grant = all[0]["id"].as_str().expect("an id");
+    installation.answer(&["grant", "revoke", grant]);
+    let ended = said(&["grant", "list", "--all"]);
+    assert!(ended.contains("GMT  by_operator"), "{ended}");
+
+    installation.answer(&["client", "disable", &stranger.id]);
+    let listed = said(&["client", "list"]);
+    assert!(listed.contains("4000/cb (exact port)"), "{listed}");
+    assert!(listed.contains(REDIRECT), "{listed}");
+    assert!(
+        !listed.contains(&stranger.id) && listed.contains('…'),
+        "{listed}"
+    );
+    let shown = said(&["client", "show", id]);
+    assert!(
+        shown.contains("redirects      http://127.0.0.1:4000/cb (exact port)"),
+        "{shown}"
+    );
+    let shown = said(&["client", "show", &stranger.id]);
+    assert!(
+        shown.contains(&stranger.id) && shown.contains("disabled  "),
+        "{shown}"
+    );
+    gate.stop();
+}
