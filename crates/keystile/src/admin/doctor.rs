@@ -10,9 +10,6 @@ use serde_json::{Value, json};
 use super::Request;
 use crate::failure::Failure;
 
-/// The most failed attempts that one answer lists.
-const MOST_LISTED: usize = 50;
-
 /// What is known, to whoever asks.
 pub(crate) struct Known<'a> {
     pub(crate) flows: &'a FlowBook,
@@ -56,10 +53,10 @@ impl Known<'_> {
         })
     }
 
-    /// The latest failed attempts, newest first.
+    /// All failed attempts that are kept, newest first.
     pub(super) fn failed_attempts(&self) -> Value {
         let failed = self.flows.failed(self.now);
-        let lines = failed.iter().rev().take(MOST_LISTED).filter_map(|attempt| {
+        let lines = failed.iter().rev().filter_map(|attempt| {
             let (step, diagnosis) = attempt.failure()?;
             Some(json!({
                 "reference": attempt.reference,

@@ -15,16 +15,26 @@ use crate::failure::Failure;
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
     /// The reference of an attempt, as the page, `error_description` and the log show it. Without
-    /// one: the latest failed attempts, newest first.
+    /// one: the latest failed attempts, newest first, one of each reason.
     #[arg(value_name = "REF")]
     reference: Option<String>,
+    /// List every failed attempt that is kept.
+    #[arg(long, conflicts_with = "reference")]
+    all: bool,
+    /// List every failed attempt of this reason.
+    #[arg(long, value_name = "REASON", conflicts_with = "reference")]
+    reason: Option<String>,
 }
 
 impl Doctor {
     pub(crate) fn run(self, global: &Global) -> Result<(), Failure> {
         let Some(reference) = self.reference else {
-            let answer = control::ask(global, Request::FailedAttempts)?;
-            return output::answer(global.json, &answer, || list(&answer));
+            let mut answer = control::ask(global, Request::FailedAttempts)?;
+            if let (Some(reason), Some(failed)) = (&self.reason, answer.as_array_mut()) {
+                failed.retain(|attempt| attempt["reason"] == reason.as_str());
+            }
+            let each = self.all || self.reason.is_some();
+            return output::answer(global.json, &answer, || list(&answer, each));
         };
         let answer = control::ask(global, Request::Explain { reference })?;
         output::answer(global.json, &answer, || {
@@ -36,17 +46,37 @@ impl Doctor {
     }
 }
 
-fn list(answer: &Value) -> String {
+/// Each attempt, or the newest of each reason: a flood of one reason hides no other.
+fn list(answer: &Value, each: bool) -> String {
     if answer.as_array().is_some_and(Vec::is_empty) {
         return "No attempt has failed lately.".to_owned();
     }
     let fields = ["reference", "at", "stage", "reason", "client"];
-    let mut rows = control::rows(answer, fields);
-    for row in &mut rows {
-        row[1] = output::moment_of(&row[1]);
+    let all = control::rows(answer, fields);
+    let mut rows: Vec<[String; 6]> = Vec::new();
+    for [reference, at, stage, reason, client] in all {
+        let same = rows.iter().position(|row| row[3] == reason);
+        let Some(row) = same.filter(|_| !each).and_then(|at| rows.get_mut(at)) else {
+            let at = output::moment_of(&at);
+            rows.push([reference, at, stage, reason, "1".to_owned(), client]);
+            continue;
+        };
+        let times = row[4].parse::<u32>().unwrap_or(1);
+        row[4] = (times + 1).to_string();
     }
-    let table = output::table(["REFERENCE", "AT", "AT THE", "REASON", "APP"], &rows);
-    format!("{table}\n\nMore about one of them: keystile doctor REFERENCE")
+    let some_are_left_out = rows.iter().any(|row| row[4] != "1");
+    for row in &mut rows {
+        row[4] = match row[4].as_str() {
+            "1" => String::new(),
+            times => format!("×{times}"),
+        };
+    }
+    let table = output::table(["LAST", "AT", "AT THE", "REASON", "TIMES", "APP"], &rows);
+    let more = match some_are_left_out {
+        true => "; each of them: keystile doctor --all, or --reason REASON",
+        false => "",
+    };
+    format!("{table}\n\nMore about one of them: keystile doctor REFERENCE{more}")
 }
 
 /// One attempt for a person.

@@ -118,7 +118,18 @@ fn a_flood_of_failures_costs_a_bounded_file_and_leaves_the_others() {
         assert_eq!(reply.status, 421, "{reply:?}");
     }
     let listed = scene.installation.answer(&["doctor"]);
-    assert_eq!(listed.as_array().map(Vec::len), Some(50));
+    assert_eq!(
+        listed.as_array().map(Vec::len),
+        Some(MOST_OF_ONE_REASON + 1)
+    );
+    let text = scene.installation.run(&["doctor"]).stdout;
+    assert!(text.contains("×64") && text.contains(&lost), "{text}");
+    let one = ["doctor", "--reason", "client_unknown"];
+    let one = scene.installation.answer(&one);
+    assert_eq!(one[0]["reference"], lost.as_str(), "{one}");
+    assert_eq!(one.as_array().map(Vec::len), Some(1));
+    let all = scene.installation.run(&["doctor", "--all"]).stdout;
+    assert!(all.lines().count() > MOST_OF_ONE_REASON, "{all}");
     doctor(&scene.installation, &lost, "client_unknown", "Register");
     let Scene { installation, gate } = scene;
     gate.stop();
