@@ -21,6 +21,9 @@ pub(crate) struct Ready {
     pub(crate) ops_url: String,
     /// This process.
     pub(crate) pid: u32,
+    /// How commands for this installation begin; for people at the terminal.
+    #[serde(skip)]
+    pub(crate) admin_command: String,
 }
 
 impl Ready {
@@ -34,6 +37,9 @@ impl Ready {
             text += &format!(
                 "\nNobody has an account yet. The first sign-in page asks for this code: {code}\nOr make the account now: {url}\n"
             );
+        }
+        if self.admin_command != "keystile" {
+            text += &format!("\nAdminister it with: {} …\n", self.admin_command);
         }
         text += "\nConnect a client:\n";
         let (reach, far): (Vec<_>, Vec<_>) = snippets(&self.name, &self.mcp_url)

@@ -49,7 +49,8 @@ pub(crate) enum KnownAs {
 /// Everything that a serving process was told, checked.
 pub(crate) struct Plan {
     pub(crate) data_dir: DataDir,
-    /// The beginning of every command that administers this installation, for pages to show.
+    /// The beginning of every command that administers this installation, for the terminal alone: it
+    /// names a folder.
     pub(crate) admin_command: String,
     pub(crate) name: String,
     pub(crate) upstream: Upstream,

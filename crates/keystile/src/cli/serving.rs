@@ -134,14 +134,9 @@ impl Serving {
             .iter()
             .try_for_each(|text| legal_origin(text))?;
         let public_port = self.listen.map_or(self.port, |address| address.port());
-        // Where it has a public name, strangers can open the page: they need not know our folders.
-        let admin_command = match &public_url {
-            None => global.admin_command(),
-            Some(_) => "keystile".to_owned(),
-        };
         Ok(Plan {
             data_dir: global.data_dir()?,
-            admin_command,
+            admin_command: global.admin_command(),
             name,
             upstream,
             port: self.port,

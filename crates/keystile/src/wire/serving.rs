@@ -118,6 +118,7 @@ impl Start {
             (documents.clone(), client_keys),
         );
         let (name, rebind) = (plan.name.clone(), plan.rebind);
+        let admin_command = plan.admin_command.clone();
         let fingerprint = plan.upstream.fingerprint();
         let proxies: Arc<[ipnet::IpNet]> = plan.trusted_proxies.clone().into();
         let (gateway, pool) = gateway(plan, installation, &issuer, &resources, verifier)?;
@@ -146,6 +147,7 @@ impl Start {
         let opening = Opening {
             issuer,
             resources,
+            admin_command,
             name,
             rebind,
             fingerprint,
@@ -188,6 +190,7 @@ impl Running {
 struct Opening {
     issuer: Issuer,
     resources: ResourceTable,
+    admin_command: String,
     name: String,
     rebind: bool,
     fingerprint: String,
@@ -237,6 +240,7 @@ impl Opening {
             name: self.name,
             ops_url: ops_url(&bound.ops),
             pid: std::process::id(),
+            admin_command: self.admin_command,
         };
         let keeper = Keeper::new(
             Arc::clone(&installation.flows),
@@ -342,7 +346,8 @@ fn app(
     App {
         settings: Settings {
             issuer: issuer.clone(),
-            admin_command: plan.admin_command.clone(),
+            // Anybody may open a page: it says nothing of our folders.
+            admin_command: "keystile".to_owned(),
             resources: resources.clone(),
             access_token_lifetime: plan.access_token_lifetime,
             grant_idle: GRANT_IDLE,

@@ -32,7 +32,6 @@ fn a_wrong_set_up_code_is_no_good_and_the_right_one_is_good_once() {
     let gate = gate(&installation);
     let client = client(&gate);
     let code = gate.text("setup_code");
-    let data = installation.data();
     let mut browser = Browser::new(gate.port);
     let form = browser.open(&client.authorize_with(&[]));
     page(&form, 200, &["Make the first account", "Set-up code"]);
@@ -42,7 +41,7 @@ fn a_wrong_set_up_code_is_no_good_and_the_right_one_is_good_once() {
         401,
         &[
             "set-up code is not the right one",
-            &format!("keystile --data-dir {} user setup-link", data.display()),
+            "there with: keystile user setup-link",
         ],
     );
     let short = browser.set_up(&form, &code, NAME, "short");
@@ -213,5 +212,16 @@ fn a_form_of_another_site_gets_a_page_and_not_the_advice_for_programs() {
             assert!(!reply.body.contains("--origin"), "{}", reply.body);
         }
     }
+    gate.stop();
+}
+
+#[test]
+fn no_page_names_a_folder_of_this_machine() {
+    let installation = Installation::new();
+    let gate = installation.serve(&["protect", "--name", "notes", &dead()]);
+    let page = Request::get("/ks/setup").send(gate.port);
+    assert!(page.body.contains("keystile user setup-link"), "{page:?}");
+    let folder = installation.data().display().to_string();
+    assert!(!page.body.contains(&folder), "{page:?}");
     gate.stop();
 }
