@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use keystile_domain::ids::{GrantId, TokenId};
 use keystile_domain::time::Timestamp;
-use keystile_protocol::error::OAuthError;
+use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::jwt::AccessTokenClaims;
 use keystile_protocol::jwt::claims::MAX_LIFETIME;
 use keystile_protocol::mutation::weakened;
+use keystile_protocol::resource::ServedResource;
 use keystile_protocol::scope::{OFFLINE_ACCESS, ScopeSet};
 use keystile_protocol::token::TokenResponse;
 
@@ -19,11 +20,30 @@ pub(crate) struct Issue<'a> {
     /// `sub`: a person's id, or the client itself.
     pub(crate) subject: &'a str,
     pub(crate) client_id: &'a str,
-    pub(crate) resource: &'a str,
+    /// `aud`
+    pub(crate) resource: &'a ServedResource,
     pub(crate) scopes: &'a ScopeSet,
     /// Generation of the refresh token that goes out with it, if one does.
     pub(crate) generation: Option<u32>,
 }
+
+/// The resource of a grant, which may outlive the name or the public URL that it was given under: a
+/// token for what is not served opens nothing, and a client that refreshes whenever it is refused
+/// would never stop.
+///
+/// # Errors
+/// `invalid_grant`: the client has to connect again.
+pub(crate) fn served<'a>(app: &'a App, resource: &str) -> Result<&'a ServedResource, OAuthError> {
+    app.settings.resources.find(resource).ok_or_else(|| {
+        let why = format!(
+            "This connection was made for {resource}, which is not served here any more. Connect again."
+        );
+        OAuthError::new(ErrorCode::InvalidGrant, why).because(SERVED_NO_MORE)
+    })
+}
+
+/// The reason of a grant for what is served no more.
+pub(crate) const SERVED_NO_MORE: &str = "grant_resource_not_served";
 
 /// Signs an access token and derives the refresh token beside it (DESIGN §4).
 pub(crate) fn issue(
@@ -38,7 +58,7 @@ pub(crate) fn issue(
     let claims = AccessTokenClaims {
         iss: app.settings.issuer.as_str().to_owned(),
         sub: what.subject.to_owned(),
-        aud: what.resource.to_owned(),
+        aud: what.resource.resource.to_string(),
         client_id: what.client_id.to_owned(),
         scope: callable.to_string(),
         iat,

@@ -12,7 +12,7 @@ use keystile_protocol::token::{CodeRequest, TokenResponse};
 use crate::app::App;
 use crate::client_auth::AuthenticatedClient;
 use crate::endpoints::token::named_resource;
-use crate::tokens::{Issue, issue};
+use crate::tokens::{Issue, issue, served};
 
 /// Redeems a code.
 pub(crate) async fn exchange(
@@ -93,6 +93,7 @@ pub(super) async fn first_tokens(
     code: &TakenCode,
     (kind, now): (GrantType, Timestamp),
 ) -> Result<TokenResponse, OAuthError> {
+    let resource = served(app, &code.resource)?;
     let (grant, person) = (code.grant.to_string(), code.person.to_string());
     let event = Event {
         person: Some(&person),
@@ -112,7 +113,7 @@ pub(super) async fn first_tokens(
         grant: code.grant,
         subject: &person,
         client_id: client.client_id(),
-        resource: &code.resource,
+        resource,
         scopes: &code.scopes,
         generation: client.may(GrantType::RefreshToken).then_some(1),
     };

@@ -62,7 +62,7 @@ pub(crate) async fn exchange(
         grant,
         subject: &subject,
         client_id: client.client_id(),
-        resource: &audience,
+        resource,
         scopes: &scopes,
         generation: None,
     };

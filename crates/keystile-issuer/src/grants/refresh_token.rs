@@ -6,13 +6,14 @@ use keystile_domain::ids::GrantId;
 use keystile_domain::records::{GrantRecord, Presented, RefreshMismatch, Rotated};
 use keystile_domain::time::Timestamp;
 use keystile_protocol::error::{ErrorCode, OAuthError};
+use keystile_protocol::resource::ServedResource;
 use keystile_protocol::scope::{ScopeHierarchy, ScopeSet};
 use keystile_protocol::token::{RefreshRequest, TokenResponse};
 
 use crate::app::App;
 use crate::client_auth::AuthenticatedClient;
 use crate::endpoints::token::named_resource;
-use crate::tokens::{Issue, issue};
+use crate::tokens::{Issue, SERVED_NO_MORE, issue, served};
 
 /// Presents a refresh token and answers with its successor.
 pub(crate) async fn exchange(
@@ -44,32 +45,25 @@ pub(crate) async fn exchange(
         .await
         .map_err(OAuthError::internal)?
     {
-        Rotated::Successor(record) => {
-            successor(
-                app,
-                &record,
-                narrowed.as_ref(),
-                generation.saturating_add(1),
-                now,
-            )
-            .await
-        }
-        Rotated::Refused(mismatch) => {
-            let id = grant.to_string();
-            let event = Event {
-                client: Some(client.client_id()),
-                grant: Some(&id),
-                method: Some("refresh_token"),
-                reason: Some(mismatch.as_str()),
-                ..Event::new(now, Action::Token, Outcome::Deny)
-            };
-            // Once a minute: an app that keeps trying a dead token would fill the disk.
-            if app.limits.is_news_of(&(grant, mismatch.as_str()), now) {
-                app.audit
-                    .record(&event)
-                    .await
-                    .map_err(OAuthError::internal)?;
+        // The token that was shown keeps its one successor, so it is as good as before when the
+        // server is back.
+        Rotated::Successor(record) => match served(app, &record.resource) {
+            Ok(resource) => {
+                let given = Given {
+                    resource,
+                    scopes: narrowed.as_ref().unwrap_or(&record.scopes),
+                    narrowed: narrowed.is_some(),
+                    generation: generation.saturating_add(1),
+                };
+                successor(app, &record, &given, now)
             }
+            Err(refusal) => {
+                record_refusal(app, client, (grant, SERVED_NO_MORE), now).await?;
+                Err(refusal)
+            }
+        },
+        Rotated::Refused(mismatch) => {
+            record_refusal(app, client, (grant, mismatch.as_str()), now).await?;
             Err(refuse_refresh(mismatch))
         }
         Rotated::Reused => {
@@ -123,15 +117,44 @@ async fn not_wider(
     Ok(hierarchy.normalised(asked))
 }
 
-async fn successor(
+/// Once a minute for each grant and reason: an app that keeps trying would fill the disk.
+async fn record_refusal(
+    app: &App,
+    client: &AuthenticatedClient,
+    (grant, reason): (GrantId, &'static str),
+    now: Timestamp,
+) -> Result<(), OAuthError> {
+    if !app.limits.is_news_of(&(grant, reason), now) {
+        return Ok(());
+    }
+    let id = grant.to_string();
+    let event = Event {
+        client: Some(client.client_id()),
+        grant: Some(&id),
+        method: Some("refresh_token"),
+        reason: Some(reason),
+        ..Event::new(now, Action::Token, Outcome::Deny)
+    };
+    app.audit.record(&event).await.map_err(OAuthError::internal)
+}
+
+/// What the successor stands for.
+struct Given<'a> {
+    resource: &'a ServedResource,
+    scopes: &'a ScopeSet,
+    /// Less than was granted.
+    narrowed: bool,
+    generation: u32,
+}
+
+fn successor(
     app: &App,
     record: &GrantRecord,
-    narrowed: Option<&ScopeSet>,
-    generation: u32,
+    given: &Given<'_>,
     now: Timestamp,
 ) -> Result<TokenResponse, OAuthError> {
     let (grant, person) = (record.id.to_string(), record.person.to_string());
-    let less = narrowed.map(ToString::to_string);
+    let less = given.narrowed.then(|| given.scopes.to_string());
     let event = Event {
         person: Some(&person),
         client: Some(&record.client_id),
@@ -146,9 +169,9 @@ async fn successor(
         grant: record.id,
         subject: &person,
         client_id: &record.client_id,
-        resource: &record.resource,
-        scopes: narrowed.unwrap_or(&record.scopes),
-        generation: Some(generation),
+        resource: given.resource,
+        scopes: given.scopes,
+        generation: Some(given.generation),
     };
     issue(app, &what, now)
 }

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use keystile_protocol::resource::ResourceTable;
+use keystile_testkit::issuer::TestApp;
+
 use crate::connecting::{Connecting, claims, text};
 use crate::{json, refused};
 
@@ -212,4 +215,36 @@ async fn a_foreign_presenter_is_on_record_once_a_minute() {
     connecting.test.clock.advance(Duration::from_secs(60));
     show(Some("git:call")).await;
     assert_eq!(told(), [line, line]);
+}
+
+#[tokio::test]
+async fn what_is_served_no_more_gets_no_tokens_and_loses_nothing() {
+    let mut connecting = Connecting::new().await;
+    let tokens = connecting.tokens().await;
+    let token = text(&tokens, "refresh_token");
+    // The same installation, started under another name.
+    let before = &connecting.test.app;
+    let (grants, people) = (before.grants.clone(), before.people.clone());
+    let (secrets, issuer) = (before.secrets.clone(), before.settings.issuer.clone());
+    let renamed = TestApp::new().with(|app| {
+        (app.grants, app.people, app.secrets) = (grants, people, secrets);
+        app.settings.resources = ResourceTable::new(&issuer, &["other".to_owned()]);
+    });
+    let audit = renamed.audit.clone();
+    let served = std::mem::replace(&mut connecting.test, renamed);
+    for _ in 0..2 {
+        let reply = connecting.refresh(token, &[]).await;
+        assert_eq!(refused(&reply), refused_as("invalid_grant"));
+        assert!(
+            reply.body.contains("not served here any more"),
+            "{}",
+            reply.body
+        );
+    }
+    let once_a_minute = ["token deny grant_resource_not_served"];
+    assert_eq!(audit.summary(), once_a_minute);
+    connecting.test = served;
+    let next = json(&connecting.refresh(token, &[]).await);
+    let reply = connecting.refresh(text(&next, "refresh_token"), &[]).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
 }

@@ -29,6 +29,11 @@ pub(super) const LINES: &[Advice] = &[
         "The connection still stands.",
         "It was ended, or its person was disabled (keystile grant list --all says why). Connect again if it should be there.",
     ),
+    on(
+        "grant_resource_not_served",
+        "A connection is for one MCP URL, and that is served.",
+        "The server has another name or public URL now. Give the app the MCP URL that Keystile prints and connect again; or start Keystile under the earlier one.",
+    ),
     // Devices.
     on(
         "device_code_unknown",
