@@ -186,15 +186,22 @@ impl From<PreRegisteredClient> for Client {
     }
 }
 
-/// What every client that people sign in to may ask for, and a device's code if it says so.
+/// What a client that describes itself may ask for.
 #[must_use]
 pub fn grant_types(metadata: &ClientMetadata) -> GrantTypes {
-    let device = GrantType::DeviceCode;
-    let listed = metadata.grant_types.iter().any(|it| it == device.as_str());
-    GrantTypes::default()
-        .iter()
-        .chain(listed.then_some(device))
-        .collect()
+    let device = GrantType::DeviceCode.as_str();
+    let listed = metadata.grant_types.iter().any(|it| it == device);
+    self_described(&metadata.redirect_uris, listed)
+}
+
+/// With a redirect: what every client that people sign in to may, and a device's code if it lists that.
+/// Without one: a device's code.
+#[must_use]
+pub(crate) fn self_described(redirect_uris: &[String], device: bool) -> GrantTypes {
+    let browser = (!redirect_uris.is_empty()).then_some(GrantType::AuthorizationCode);
+    let device = device.then_some(GrantType::DeviceCode);
+    let kinds = browser.into_iter().chain([GrantType::RefreshToken]);
+    kinds.chain(device).collect()
 }
 
 /// Only native clients, and `none` clients that say no type: many SDKs do not send it.

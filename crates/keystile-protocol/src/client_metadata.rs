@@ -11,6 +11,7 @@ pub use document::{DocumentError, document};
 pub use member::MetadataError;
 
 use crate::strict_json;
+use crate::token::DEVICE_CODE_GRANT;
 use member::Members;
 
 /// The metadata of a client, as far as it means something here.
@@ -101,13 +102,25 @@ impl ClientMetadata {
             .find(|method| offered.contains(method))
     }
 
+    /// No browser ever comes back to it: it has no redirect and lists the grant of devices (RFC 8628).
+    #[must_use]
+    pub fn is_for_devices_only(&self) -> bool {
+        self.redirect_uris.is_empty()
+    }
+
     fn read(members: &Members<'_>) -> Result<Self, MetadataError> {
-        let redirect_uris = members
-            .strings("redirect_uris")?
-            .filter(|uris| !uris.is_empty())
-            .ok_or(MetadataError::Missing {
+        let code = "authorization_code".to_owned();
+        let grant_types = members
+            .strings("grant_types")?
+            .unwrap_or_else(|| vec![code.clone()]);
+        let lists = |grant: &str| grant_types.iter().any(|listed| listed == grant);
+        let has_browser = lists(&code) || !lists(DEVICE_CODE_GRANT);
+        let redirect_uris = members.strings("redirect_uris")?.unwrap_or_default();
+        if redirect_uris.is_empty() && has_browser {
+            return Err(MetadataError::Missing {
                 member: "redirect_uris",
-            })?;
+            });
+        }
         let jwks_uri = members.https("jwks_uri")?;
         let jwks = members.public_keys("jwks")?;
         if jwks.is_some() && jwks_uri.is_some() {
@@ -129,12 +142,11 @@ impl ClientMetadata {
                 .iter()
                 .filter_map(|method| TokenEndpointAuthMethod::from_word(method))
                 .collect(),
-            grant_types: members
-                .strings("grant_types")?
-                .unwrap_or_else(|| vec!["authorization_code".to_owned()]),
-            response_types: members
-                .strings("response_types")?
-                .unwrap_or_else(|| vec!["code".to_owned()]),
+            response_types: members.strings("response_types")?.unwrap_or_else(|| {
+                let code = has_browser.then(|| "code".to_owned());
+                code.into_iter().collect()
+            }),
+            grant_types,
             application_type: members.word("application_type", ApplicationType::from_word)?,
             scope: members.string("scope")?,
             jwks_uri,

@@ -8,6 +8,7 @@ use crate::jwt::Algorithm;
 use crate::mutation::weakened;
 use crate::resource::{ResourceTable, ServedResource};
 use crate::scope::OFFLINE_ACCESS;
+use crate::token::DEVICE_CODE_GRANT;
 
 /// What the authorization server offers; says nothing that is not so.
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +90,7 @@ impl AuthorizationServerMetadata {
                 "authorization_code",
                 "refresh_token",
                 "client_credentials",
-                "urn:ietf:params:oauth:grant-type:device_code",
+                DEVICE_CODE_GRANT,
             ],
             token_endpoint_auth_methods_supported: methods,
             token_endpoint_auth_signing_alg_values_supported: algorithms,

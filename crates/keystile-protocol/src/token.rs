@@ -9,6 +9,9 @@ use crate::mutation::weakened;
 use crate::pkce::CodeChallenge;
 use crate::scope::ScopeSet;
 
+/// The grant type of devices (RFC 8628 §3.4).
+pub const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
 /// What a token request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenRequest {
@@ -110,12 +113,10 @@ impl TokenRequest {
                 scope: params.one("scope").map(scope).transpose()?,
                 resource: resource(),
             })),
-            Some("urn:ietf:params:oauth:grant-type:device_code") => {
-                Ok(Self::DeviceCode(DeviceCodeRequest {
-                    device_code: required(params, "device_code")?,
-                    resource: resource(),
-                }))
-            }
+            Some(DEVICE_CODE_GRANT) => Ok(Self::DeviceCode(DeviceCodeRequest {
+                device_code: required(params, "device_code")?,
+                resource: resource(),
+            })),
             Some(_) => Err(OAuthError::new(
                 ErrorCode::UnsupportedGrantType,
                 "grant_type must be authorization_code, refresh_token, client_credentials or urn:ietf:params:oauth:grant-type:device_code.",

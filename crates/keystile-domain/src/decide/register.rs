@@ -125,17 +125,15 @@ pub fn register(
                 "token_endpoint_auth_method must be none, client_secret_basic or client_secret_post.",
             )
         })?;
-    if !asked
-        .grant_types
-        .iter()
-        .any(|grant| grant == "authorization_code")
-    {
+    let browser = !asked.is_for_devices_only();
+    let lists = |wanted: &str| asked.grant_types.iter().any(|grant| grant == wanted);
+    if browser && !lists("authorization_code") {
         return Err(OAuthError::new(
             ErrorCode::InvalidClientMetadata,
-            "grant_types must contain authorization_code.",
+            "grant_types must contain authorization_code, unless there are no redirect_uris and it contains the one of devices.",
         ));
     }
-    if !asked.response_types.iter().any(|kind| kind == "code") {
+    if browser && !asked.response_types.iter().any(|kind| kind == "code") {
         return Err(OAuthError::new(
             ErrorCode::InvalidClientMetadata,
             "response_types must contain code.",
@@ -175,7 +173,7 @@ pub fn register(
         token_endpoint_auth_method: Some(auth_method),
         token_endpoint_auth_methods_supported: Vec::new(),
         grant_types,
-        response_types: vec!["code".to_owned()],
+        response_types: browser.then(|| "code".to_owned()).into_iter().collect(),
         application_type: asked.application_type,
         scope: Some(scope),
         jwks_uri: None,

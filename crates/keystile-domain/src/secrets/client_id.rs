@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
-use crate::client::{Client, ClientKind, Trust, grant_types, may_vary_port};
+use crate::client::{Client, ClientKind, Trust, grant_types, may_vary_port, self_described};
 use crate::ports::Rng;
-use crate::records::{GrantType, GrantTypes};
+use crate::records::GrantType;
 use crate::secrets::{KeyId, Secrets, Subkeys};
 use crate::shown;
 
@@ -123,12 +123,9 @@ impl Secrets {
             // Ids of earlier releases hold the name as it came.
             name: sealed.name.as_deref().and_then(shown::name),
             any_loopback_port: may_vary_port(sealed.application_type, sealed.auth_method),
+            grant_types: self_described(&sealed.redirect_uris, sealed.device),
             redirect_uris: sealed.redirect_uris,
             auth_method: sealed.auth_method,
-            grant_types: GrantTypes::default()
-                .iter()
-                .chain(sealed.device.then_some(GrantType::DeviceCode))
-                .collect(),
             trust: sealed.trust,
             pushes_only: sealed.pushes_only,
         })

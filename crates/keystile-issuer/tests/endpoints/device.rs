@@ -97,6 +97,34 @@ async fn add_client(test: &TestApp, id: &str) {
     test.add(client, None).await;
 }
 
+#[tokio::test]
+async fn a_client_for_devices_only_registers_without_a_redirect() {
+    let test = TestApp::new();
+    let ask = |body: Value| post_json(&test, "/oauth/register", body);
+    let devices = serde_json::json!({
+        "client_name": "Terminal",
+        "token_endpoint_auth_method": "none",
+        "grant_types": [GRANT, "refresh_token"],
+    });
+    let reply = ask(devices.clone()).await;
+    assert_eq!(reply.status, 201, "{}", reply.body);
+    let registered = json(&reply);
+    assert_eq!(registered["response_types"], serde_json::json!([]));
+    let kinds = serde_json::json!(["refresh_token", GRANT]);
+    assert_eq!(registered["grant_types"], kinds);
+    let id = registered["client_id"].as_str().expect("an id");
+    let begun = begin(&test, &[("client_id", Some(id))]).await;
+    assert_eq!(begun.status, 200, "{}", begun.body);
+    for grants in [
+        serde_json::json!(["refresh_token"]),
+        serde_json::json!([GRANT, "authorization_code"]),
+    ] {
+        let mut other = devices.clone();
+        other["grant_types"] = grants;
+        assert_eq!(ask(other).await.status, 400, "a browser needs a way back");
+    }
+}
+
 async fn begin(test: &TestApp, changes: Changes<'_>) -> Reply {
     let form = changed(&[("client_id", CLIENT), ("resource", RESOURCE)], changes);
     post_form(test, "/oauth/device", form).await

@@ -239,7 +239,7 @@ async fn each_refusal_says_what_was_expected() {
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_client_metadata","error_description":"grant_types must contain authorization_code. (KS-…)"}
+    {"error":"invalid_client_metadata","error_description":"grant_types must contain authorization_code, unless there are no redirect_uris and it contains the one of devices. (KS-…)"}
     "#);
     let long = format!(
         r#"{{"redirect_uris":["http://127.0.0.1/{}"],"token_endpoint_auth_method":"none"}}"#,
