@@ -42,8 +42,8 @@ pub(crate) struct Serving {
     /// How long a key signs access tokens before the next one takes its place, 1d to 365d.
     #[arg(long, value_name = "TIME", default_value = "90d", value_parser = duration)]
     key_rotation: Duration,
-    /// Let web pages of this origin call the endpoints, too (our own and those on loopback may). May
-    /// be given several times.
+    /// Let web pages of this origin call the endpoints, too, and register clients (our own and those on
+    /// loopback may call, and not register). May be given several times.
     #[arg(long = "origin", value_name = "ORIGIN")]
     origins: Vec<String>,
     /// Give the name to this server, though it was another one's: every grant of that one ends.
@@ -54,11 +54,11 @@ pub(crate) struct Serving {
     air_gapped: bool,
     #[command(flatten)]
     strangers: Strangers,
-    /// Fetch client documents from this host or network, too, though it is not on the public internet;
-    /// `http://HOST:PORT` permits that origin without TLS. May be given several times.
-    #[arg(long, value_name = "HOST|CIDR|ORIGIN")]
+    /// Fetch client documents and their keys from this host or network, too, though it is not on the
+    /// public internet; always with TLS. May be given several times.
+    #[arg(long, value_name = "HOST|CIDR")]
     danger_fetch_allow: Vec<String>,
-    /// Trust these certificate authorities (PEM), too, when client documents are fetched.
+    /// Trust these certificate authorities (PEM), too, when client documents and their keys are fetched.
     #[arg(long, value_name = "FILE")]
     extra_ca_file: Option<PathBuf>,
 }

@@ -294,19 +294,27 @@ fn issuer(plan: &Plan, listeners: &[TcpListener]) -> Result<Issuer, Failure> {
     })
 }
 
+/// One `--danger-fetch-allow`.
+fn allowed(text: &str) -> Result<Allow, Failure> {
+    let refused = |error: &dyn std::fmt::Display, todo: &str| {
+        let why = format!("--danger-fetch-allow {text}: {error}");
+        Failure::configuration("danger_fetch_allow", why, todo)
+    };
+    let todo = "name each host, address or network by itself, as exactly as you can";
+    match text.parse().map_err(|error| refused(&error, todo))? {
+        Allow::Plain { .. } => Err(refused(
+            &"a client_id that is a URL begins with https://, so nothing is fetched without TLS",
+            "name the host alone; a certificate of your own goes into --extra-ca-file",
+        )),
+        entry => Ok(entry),
+    }
+}
+
 fn documents(plan: &Plan) -> Result<(ClientDocuments, ClientKeys), Failure> {
     if plan.air_gapped {
         return Ok((ClientDocuments::pinned_only(), ClientKeys::closed()));
     }
-    let allow = plan.fetch_allow.iter().map(|text| {
-        text.parse::<Allow>().map_err(|error| {
-            Failure::configuration(
-                "danger_fetch_allow",
-                format!("--danger-fetch-allow {text}: {error}"),
-                "name each host, address, network or http:// origin by itself, as exactly as you can",
-            )
-        })
-    });
+    let allow = plan.fetch_allow.iter().map(|text| allowed(text));
     let options = FetchOptions {
         danger_allow: allow.collect::<Result<_, _>>()?,
         extra_ca_file: plan.extra_ca_file.clone(),

@@ -46,6 +46,12 @@ fn a_setting_of_the_fetcher_that_means_nothing_stops_the_start() {
         ),
         (
             "--danger-fetch-allow",
+            "http://localhost:8080",
+            "danger_fetch_allow",
+            "nothing is fetched without TLS",
+        ),
+        (
+            "--danger-fetch-allow",
             "10.0.0.0/33",
             "danger_fetch_allow",
             "expected a host name",
