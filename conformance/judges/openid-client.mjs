@@ -94,6 +94,12 @@ await check('a device that has no browser (RFC 8628)', async () => {
   await client.refreshTokenGrant(config, got.refresh_token);
 });
 
+/** RFC 6749 §5.2: a client with a wrong secret gets a 401 with a challenge. */
+async function notLetIn(ask) {
+  const answer = await ask().catch((error) => error);
+  must(answer.status === 401 && answer.cause?.[0]?.scheme === 'basic', `a wrong secret: ${answer.status} ${answer.message}`);
+}
+
 for (const [method, authentication] of [
   ['client_secret_basic', client.ClientSecretBasic],
   ['client_secret_post', client.ClientSecretPost],
@@ -111,14 +117,15 @@ for (const [method, authentication] of [
     await client.tokenRevocation(own, got.refresh_token);
     must((await client.tokenIntrospection(own, got.access_token)).active === false, 'it lives on');
     const wrong = await client.discovery(new URL(issuer), id, undefined, authentication(`${secret}x`), loopback);
-    const answer = await client.refreshTokenGrant(wrong, got.refresh_token).catch((error) => error);
-    must(answer.status === 401 && answer.cause?.[0]?.scheme === 'basic', `a wrong secret: ${answer.status} ${answer.message}`);
+    await notLetIn(() => client.refreshTokenGrant(wrong, got.refresh_token));
   });
 }
 await check('a client that acts for itself', async () => {
   const own = await client.discovery(new URL(issuer), CLIENT_ID, undefined, client.ClientSecretBasic(CLIENT_SECRET), loopback);
   const got = await client.clientCredentialsGrant(own, { scope, resource });
   must(!got.refresh_token, 'it got a refresh token');
+  const wrong = await client.discovery(new URL(issuer), CLIENT_ID, undefined, client.ClientSecretBasic(`${CLIENT_SECRET}x`), loopback);
+  await notLetIn(() => client.clientCredentialsGrant(wrong, { scope, resource }));
   return { scope: got.scope };
 });
 
