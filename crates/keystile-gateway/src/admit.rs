@@ -36,13 +36,19 @@ pub(crate) enum Denied {
         error: OAuthError,
         reason: &'static str,
         caller: Option<Verified>,
-        /// Whose it says to be behind a good signature of ours; for doctor only.
-        claimed: Option<String>,
         /// For log and doctor: the client hears nothing of it.
-        diagnosis: Option<Box<Diagnosis>>,
+        found: Option<Box<Found>>,
     },
     /// The revocation feed can't tell.
     Unknown { caller: Verified },
+}
+
+/// What the operator can know of a token that was refused.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) diagnosis: Diagnosis,
+    /// Whose it says to be behind a good signature of ours.
+    pub(crate) client: Option<String>,
 }
 
 /// Checks the token of a request, remembered or not, against revocation and scope, for this route.
@@ -58,8 +64,7 @@ pub(crate) fn admit(
             error,
             reason: "malformed_credentials",
             caller: None,
-            claimed: None,
-            diagnosis: None,
+            found: None,
         })?;
     let token = token.ok_or(Denied::NoToken)?;
     let seconds = u64::try_from(now.seconds()).unwrap_or(u64::MAX);
@@ -104,8 +109,7 @@ impl Permit {
             error: OAuthError::new(ErrorCode::InsufficientScope, sentence),
             reason: "insufficient_scope",
             caller: Some(caller.clone()),
-            claimed: None,
-            diagnosis: None,
+            found: None,
         })
     }
 
@@ -193,8 +197,7 @@ impl Denied {
             error: no_good(),
             reason,
             caller: caller.cloned(),
-            claimed: None,
-            diagnosis: None,
+            found: None,
         }
     }
 
@@ -212,13 +215,16 @@ impl Denied {
             rejected,
             Rejected::Time | Rejected::Issuer | Rejected::Audience
         );
-        let found = diagnose::token::rejected(rejected, claimed.as_ref(), issuer, resource, now);
+        let diagnosis =
+            diagnose::token::rejected(rejected, claimed.as_ref(), issuer, resource, now);
         Self::Challenged {
             error: no_good(),
             reason: diagnose::token::reason(rejected),
             caller: None,
-            claimed: signed.then(|| claimed?.client_id).flatten(),
-            diagnosis: Some(Box::new(found)),
+            found: Some(Box::new(Found {
+                diagnosis,
+                client: signed.then(|| claimed?.client_id).flatten(),
+            })),
         }
     }
 }

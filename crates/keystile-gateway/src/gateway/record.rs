@@ -76,19 +76,15 @@ impl Gateway {
             resource: Some(route.resource.resource.to_string()),
             redirect_uri: None,
         };
-        let (error, reason, caller, diagnosis) = match denied {
+        let (error, reason, caller, found) = match denied {
             Denied::NoToken if weakened("n_rs_11") => return Ok(Response::default()),
             Denied::NoToken => return Ok(refuse(&route.resource, None)),
             Denied::Challenged {
                 error,
                 reason,
                 caller,
-                claimed,
-                diagnosis,
-            } => {
-                whose.client = claimed;
-                (Some(error), reason, caller, diagnosis)
-            }
+                found,
+            } => (Some(error), reason, caller, found),
             Denied::Unknown { caller } => (None, "revocations_unknown", Some(caller), None),
         };
         let reference = Reference::new(&*self.ports.rng);
@@ -109,7 +105,13 @@ impl Gateway {
                 .with_detail(&route.resource.resource)
                 .with_reference(reference));
         };
-        let diagnosis = diagnosis.map_or_else(|| Diagnosis::named(reason, ""), |found| *found);
+        let diagnosis = match found {
+            Some(found) => {
+                whose.client = whose.client.or(found.client);
+                found.diagnosis
+            }
+            None => Diagnosis::named(reason, ""),
+        };
         tracing::info!(
             gateway.code = reason,
             reason = &*diagnosis.reason,
