@@ -400,7 +400,7 @@ async fn a_flood_of_devices_is_bounded_for_each_network() {
 }
 
 #[tokio::test]
-async fn a_025_a_device_of_a_client_disabled_meanwhile_is_kept_out_and_says_so() {
+async fn a_device_of_a_client_disabled_meanwhile_is_kept_out_and_says_so() {
     let mut waiting = Waiting::new().await;
     let code = waiting.text("user_code").to_owned();
     let page = waiting.enter(&code).await;

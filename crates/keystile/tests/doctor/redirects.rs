@@ -26,17 +26,17 @@ fn a_redirect_that_differs_in_one_thing_is_named_by_it() {
         (
             "https://app.exampel:8443/oauth/Callback",
             "host",
-            "register this address",
+            "client update CLIENT_ID --add-redirect-uri",
         ),
         (
             "https://app.example:8444/oauth/Callback",
             "port",
-            "register this address",
+            "client update CLIENT_ID --add-redirect-uri",
         ),
         (
             "https://app.example:8443/oauth/Callbak",
             "path",
-            "register this address",
+            "client update CLIENT_ID --add-redirect-uri",
         ),
         (
             "https://app.example:8443/oauth/Callback/",
@@ -46,12 +46,12 @@ fn a_redirect_that_differs_in_one_thing_is_named_by_it() {
         (
             "https://app.example:8443/oauth/callback",
             "case",
-            "register this address",
+            "client update CLIENT_ID --add-redirect-uri",
         ),
         (
             "https://app.example:8443/oauth/Callback?secret=x",
             "query",
-            "register this address",
+            "client update CLIENT_ID --add-redirect-uri",
         ),
     ] {
         let path = client.authorize_with(&[("client_id", id), ("redirect_uri", asked)]);

@@ -334,11 +334,7 @@ fn help_and_version_go_to_standard_output_in_lines_that_fit() {
         assert!(help.contains(command), "{help}");
     }
     let help = Program::start(&mut bare(&["protect", "--help"]), "").wait();
-    assert!(
-        help.stdout.contains("`http://HOST:PORT`"),
-        "{}",
-        help.stdout
-    );
+    assert!(help.stdout.contains("<HOST|CIDR>"), "{}", help.stdout);
     let version = Program::start(&mut bare(&["--version"]), "").wait();
     assert!(version.status.success());
     assert_eq!(
