@@ -134,15 +134,13 @@ impl IntoResponse for Refusal {
 pub(crate) async fn render(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
     let stage = traced::stage(request.uri().path());
     let mut response = next.run(request).await;
+    let whose = response.extensions_mut().remove::<Whose>();
     if let Some(Refused(refusal)) = response.extensions_mut().remove::<Refused>() {
         let fresh = || Reference::new(&*app.rng);
         let reference = refusal.about.clone().unwrap_or_else(fresh);
-        let whose = response.extensions_mut().remove::<Whose>();
         response = refusal.render(&reference);
-        response.extensions_mut().extend(extension(whose));
     }
     if let Some(noted) = response.extensions_mut().remove::<Noted>() {
-        let whose = response.extensions_mut().remove::<Whose>();
         let noted = Noted { stage, ..noted };
         let whose = whose.unwrap_or_default();
         app.flows.refused_of(noted, whose, app.clock.now());
@@ -157,12 +155,12 @@ pub(crate) async fn render(State(app): State<SharedApp>, request: Request, next:
     response
 }
 
-fn extension(whose: Option<Whose>) -> http::Extensions {
-    let mut extensions = http::Extensions::new();
-    if let Some(whose) = whose {
-        extensions.insert(whose);
-    }
-    extensions
+/// Whether this is a refusal that [`render`] will keep.
+pub(crate) fn is_kept(response: &Response) -> bool {
+    let extensions = response.extensions();
+    let refused = extensions.get::<Refused>();
+    extensions.get::<Noted>().is_some()
+        || refused.is_some_and(|Refused(refusal)| is_news(&refusal.error))
 }
 
 /// What a person can do about a refusal.
@@ -259,10 +257,14 @@ fn headline(error: &OAuthError) -> &'static str {
     }
 }
 
-/// A refusal is logged once, here, and left for [`render`] to keep. Neither a flood nor who waits may
-/// fill the log or crowd attempts out.
+/// Neither a flood nor who waits may fill the log or crowd attempts out.
+fn is_news(error: &OAuthError) -> bool {
+    error.reason() != limits::TOO_MANY && !error.code.is_not_yet()
+}
+
+/// A refusal is logged once, here, and left for [`render`] to keep.
 fn tell(error: &OAuthError, reference: &Reference, response: &mut Response) {
-    if error.reason() == limits::TOO_MANY || error.code.is_not_yet() {
+    if !is_news(error) {
         let (reference, reason) = (reference.as_str(), error.reason());
         tracing::debug!(reference, reason, "refused: {}", error.description);
         return;

@@ -13,7 +13,7 @@ use keystile_protocol::pkce::CodeChallenge;
 
 use crate::app::App;
 use crate::clients::ClientId;
-use crate::refusal::Refusal;
+use crate::refusal::{self, Refusal};
 
 /// Leaves a refusal for [`crate::refusal::render`] to keep.
 pub(crate) fn note(response: &mut Response, reference: &Reference, diagnosis: Diagnosis) {
@@ -24,16 +24,19 @@ pub(crate) fn note(response: &mut Response, reference: &Reference, diagnosis: Di
     });
 }
 
-/// Adds to a refusal whose request it was: an attempt that fails at its first step has nothing else
-/// that says so.
+/// Adds to a refusal that will be kept whose request it was: an attempt that fails at its first step
+/// has nothing else that says so. Of other answers nothing is looked up.
 pub(crate) async fn tell_whose(
     app: &App,
-    client_id: Option<&str>,
+    client_id: impl FnOnce() -> Option<String>,
     params: &Params,
     response: &mut Response,
 ) {
-    let client = match client_id {
-        Some(id) => named(app, id).await,
+    if !refusal::is_kept(response) {
+        return;
+    }
+    let client = match client_id() {
+        Some(id) => named(app, &id).await,
         None => None,
     };
     response.extensions_mut().insert(Whose {

@@ -8,7 +8,7 @@ use axum::response::Response;
 use http::request::Parts;
 use keystile_domain::client::{Client, ClientKind};
 use keystile_domain::decide::authorize::NOT_REGISTERED;
-use keystile_domain::flow::{Noted, Stage, Step};
+use keystile_domain::flow::{Stage, Step};
 use keystile_domain::secrets::reference::Reference;
 use keystile_domain::time::Timestamp;
 use keystile_domain::transaction::Transaction;
@@ -32,11 +32,10 @@ pub(crate) async fn get(State(app): State<SharedApp>, request: Parts) -> Respons
         Ok(response) => response,
         Err(untrusted) => untrusted.render(&app, &request, &reference),
     };
-    let refused = response.extensions().get::<Noted>().is_some();
-    if let Ok(params) = Params::parse(query(&request))
-        && refused
+    if refusal::is_kept(&response)
+        && let Ok(params) = Params::parse(query(&request))
     {
-        let id = params.one("client_id");
+        let id = || params.one("client_id").map(str::to_owned);
         traced::tell_whose(&app, id, &params, &mut response).await;
     }
     response

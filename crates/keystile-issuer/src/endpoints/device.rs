@@ -16,15 +16,17 @@ use keystile_domain::records::{
 use keystile_domain::secrets::code::FreshSecret;
 use keystile_domain::secrets::reference::Reference;
 use keystile_domain::secrets::user_code::UserCode;
+use keystile_domain::time::Timestamp;
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::form::Params;
 use serde::Serialize;
 
 use crate::app::{App, SharedApp};
-use crate::client_auth::authenticate;
+use crate::client_auth::{self, authenticate};
 use crate::clients::{self, Asker};
 use crate::endpoints::body::Form;
 use crate::refusal::Refusal;
+use crate::traced;
 
 /// RFC 8628 §3.2
 #[derive(Serialize)]
@@ -45,20 +47,22 @@ pub(crate) async fn post(
     form: Result<Form, Refusal>,
 ) -> Result<Response, Refusal> {
     let Form(params) = form?;
-    let reference = Reference::new(&*app.rng);
-    match begin(&app, &request, &params, &reference).await {
-        Ok(waits) => Ok(([(CACHE_CONTROL, "no-store")], Json(waits)).into_response()),
-        Err(error) => Err(Refusal::from(error).about(reference)),
-    }
+    let (reference, now) = (Reference::new(&*app.rng), app.clock.now());
+    let mut response = match begin(&app, &request, &params, (&reference, now)).await {
+        Ok(waits) => ([(CACHE_CONTROL, "no-store")], Json(waits)).into_response(),
+        Err(error) => Refusal::from(error).about(reference).into_response(),
+    };
+    let id = || client_auth::claimed(&app, &request, &params, now);
+    traced::tell_whose(&app, id, &params, &mut response).await;
+    Ok(response)
 }
 
 async fn begin(
     app: &App,
     request: &Parts,
     params: &Params,
-    reference: &Reference,
+    (reference, now): (&Reference, Timestamp),
 ) -> Result<Waits, OAuthError> {
-    let now = app.clock.now();
     let shown = authenticate(app, request, params, now).await?;
     let asker = Asker::of(request, now);
     let client = clients::for_device(app, shown.client_id(), asker).await?;

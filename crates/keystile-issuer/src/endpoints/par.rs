@@ -8,6 +8,7 @@ use http::header::CACHE_CONTROL;
 use http::request::Parts;
 use keystile_domain::flow::{Stage, Step};
 use keystile_domain::secrets::reference::Reference;
+use keystile_domain::time::Timestamp;
 use keystile_domain::transaction::pushed::LIFETIME;
 use keystile_protocol::error::OAuthError;
 use keystile_protocol::form::Params;
@@ -35,30 +36,27 @@ pub(crate) async fn post(
     form: Result<Form, Refusal>,
 ) -> Result<Response, Refusal> {
     let Form(params) = form?;
-    let reference = Reference::new(&*app.rng);
-    match push(&app, &request, &params, &reference).await {
-        Ok(pushed) => Ok((
+    let (reference, now) = (Reference::new(&*app.rng), app.clock.now());
+    let mut response = match push(&app, &request, &params, (&reference, now)).await {
+        Ok(pushed) => (
             StatusCode::CREATED,
             [(CACHE_CONTROL, "no-store")],
             Json(pushed),
         )
-            .into_response()),
-        Err(error) => {
-            let id = client_auth::claimed(&app, &request, &params, app.clock.now());
-            let mut response = Refusal::from(error).about(reference).into_response();
-            traced::tell_whose(&app, id.as_deref(), &params, &mut response).await;
-            Ok(response)
-        }
-    }
+            .into_response(),
+        Err(error) => Refusal::from(error).about(reference).into_response(),
+    };
+    let id = || client_auth::claimed(&app, &request, &params, now);
+    traced::tell_whose(&app, id, &params, &mut response).await;
+    Ok(response)
 }
 
 async fn push(
     app: &App,
     request: &Parts,
     params: &Params,
-    reference: &Reference,
+    (reference, now): (&Reference, Timestamp),
 ) -> Result<Pushed, OAuthError> {
-    let now = app.clock.now();
     let shown = authenticate(app, request, params, now).await?;
     let asker = Asker::of(request, now);
     let client = clients::for_sign_in(app, shown.client_id(), asker).await?;

@@ -26,12 +26,9 @@ pub(crate) async fn post(
 ) -> Response {
     let now = app.clock.now();
     let answered = answer(&app, &request, &params, now).await;
-    let failed = answered.is_err();
     let mut response = traced::token(&app, &params, answered, now);
-    if failed {
-        let id = client_auth::claimed(&app, &request, &params, now);
-        traced::tell_whose(&app, id.as_deref(), &params, &mut response).await;
-    }
+    let id = || client_auth::claimed(&app, &request, &params, now);
+    traced::tell_whose(&app, id, &params, &mut response).await;
     response
 }
 
