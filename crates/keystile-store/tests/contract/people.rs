@@ -1,6 +1,11 @@
 use keystile_domain::ids::PersonId;
-use keystile_domain::ports::{Clients, People, Sessions};
-use keystile_domain::records::{PersonCreated, PreRegisteredClient, SessionRecord, SetupCode};
+use keystile_domain::ports::{
+    Clients, Grants, People, Revocations, Sessions, Standing, TokenFacts,
+};
+use keystile_domain::records::{
+    Mismatch, PersonCreated, PreRegisteredClient, RefreshMismatch, Rotated, SessionRecord,
+    SetupCode, Taken,
+};
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
 
@@ -148,4 +153,118 @@ async fn a_client_id_is_registered_once() {
     );
     assert_eq!(Clients::lookup(&world.store, "Editor").await.unwrap(), None);
     assert_eq!(Clients::list(&world.store).await.unwrap(), [client]);
+}
+
+#[tokio::test]
+async fn a_025_a_person_that_is_kept_out_loses_everything_for_good() {
+    let world = world().await;
+    let grant = world.granted("code").await;
+    world.approved("unused").await;
+    let digest = Digest::of("cookie");
+    let session = SessionRecord {
+        digest,
+        person: world.alice,
+        created_at: NOW,
+        expires_at: later(DAY),
+    };
+    world.store.begin(session).await.unwrap();
+    let feed = world.store.revocations();
+    let alice = world.alice.to_string();
+    let facts = TokenFacts {
+        grant,
+        person: &alice,
+        client: CLIENT,
+        issued_at: NOW,
+    };
+    let stream = feed.changed_since(feed.epoch());
+    let ended = People::disable(&world.store, world.alice, later(5)).await;
+    assert_eq!(ended.unwrap(), Some(2));
+    assert_eq!(feed.standing(&facts), Standing::Revoked);
+    stream.await;
+    assert!(
+        Sessions::find(&world.store, digest, NOW)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert!(People::enable(&world.store, world.alice).await.unwrap());
+    assert!(!People::enable(&world.store, world.alice).await.unwrap());
+    let world = world.reopened(later(10)).await;
+    assert!(
+        Sessions::find(&world.store, digest, NOW)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(
+        world.store.revocations().standing(&facts),
+        Standing::Revoked
+    );
+    let rotated = world
+        .store
+        .rotate(shown(grant, 1), later(11))
+        .await
+        .unwrap();
+    assert_eq!(rotated, Rotated::Refused(RefreshMismatch::Revoked));
+    let taken = world.store.take(proof("unused"), later(12)).await.unwrap();
+    assert_eq!(taken, Taken::NoMatch(Mismatch::Revoked));
+    let nobody = keystile_domain::ids::PersonId::new(NOW, &world.rng);
+    let ended = People::disable(&world.store, nobody, NOW).await;
+    assert_eq!(ended.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_removed_person_is_gone_for_good_and_the_name_is_free() {
+    let world = world().await;
+    let grant = world.granted("code").await;
+    world.approved("unused").await;
+    let digest = Digest::of("cookie");
+    let session = SessionRecord {
+        digest,
+        person: world.alice,
+        created_at: NOW,
+        expires_at: later(DAY),
+    };
+    world.store.begin(session.clone()).await.unwrap();
+    let hash = || "$argon2id$another".to_owned();
+    let set = world.store.set_password(world.alice, hash()).await;
+    assert!(set.unwrap());
+    let find = async || Sessions::find(&world.store, digest, NOW).await.unwrap();
+    assert!(find().await.is_none(), "another password");
+    let alice = world.store.find_by_name("alice").await.unwrap().unwrap();
+    assert_eq!(alice.password_hash, hash());
+    world.store.begin(session).await.unwrap();
+    let id = world.alice.to_string();
+    let facts = TokenFacts {
+        grant,
+        person: &id,
+        client: CLIENT,
+        issued_at: NOW,
+    };
+    let ended = People::remove(&world.store, world.alice, later(5)).await;
+    assert_eq!(ended.unwrap(), Some(2));
+    assert_eq!(
+        world.store.revocations().standing(&facts),
+        Standing::Revoked
+    );
+    assert!(find().await.is_none());
+    assert!(People::list(&world.store).await.unwrap().is_empty());
+    for name in ["alice", &format!("Alice\t{id}")] {
+        assert!(world.store.find_by_name(name).await.unwrap().is_none());
+    }
+    let next = keystile_domain::ids::PersonId::new(NOW, &world.rng);
+    let made = world.store.create(world.person("Alice", next)).await;
+    assert_eq!(made.unwrap(), PersonCreated::Created);
+    let world = world.reopened(later(10)).await;
+    let feed = world.store.revocations();
+    assert_eq!(feed.standing(&facts), Standing::Revoked);
+    let rotated = world.store.rotate(shown(grant, 1), later(11)).await;
+    let refused = Rotated::Refused(RefreshMismatch::Revoked);
+    assert_eq!(rotated.unwrap(), refused);
+    let taken = world.store.take(proof("unused"), later(12)).await.unwrap();
+    assert_eq!(taken, Taken::NoMatch(Mismatch::Revoked));
+    let nobody = keystile_domain::ids::PersonId::new(later(1), &world.rng);
+    let removed = People::remove(&world.store, nobody, NOW).await;
+    assert_eq!(removed.unwrap(), None);
+    assert!(!world.store.set_password(nobody, hash()).await.unwrap());
 }
