@@ -19,7 +19,11 @@ pub(super) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn member(&mut self, scanner: &mut Scanner<'a>, name: &str) -> Result<(), StrictJsonError> {
+    pub(super) fn member(
+        &mut self,
+        scanner: &mut Scanner<'a>,
+        name: &str,
+    ) -> Result<(), StrictJsonError> {
         match name {
             "jsonrpc" => {
                 let version = scanner.value(2)?;
