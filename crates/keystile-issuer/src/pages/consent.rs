@@ -143,6 +143,12 @@ impl Power {
         }
     }
 
+    /// What these scopes allow.
+    pub(crate) fn all(asked: &ScopeSet, scopes: &ScopeCatalogue) -> Vec<Self> {
+        let asked = asked.iter().filter(|_| !weakened("n_as_35"));
+        asked.map(|scope| Self::of(scope, scopes)).collect()
+    }
+
     /// What may be granted instead of what was asked: the scopes that one of those contains.
     pub(crate) fn less(asked: &ScopeSet, scopes: &ScopeCatalogue) -> Vec<Self> {
         let is_less = |scope: &str| {

@@ -150,11 +150,7 @@ fn proven<'a>(
     let Some(session) = &visitor.session else {
         return Ok(None);
     };
-    let shown = params.one("csrf").unwrap_or_default();
-    if !app
-        .secrets
-        .is_synchroniser_token(shown, &session.digest, about, purpose)
-    {
+    if !session.made(app, params, purpose, about) {
         return Err(Why::Stale.into());
     }
     Ok(Some(session))
@@ -163,11 +159,8 @@ fn proven<'a>(
 fn connected(app: &App, session: &SignedIn, grant: &GrantRecord) -> ConnectedApp {
     let id = grant.id.to_string();
     let scopes = catalogue(app, &grant.resource);
-    let powers: Vec<_> = grant
-        .scopes
-        .iter()
-        .map(|scope| Power::of(scope, &scopes).words)
-        .collect();
+    let powers = Power::all(&grant.scopes, &scopes).into_iter();
+    let powers: Vec<_> = powers.map(|power| power.words).collect();
     ConnectedApp {
         who: grant.client_name.clone(),
         resource: grant.resource.clone(),

@@ -2,7 +2,6 @@
 
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use keystile_domain::audit::{Action, Event, Outcome};
 use keystile_domain::client::ClientKind;
 use keystile_domain::ids::GrantId;
 use keystile_domain::records::{Approval, Approved};
@@ -12,15 +11,16 @@ use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::form::Params;
 use keystile_protocol::mutation::weakened;
 
-use super::decision::{Decision, as_shown, catalogue};
+use super::decision::{
+    About, Answer, Decision, as_shown, borrowed_name, catalogue, refuse_disabled,
+};
 use super::own_form::{OwnForm, read};
 use super::refusal::{PageRefusal, Why, answer};
 use super::session::{SignedIn, Visitor};
 use super::transaction::{Open, requester};
 use crate::app::{App, CODE_LIFETIME, SharedApp};
-use crate::clients;
 use crate::pages::consent::{Consent, Power, ReturnsTo, Vouched, Warning};
-use crate::pages::{brand, notice, shown};
+use crate::pages::{notice, shown};
 use crate::refusal::{redirect, see_other};
 use crate::traced;
 
@@ -48,38 +48,26 @@ pub(super) async fn post(
 async fn show(app: &App, visitor: &Visitor, query: &str) -> Result<Response, PageRefusal> {
     let params = read(query.as_bytes())?;
     let open = Open::require(app, &params, visitor.now)?;
-    refuse_disabled(app, &open.transaction).await?;
+    let transaction = &open.transaction;
+    refuse_disabled(app, &transaction.client, &transaction.reference).await?;
     let Some(session) = &visitor.session else {
         return Ok(open.to_sign_in());
     };
     if weakened("a_035") {
-        return allow(app, visitor, session, &open.transaction).await;
+        return allow(app, visitor, session, transaction).await;
     }
     Ok(page(app, session, &open).into_response())
 }
 
-/// A client may have been kept out since the browser was sent here. On a page: nothing is sent back to
-/// such a client.
-async fn refuse_disabled(app: &App, transaction: &Transaction) -> Result<(), PageRefusal> {
-    if clients::is_disabled(app, &transaction.client.client_id).await? {
-        return Err(PageRefusal::from(Why::ClientDisabled).in_flow(&transaction.reference));
-    }
-    Ok(())
-}
-
 async fn decide(app: &App, visitor: &Visitor, params: &Params) -> Result<Response, PageRefusal> {
     let open = Open::require(app, params, visitor.now)?;
-    refuse_disabled(app, &open.transaction).await?;
+    let transaction = &open.transaction;
+    refuse_disabled(app, &transaction.client, &transaction.reference).await?;
     let Some(session) = &visitor.session else {
         return Ok(open.to_sign_in());
     };
-    let transaction = &open.transaction;
     let about = transaction.id.to_string();
-    let shown = params.one("csrf").unwrap_or_default();
-    let ours = app
-        .secrets
-        .is_synchroniser_token(shown, &session.digest, &about, PURPOSE);
-    if !ours && !weakened("a_036") {
+    if !session.made(app, params, PURPOSE, &about) && !weakened("a_036") {
         return Err(PageRefusal::from(Why::Stale).in_flow(&transaction.reference));
     }
     let scopes = catalogue(app, &transaction.server);
@@ -101,26 +89,19 @@ fn page(app: &App, session: &SignedIn, open: &Open) -> crate::pages::Page {
     let csrf =
         app.secrets
             .synchroniser_token(&session.digest, &transaction.id.to_string(), PURPOSE);
-    let name = client.name.as_deref().and_then(shown::name);
-    let by_operator = client.kind == ClientKind::PreRegistered;
     let mut warnings = Vec::new();
     if client.is_loopback_only && !weakened("n_as_12") {
         warnings.push(Warning::AnyProgram);
     }
     let who = requester(transaction);
     let scopes = catalogue(app, &transaction.server);
-    let borrowed = name.as_deref().filter(|_| !by_operator);
-    warnings.extend(
-        borrowed
-            .and_then(|name| brand::resembled(name, &who))
-            .map(Warning::Resembles),
-    );
+    warnings.extend(borrowed_name(client, &who));
     let view = Consent {
         tx: &open.handle,
         csrf: &csrf,
         requester: who,
-        name,
-        name_by_operator: by_operator,
+        name: client.name.as_deref().and_then(shown::name),
+        name_by_operator: client.kind == ClientKind::PreRegistered,
         vouched: Vouched::of(
             client,
             &transaction.redirect(),
@@ -129,12 +110,7 @@ fn page(app: &App, session: &SignedIn, open: &Open) -> crate::pages::Page {
         warnings,
         server: &transaction.server,
         resource: &transaction.resource,
-        powers: transaction
-            .scopes
-            .iter()
-            .filter(|_| !weakened("n_as_35"))
-            .map(|scope| Power::of(scope, &scopes))
-            .collect(),
+        powers: Power::all(&transaction.scopes, &scopes),
         less: Power::less(&transaction.scopes, &scopes),
         returns_to: ReturnsTo::of(&transaction.redirect_uri),
         person: &session.person.name,
@@ -153,8 +129,10 @@ async fn deny(
 ) -> Result<Response, PageRefusal> {
     let denied =
         OAuthError::new(ErrorCode::AccessDenied, "The person said no.").because("person_said_no");
-    let recorded = record(app, visitor, session, transaction, Answer::No).await;
-    Ok(back(app, transaction, recorded.err().unwrap_or(denied)))
+    let about = about(app, visitor, session, transaction);
+    let recorded = about.record(Answer::No, &transaction.scopes).await;
+    let error = recorded.map_err(OAuthError::internal).err();
+    Ok(back(app, transaction, error.unwrap_or(denied)))
 }
 
 /// Yes: grant and code in one durable step, then back to the client with code, `state` and `iss`.
@@ -164,8 +142,9 @@ async fn allow(
     session: &SignedIn,
     transaction: &Transaction,
 ) -> Result<Response, PageRefusal> {
-    if let Err(failed) = record(app, visitor, session, transaction, Answer::Yes).await {
-        return Ok(back(app, transaction, failed));
+    let about = about(app, visitor, session, transaction);
+    if let Err(failed) = about.record(Answer::Yes, &transaction.scopes).await {
+        return Ok(back(app, transaction, OAuthError::internal(failed)));
     }
     let code = FreshSecret::authorization_code(&*app.rng);
     let grant = GrantId::new(visitor.now, &*app.rng);
@@ -180,12 +159,13 @@ async fn allow(
         }
         Err(error) => return Ok(back(app, transaction, OAuthError::internal(error))),
     }
-    if let Err(failed) = record(app, visitor, session, transaction, Answer::Granted(grant)).await {
+    let granted = about.record(Answer::Granted(grant), &transaction.scopes);
+    if let Err(failed) = granted.await {
         // Without its line in the trail there is no grant.
         app.grants
             .revoke(grant, "audit_failed", visitor.now)
             .await?;
-        return Ok(back(app, transaction, failed));
+        return Ok(back(app, transaction, OAuthError::internal(failed)));
     }
     traced::allowed(app, &transaction.reference, code.digest, visitor.now);
     let issuer = &app.settings.issuer;
@@ -236,41 +216,19 @@ fn back(app: &App, transaction: &Transaction, error: OAuthError) -> Response {
     )
 }
 
-#[derive(Clone, Copy)]
-enum Answer {
-    No,
-    Yes,
-    Granted(GrantId),
-}
-
-async fn record(
-    app: &App,
-    visitor: &Visitor,
-    session: &SignedIn,
-    transaction: &Transaction,
-    answer: Answer,
-) -> Result<(), OAuthError> {
-    let (action, outcome, grant) = match answer {
-        Answer::No => (Action::Consent, Outcome::Deny, None),
-        Answer::Yes => (Action::Consent, Outcome::Allow, None),
-        Answer::Granted(grant) => (Action::Grant, Outcome::Allow, Some(grant.to_string())),
-    };
-    let (person, peer) = (session.person.id.to_string(), visitor.peer.to_string());
-    let scopes = transaction.scopes.to_string();
-    let event = Event {
-        person: Some(&person),
-        client: Some(&transaction.client.client_id),
-        grant: grant.as_deref(),
-        resource: Some(&transaction.resource),
-        name: Some(&scopes),
-        reference: Some(transaction.reference.as_str()),
-        reason: matches!(answer, Answer::No).then_some("person_said_no"),
-        peer: Some(&peer),
-        ..Event::new(visitor.now, action, outcome)
-    };
-    match answer {
-        // The line of the grant that comes of it stands behind this one, and is waited for.
-        Answer::Yes => app.audit.append(&event).map_err(OAuthError::internal),
-        _ => app.audit.record(&event).await.map_err(OAuthError::internal),
+fn about<'a>(
+    app: &'a App,
+    visitor: &'a Visitor,
+    session: &'a SignedIn,
+    transaction: &'a Transaction,
+) -> About<'a> {
+    About {
+        app,
+        visitor,
+        session,
+        client: &transaction.client,
+        resource: &transaction.resource,
+        reference: &transaction.reference,
+        method: None,
     }
 }

@@ -19,16 +19,17 @@ use keystile_protocol::form::Params;
 use keystile_protocol::mutation::weakened;
 use keystile_protocol::scope::ScopeSet;
 
-use super::decision::{Decision, as_shown, catalogue};
+use super::decision::{
+    About, Answer, Decision, as_shown, borrowed_name, catalogue, refuse_disabled,
+};
 use super::own_form::{OwnForm, read};
 use super::refusal::{PageRefusal, Why, again, answer, limited};
 use super::session::{SignedIn, Visitor};
 use crate::app::{App, SharedApp};
-use crate::clients;
 use crate::limits::Guess;
-use crate::pages::consent::{Power, Requester, Warning};
+use crate::pages::consent::{Power, Requester};
 use crate::pages::device::{CONNECTED, DeviceConsent, EnterCode, NOT_CONNECTED, TOO_LATE};
-use crate::pages::{Form as _, Page, Problem, brand, shown};
+use crate::pages::{Form as _, Page, Problem, shown};
 use crate::refusal::see_other;
 
 /// Purposes of the synchroniser tokens of these pages.
@@ -104,8 +105,8 @@ async fn look_up(app: &App, visitor: &Visitor, params: &Params) -> Result<Respon
     let Some(session) = &visitor.session else {
         return Ok(to_sign_in(params));
     };
+    proven(app, session, params, ENTER, "")?;
     let csrf = params.one("csrf").unwrap_or_default();
-    proven(app, session, csrf, "", ENTER)?;
     let typed = params.one("user_code").unwrap_or_default();
     let view = form(session, csrf, typed);
     let reference = Reference::new(&*app.rng);
@@ -142,27 +143,19 @@ async fn look_up(app: &App, visitor: &Visitor, params: &Params) -> Result<Respon
 fn page(app: &App, session: &SignedIn, request: &DeviceRequest, code: &UserCode) -> Page {
     let id = request.id.to_string();
     let client = &request.client;
-    let name = client.name.as_deref().and_then(shown::name);
-    let by_operator = client.kind == ClientKind::PreRegistered;
     let who = requester(request);
-    let borrowed = name.as_deref().filter(|_| !by_operator);
-    let warning = borrowed.and_then(|name| brand::resembled(name, &who));
     let scopes = catalogue(app, &request.server);
     let view = DeviceConsent {
         csrf: &app.secrets.synchroniser_token(&session.digest, &id, ANSWER),
         request: &id,
         user_code: &code.to_string(),
+        warnings: borrowed_name(client, &who).into_iter().collect(),
         requester: who,
-        name,
-        name_by_operator: by_operator,
-        warnings: warning.map(Warning::Resembles).into_iter().collect(),
+        name: client.name.as_deref().and_then(shown::name),
+        name_by_operator: client.kind == ClientKind::PreRegistered,
         server: &request.server,
         resource: &request.resource,
-        powers: request
-            .scopes
-            .iter()
-            .map(|scope| Power::of(scope, &scopes))
-            .collect(),
+        powers: Power::all(&request.scopes, &scopes),
         less: Power::less(&request.scopes, &scopes),
         person: &session.person.name,
         reference: request.reference.as_str(),
@@ -184,16 +177,13 @@ async fn decided(app: &App, visitor: &Visitor, params: &Params) -> Result<Respon
         return Ok(to_sign_in(params));
     };
     let id = params.one("request").unwrap_or_default();
-    let csrf = params.one("csrf").unwrap_or_default();
-    proven(app, session, csrf, id, ANSWER)?;
+    proven(app, session, params, ANSWER, id)?;
     let id: DeviceRequestId = id.parse().map_err(|_| PageRefusal::from(Why::Stale))?;
     let Some(request) = app.device_requests.lookup(id, visitor.now).await? else {
         return Ok(TOO_LATE.page().into_response());
     };
     // Where the store would only say that nothing waits any more.
-    if clients::is_disabled(app, &request.client.client_id).await? {
-        return Err(PageRefusal::from(Why::ClientDisabled).in_flow(&request.reference));
-    }
+    refuse_disabled(app, &request.client, &request.reference).await?;
     let scopes = catalogue(app, &request.server);
     match Decision::read(params, &request.scopes, &scopes)? {
         Decision::Allow(scopes) => allow(app, visitor, session, &request, scopes).await,
@@ -207,12 +197,8 @@ async fn deny(
     session: &SignedIn,
     request: &DeviceRequest,
 ) -> Result<Response, PageRefusal> {
-    let said_no = Said {
-        action: Action::Consent,
-        outcome: Outcome::Deny,
-        grant: None,
-    };
-    record(app, visitor, session, request, said_no).await?;
+    let about = about(app, visitor, session, request);
+    about.record(Answer::No, &request.scopes).await?;
     if !app.device_requests.deny(request.id, visitor.now).await? {
         return Ok(TOO_LATE.page().into_response());
     }
@@ -228,19 +214,15 @@ async fn allow(
     request: &DeviceRequest,
     scopes: ScopeSet,
 ) -> Result<Response, PageRefusal> {
-    let mut said = Said {
-        action: Action::Consent,
-        outcome: Outcome::Allow,
-        grant: None,
-    };
-    record(app, visitor, session, request, said).await?;
+    let about = about(app, visitor, session, request);
+    about.record(Answer::Yes, &scopes).await?;
     let grant = GrantId::new(visitor.now, &*app.rng);
     let approval = DeviceApproval {
         request: request.id,
         grant,
         person: session.person.id,
         client_name: as_shown(&requester(request), &request.client),
-        scopes,
+        scopes: scopes.clone(),
         created_at: visitor.now,
         grant_expires_at: visitor.now.plus(app.settings.grant_idle),
     };
@@ -251,14 +233,12 @@ async fn allow(
             return Err(PageRefusal::from(Why::Stale).in_flow(&request.reference));
         }
     }
-    said.action = Action::Grant;
-    said.grant = Some(grant);
-    if let Err(failed) = record(app, visitor, session, request, said).await {
+    if let Err(failed) = about.record(Answer::Granted(grant), &scopes).await {
         // Without its line in the trail there is no grant.
         app.grants
             .revoke(grant, "audit_failed", visitor.now)
             .await?;
-        return Err(failed);
+        return Err(failed.into());
     }
     step(app, visitor, request, "the person allowed it");
     Ok(CONNECTED.page().into_response())
@@ -274,51 +254,31 @@ fn step(app: &App, visitor: &Visitor, request: &DeviceRequest, note: &'static st
 fn proven(
     app: &App,
     session: &SignedIn,
-    shown: &str,
-    about: &str,
+    params: &Params,
     purpose: &str,
+    about: &str,
 ) -> Result<(), PageRefusal> {
-    let ours = app
-        .secrets
-        .is_synchroniser_token(shown, &session.digest, about, purpose);
-    if !ours && !weakened("rfc_8628f") {
+    if !session.made(app, params, purpose, about) && !weakened("rfc_8628f") {
         return Err(Why::Stale.into());
     }
     Ok(())
 }
 
-#[derive(Clone, Copy)]
-struct Said {
-    action: Action,
-    outcome: Outcome,
-    grant: Option<GrantId>,
-}
-
-async fn record(
-    app: &App,
-    visitor: &Visitor,
-    session: &SignedIn,
-    request: &DeviceRequest,
-    said: Said,
-) -> Result<(), PageRefusal> {
-    let (person, peer) = (session.person.id.to_string(), visitor.peer.to_string());
-    let (scopes, grant) = (
-        request.scopes.to_string(),
-        said.grant.map(|id| id.to_string()),
-    );
-    let event = Event {
-        person: Some(&person),
-        client: Some(&request.client.client_id),
-        grant: grant.as_deref(),
-        resource: Some(&request.resource),
+fn about<'a>(
+    app: &'a App,
+    visitor: &'a Visitor,
+    session: &'a SignedIn,
+    request: &'a DeviceRequest,
+) -> About<'a> {
+    About {
+        app,
+        visitor,
+        session,
+        client: &request.client,
+        resource: &request.resource,
+        reference: &request.reference,
         method: Some("device"),
-        name: Some(&scopes),
-        reference: Some(request.reference.as_str()),
-        reason: matches!(said.outcome, Outcome::Deny).then_some("person_said_no"),
-        peer: Some(&peer),
-        ..Event::new(visitor.now, said.action, said.outcome)
-    };
-    Ok(app.audit.record(&event).await?)
+    }
 }
 
 /// A wrong code stands in the trail; what was typed does not.

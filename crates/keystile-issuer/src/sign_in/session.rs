@@ -14,6 +14,7 @@ use keystile_domain::records::{PersonRecord, SessionRecord};
 use keystile_domain::secrets::code::FreshSecret;
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
+use keystile_protocol::form::Params;
 use keystile_protocol::mutation::weakened;
 
 use super::refusal::PageRefusal;
@@ -41,6 +42,15 @@ pub(super) struct SignedIn {
     pub(super) person: PersonRecord,
     /// What synchroniser tokens are bound to.
     pub(super) digest: Digest,
+}
+
+impl SignedIn {
+    /// Whether a page of this session made the form, for this purpose and about this.
+    pub(super) fn made(&self, app: &App, form: &Params, purpose: &str, about: &str) -> bool {
+        let shown = form.one("csrf").unwrap_or_default();
+        let secrets = &app.secrets;
+        secrets.is_synchroniser_token(shown, &self.digest, about, purpose)
+    }
 }
 
 impl FromRequestParts<SharedApp> for Visitor {

@@ -154,3 +154,22 @@ async fn sign_in_and_the_first_account_lead_to_the_code_and_nowhere_else() {
     let shown = browser.get("/ks/device?user_code=%22%3E%3Cscript%3E").await;
     assert_eq!(shown.input("user_code"), "");
 }
+
+#[tokio::test]
+async fn the_trail_says_what_was_allowed_and_not_what_was_asked() {
+    let mut waiting = Waiting::new().await;
+    let code = waiting.text("user_code").to_owned();
+    let page = waiting.enter(&code).await;
+    let (request, csrf) = (page.input("request"), page.input("csrf"));
+    let fields = [
+        ("request", request.as_str()),
+        ("csrf", &csrf),
+        ("decision", "allow"),
+        ("only", "knowledge-base:read"),
+    ];
+    let done = waiting.browser.submit("/ks/device/answer", &fields).await;
+    assert_eq!(done.status, 200, "{}", done.text());
+    let events = waiting.test.audit.events();
+    let granted = events.iter().rfind(|event| event["action"] == "grant");
+    assert_eq!(granted.expect("a grant")["name"], "knowledge-base:read");
+}
