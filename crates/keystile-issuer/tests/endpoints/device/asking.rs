@@ -115,3 +115,14 @@ async fn a_flood_of_devices_is_bounded_for_each_network() {
         "ended ones are forgotten"
     );
 }
+
+#[tokio::test]
+async fn a_refused_request_of_a_device_says_whose_it_was() {
+    let test = TestApp::new();
+    test.add_client("notes", "Notes", &[LOOPBACK]).await;
+    let reply = begin(&test, &[("client_id", Some("notes"))]).await;
+    assert_eq!(refused(&reply), (400, "unauthorized_client".to_owned()));
+    let attempt = crate::attempt(&test, &reply);
+    assert_eq!(attempt.client.as_deref(), Some("Notes (notes)"));
+    assert_eq!(attempt.resource.as_deref(), Some(RESOURCE));
+}
