@@ -103,6 +103,21 @@ async fn authorization_requests_are_limited_for_each_address() {
     assert_eq!(begin(NEIGHBOUR).await.status, 303);
 }
 
+#[tokio::test]
+async fn pushed_requests_are_limited_for_each_address() {
+    let test = TestApp::new();
+    test.add_client("notes", "Notes", &[LOOPBACK]).await;
+    let url = authorize_url("notes", &[]);
+    let (_, form) = url.split_once('?').expect("a query");
+    let media = "application/x-www-form-urlencoded";
+    let push = async |from| post(&test, from, "/oauth/par", media, form).await;
+    assert_eq!(through(600, async || push(STRANGER).await).await, 500);
+    let reply = push(STRANGER).await;
+    assert_eq!(refused(&reply), (429, "temporarily_unavailable".to_owned()));
+    assert_eq!(reply.header("retry-after"), "1");
+    assert_eq!(push(NEIGHBOUR).await.status, 201);
+}
+
 /// A server that asks about tokens and its clients may stand behind one address.
 #[tokio::test]
 async fn questions_about_tokens_use_up_nobody_s_tokens() {

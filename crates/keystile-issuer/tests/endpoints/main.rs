@@ -7,6 +7,7 @@ mod client_facts;
 mod connecting;
 mod device;
 mod disabled;
+mod fetching;
 mod gone;
 mod introspect;
 mod knocking;

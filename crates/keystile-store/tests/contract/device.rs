@@ -3,10 +3,11 @@ use keystile_domain::ids::{DeviceRequestId, GrantId};
 use keystile_domain::ports::{Clients, DeviceRequests, Grants, People};
 use keystile_domain::records::{
     DeviceAnswered, DeviceApproval, DeviceBegun, DeviceMismatch, DeviceOutcome, DevicePoll,
-    DeviceRequest, NewDeviceRequest,
+    DeviceRequest, MOST_DEVICE_REQUESTS, NewDeviceRequest,
 };
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::secrets::reference::Reference;
+use keystile_domain::time::Timestamp;
 
 use super::world::*;
 
@@ -253,4 +254,26 @@ async fn requests_that_ended_long_ago_are_forgotten() {
         DeviceOutcome::No(DeviceMismatch::Unknown),
         "each new one makes room"
     );
+}
+
+#[tokio::test]
+async fn no_more_requests_wait_than_are_kept_and_ended_ones_make_room() {
+    let world = world().await;
+    let begin = |number: u32, now: Timestamp| {
+        let mut new = request(&world, &number.to_string());
+        new.asked.expires_at = Timestamp(now.0 + 10 * MINUTE);
+        world.store.begin(new, now)
+    };
+    let all = (0..MOST_DEVICE_REQUESTS).map(|number| begin(number, NOW));
+    let kept = futures_util::future::join_all(all).await;
+    assert!(
+        kept.iter()
+            .all(|begun| matches!(begun, Ok(DeviceBegun::Kept)))
+    );
+    let one_more = begin(MOST_DEVICE_REQUESTS, later(MINUTE)).await.unwrap();
+    assert_eq!(one_more, DeviceBegun::TooMany);
+    let when_they_end = begin(MOST_DEVICE_REQUESTS, later(20 * MINUTE))
+        .await
+        .unwrap();
+    assert_eq!(when_they_end, DeviceBegun::Kept);
 }

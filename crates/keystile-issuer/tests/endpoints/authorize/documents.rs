@@ -4,23 +4,16 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::Request;
-use keystile_fetch::{ClientDocuments, FetchOptions, Fetcher};
+use keystile_fetch::FetchOptions;
 use keystile_issuer::peer::Peer;
-use keystile_testkit::issuer::TestApp;
+use keystile_testkit::hostile::Hostile;
 
-use crate::{authorize_url, get, own_page, send};
-
-/// Documents are fetched.
-fn fetching() -> TestApp {
-    TestApp::new().with(|app| {
-        let fetcher = Fetcher::new(FetchOptions::default()).expect("a fetcher");
-        app.documents = ClientDocuments::fetching(fetcher);
-    })
-}
+use crate::fetching::{beside, fetching};
+use crate::{authorize_url, get, own_page, send, told};
 
 #[tokio::test]
 async fn a_060_one_network_makes_this_server_fetch_a_bounded_number_of_documents() {
-    let test = fetching();
+    let test = fetching(FetchOptions::default());
     // Inside, so no packet is sent; each would be one fetch.
     let ask = async |from: [u8; 4], number: usize| {
         let client = format!("https://10.0.0.1/{number}.json");
@@ -56,7 +49,7 @@ async fn a_060_one_network_makes_this_server_fetch_a_bounded_number_of_documents
 
 #[tokio::test]
 async fn a_document_that_cannot_be_had_tells_nothing_about_the_network() {
-    let test = fetching();
+    let test = fetching(FetchOptions::default());
     for inside in ["https://10.0.0.1/c.json", "https://127.0.0.1:1/c.json"] {
         let reply = get(&test, &authorize_url(inside, &[])).await;
         own_page(&reply, inside);
@@ -66,5 +59,27 @@ async fn a_document_that_cannot_be_had_tells_nothing_about_the_network() {
             !text.contains("address") && !text.contains("10.0.0.1"),
             "{text}"
         );
+    }
+}
+
+#[tokio::test]
+async fn the_operator_is_told_what_is_wrong_with_a_document() {
+    let host = Hostile::start().await;
+    host.status("/gone", "404 Not Found");
+    let mut of_another = host.good("/another");
+    of_another["client_id"] = host.url("/own").into();
+    host.serve("/another", "", &of_another);
+    let test = fetching(beside(&host));
+    for (client, reason) in [
+        ("https://client.example:1/c.json".to_owned(), "unreachable"),
+        (host.url("/gone"), "answer"),
+        (host.url("/another"), "invalid"),
+    ] {
+        let reply = get(&test, &authorize_url(&client, &[])).await;
+        own_page(&reply, reason);
+        let told = told(&test, &reply);
+        assert_eq!(told.reason, format!("client_document_{reason}"), "{told}");
+        assert!(told.found.contains(&client), "{told}");
+        assert!(!told.expected.is_empty() && !told.fix.is_empty(), "{told}");
     }
 }

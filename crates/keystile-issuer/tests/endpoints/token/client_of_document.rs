@@ -1,15 +1,9 @@
 //! Clients whose `client_id` is a URL and who sign who they are.
 
-use std::io;
-use std::net::IpAddr;
-use std::sync::Arc;
-
 use axum::body::Body;
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use http::Request;
 use keystile_domain::ports::{Clients, Clock as _};
-use keystile_fetch::{Allow, ClientDocuments, ClientKeys, FetchOptions, Fetcher, Limits, Resolve};
+use keystile_fetch::FetchOptions;
 use keystile_issuer::peer::Peer;
 use keystile_testkit::assertion::ClientKey;
 use keystile_testkit::browser::Reply;
@@ -17,29 +11,13 @@ use keystile_testkit::hostile::{Answer, Hostile, json_reply};
 use keystile_testkit::issuer::TestApp;
 use serde_json::json;
 
+use crate::fetching::fetching;
 use crate::knocking::JWT_BEARER;
 use crate::{authorize_url, changed, get, own_page, refused, send};
 
 const ISSUER: &str = "http://localhost:7717";
 const STRANGER: [u8; 4] = [203, 0, 113, 7];
 const NEIGHBOUR: [u8; 4] = [203, 0, 113, 8];
-
-/// Every name leads to this computer.
-struct Here;
-
-impl Resolve for Here {
-    fn resolve(&self, _: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
-        async { Ok(vec![IpAddr::from([127, 0, 0, 1])]) }.boxed()
-    }
-}
-
-fn fetching(options: FetchOptions) -> TestApp {
-    TestApp::new().with(|app| {
-        let fetcher = Fetcher::new(options).expect("a fetcher");
-        app.documents = ClientDocuments::fetching(fetcher.clone());
-        app.client_keys = ClientKeys::fetching(fetcher);
-    })
-}
 
 /// Asks for a token as the client of this document.
 async fn ask(test: &TestApp, from: [u8; 4], client: &str, key: &ClientKey) -> Reply {
@@ -87,12 +65,7 @@ async fn a_055_the_keys_of_a_document_are_on_its_own_origin() {
         document["jwks_uri"] = json!(jwks_uri);
         host.serve(path, "", &document);
     };
-    let test = fetching(FetchOptions {
-        danger_allow: vec![Allow::Net(host.ip().into())],
-        extra_ca_file: Some(host.ca_file()),
-        resolver: Some(Arc::new(Here)),
-        limits: Limits::default(),
-    });
+    let test = fetching(crate::fetching::beside(&host));
     // The same name, and whoever listens on another port of it.
     serve("/beside", beside.url("/jwks"));
     let reply = ask(&test, STRANGER, &host.url("/beside"), &key).await;
