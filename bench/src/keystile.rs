@@ -1,6 +1,7 @@
 //! The released program: SQLite on disk, audit trail on, limits on.
 
-use std::ffi::OsStr;
+mod program;
+
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -11,52 +12,33 @@ use keystile_testkit::issuer::{CHALLENGE, PERSON, VERIFIER};
 use serde_json::{Value, json};
 
 use crate::connection::Connection;
-use crate::lane::{Side, encoded, tokens};
-use crate::process::{Process, handed_over};
+use crate::lane::{Side, Tokens, encoded, tokens};
+use crate::process::{Process, SERVER_CORE, handed_over, on_core};
+pub use program::Program;
 
 const CALLBACK: &str = "http://127.0.0.1/callback";
 
-/// `keystile protect` in front of a port where nobody listens: only the issuer is asked.
+/// The program on [`SERVER_CORE`], with a person and a client.
 pub struct Keystile {
-    process: Process,
-    address: SocketAddr,
-    host: String,
+    /// As it is without them.
+    pub program: Program,
     client: String,
     /// Of the authorization request, without state.
     authorize: String,
 }
 
 impl Keystile {
-    /// Starts it with its data in `folder`, adds a person and registers a client.
+    /// Starts it in front of `upstream` with its data in `folder`, adds a person and registers a client.
     ///
     /// # Errors
     /// The program is not there or does not do its part.
-    pub async fn start(folder: &Path) -> Result<Self> {
-        let program = handed_over("KEYSTILE_BIN")?;
+    pub async fn start(folder: &Path, upstream: SocketAddr) -> Result<Self> {
+        let binary = handed_over("KEYSTILE_BIN")?;
         let data = folder.join("keystile");
-        add_person(&program, &data)?;
-        let arguments: [&OsStr; 11] = [
-            "--data-dir".as_ref(),
-            data.as_ref(),
-            "--json".as_ref(),
-            "protect".as_ref(),
-            "http://127.0.0.1:9/mcp".as_ref(),
-            "--name".as_ref(),
-            "bench".as_ref(),
-            "--port".as_ref(),
-            "0".as_ref(),
-            "--ops-listen".as_ref(),
-            "127.0.0.1:0".as_ref(),
-        ];
-        let (process, line) = Process::start(program.as_ref(), arguments)?;
-        let ready: Value = serde_json::from_str(&line)?;
-        let issuer = ready["issuer"].as_str().context("it says its issuer")?;
-        let resource = ready["mcp_url"].as_str().context("it says its URL")?;
-        let host = issuer.trim_start_matches("http://").to_owned();
-        let port = host.rsplit(':').next().and_then(|port| port.parse().ok());
-        let port: u16 = port.context("its issuer has a port")?;
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let mut connection = Connection::open(address, Ipv4Addr::LOCALHOST, &host).await?;
+        add_person(&binary, &data)?;
+        let program = Program::start(on_core(SERVER_CORE, binary), &data, upstream)?;
+        let mut connection =
+            Connection::open(program.address, Ipv4Addr::LOCALHOST, &program.host).await?;
         let client = json!({ "redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none" });
         let (path, client) = ("/oauth/register", client.to_string());
         let answer = connection.post(path, "", "application/json", &client);
@@ -66,46 +48,32 @@ impl Keystile {
             "/oauth/authorize?response_type=code&client_id={}&redirect_uri={}&code_challenge={CHALLENGE}&code_challenge_method=S256&resource={}&state=",
             encoded(client),
             encoded(CALLBACK),
-            encoded(resource)
+            encoded(&program.mcp_url)
         );
         Ok(Self {
-            process,
-            address,
-            host,
+            program,
             client: encoded(client),
             authorize,
         })
     }
-}
 
-impl Side for Keystile {
-    fn name(&self) -> &'static str {
-        "keystile"
-    }
-
-    fn process(&self) -> &Process {
-        &self.process
-    }
-
-    async fn connect(&self, from: Ipv4Addr) -> Result<Connection> {
-        Connection::open(self.address, from, &self.host).await
-    }
-
-    async fn sign_in(&self, connection: &mut Connection) -> Result<String> {
-        let (name, password) = (encoded(PERSON.0), encoded(PERSON.1));
-        let form = format!("tx=&username={name}&password={password}");
-        let answer = connection.form("/ks/sign-in", "", &form).await?;
-        ensure!(answer.status == 303, "no sign-in: {}", answer.body);
-        Ok(answer.cookies())
+    /// Of the person, who signs in and approves the client.
+    ///
+    /// # Errors
+    /// The program does not do its part.
+    pub async fn access_token(&self) -> Result<String> {
+        let mut connection = self.connect(Ipv4Addr::LOCALHOST).await?;
+        let session = self.sign_in(&mut connection).await?;
+        Ok(self.approved(&mut connection, &session, 0).await?.access)
     }
 
     /// Authorization request, consent page, yes, token: four requests, because consent always takes a click.
-    async fn flow(
+    async fn approved(
         &self,
         connection: &mut Connection,
-        session: &mut String,
+        session: &str,
         state: u64,
-    ) -> Result<String> {
+    ) -> Result<Tokens> {
         let begun = connection
             .get(&format!("{}{state}", self.authorize), "")
             .await?;
@@ -133,16 +101,47 @@ impl Side for Keystile {
         );
         tokens(&connection.form("/oauth/token", "", &form).await?)
     }
+}
+
+impl Side for Keystile {
+    fn name(&self) -> &'static str {
+        "keystile"
+    }
+
+    fn process(&self) -> &Process {
+        &self.program.process
+    }
+
+    async fn connect(&self, from: Ipv4Addr) -> Result<Connection> {
+        Connection::open(self.program.address, from, &self.program.host).await
+    }
+
+    async fn sign_in(&self, connection: &mut Connection) -> Result<String> {
+        let (name, password) = (encoded(PERSON.0), encoded(PERSON.1));
+        let form = format!("tx=&username={name}&password={password}");
+        let answer = connection.form("/ks/sign-in", "", &form).await?;
+        ensure!(answer.status == 303, "no sign-in: {}", answer.body);
+        Ok(answer.cookies())
+    }
+
+    async fn flow(
+        &self,
+        connection: &mut Connection,
+        session: &mut String,
+        state: u64,
+    ) -> Result<String> {
+        Ok(self.approved(connection, session, state).await?.refresh)
+    }
 
     async fn refresh(&self, connection: &mut Connection, token: &str) -> Result<String> {
         let client = &self.client;
         let form = format!("grant_type=refresh_token&client_id={client}&refresh_token={token}");
-        tokens(&connection.form("/oauth/token", "", &form).await?)
+        Ok(tokens(&connection.form("/oauth/token", "", &form).await?)?.refresh)
     }
 }
 
-fn add_person(program: &Path, data: &Path) -> Result<()> {
-    let mut child = Command::new(program)
+fn add_person(binary: &Path, data: &Path) -> Result<()> {
+    let mut child = Command::new(binary)
         .arg("--data-dir")
         .arg(data)
         .args(["user", "add", PERSON.0, "--password-stdin"])

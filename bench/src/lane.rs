@@ -109,17 +109,28 @@ impl<'a, S: Side> Lane<'a, S> {
     }
 }
 
-/// The refresh token of a good answer of a token endpoint.
+/// What a token endpoint gives.
+pub struct Tokens {
+    /// A JWT.
+    pub access: String,
+    /// Of a client that may come again.
+    pub refresh: String,
+}
+
+/// Those of a good answer of a token endpoint.
 ///
 /// # Errors
 /// It is another answer.
-pub fn tokens(answer: &Answer) -> Result<String> {
+pub fn tokens(answer: &Answer) -> Result<Tokens> {
     ensure!(answer.status == 200, "no tokens: {}", answer.body);
     let body: Value = serde_json::from_str(&answer.body)?;
     let access = body["access_token"].as_str().context("an access token")?;
     ensure!(access.split('.').count() == 3, "it is a JWT");
     let refresh = body["refresh_token"].as_str();
-    Ok(refresh.context("a refresh token")?.to_owned())
+    Ok(Tokens {
+        access: access.to_owned(),
+        refresh: refresh.context("a refresh token")?.to_owned(),
+    })
 }
 
 /// For an address or a form.

@@ -1,4 +1,4 @@
-//! What the load benches of the issuer share: the released program and node oidc-provider, each on a core of its own, and
+//! What the load benches share: the released program and its peers, each on a core of its own, and
 //! the load that takes turns at them.
 
 pub mod connection;

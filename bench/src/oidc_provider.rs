@@ -1,7 +1,7 @@
 //! node oidc-provider in memory: `bench/peers/oidc-provider.mjs`.
 
-use std::ffi::OsStr;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process::Stdio;
 
 use anyhow::{Context as _, Result, ensure};
 use keystile_testkit::issuer::{CHALLENGE, VERIFIER};
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::connection::Connection;
 use crate::lane::{Side, encoded, tokens};
-use crate::process::{Process, handed_over};
+use crate::process::{Process, SERVER_CORE, handed_over, on_core};
 
 const CALLBACK: &str = "https://app.example/callback";
 
@@ -38,8 +38,9 @@ impl OidcProvider {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let port = address.port().to_string();
         let asking = asks.then_some("asking");
-        let arguments = [script, modules, &port].into_iter().chain(asking);
-        let (process, line) = Process::start(OsStr::new(node), arguments)?;
+        let mut command = on_core(SERVER_CORE, node);
+        command.args([script, modules, &port]).args(asking);
+        let (process, line) = Process::ready(command.stderr(Stdio::null()))?;
         ensure!(line.starts_with("ready "), "oidc-provider said {line}");
         let authorize = format!(
             "/auth?response_type=code&client_id=bench&scope=bench:call&redirect_uri={}&code_challenge={CHALLENGE}&code_challenge_method=S256&resource={}&state=",
@@ -116,12 +117,12 @@ impl Side for OidcProvider {
             "grant_type=authorization_code&client_id=bench&redirect_uri={}&code={code}&code_verifier={VERIFIER}",
             encoded(CALLBACK)
         );
-        tokens(&connection.form("/token", "", &form).await?)
+        Ok(tokens(&connection.form("/token", "", &form).await?)?.refresh)
     }
 
     async fn refresh(&self, connection: &mut Connection, token: &str) -> Result<String> {
         let form = format!("grant_type=refresh_token&client_id=bench&refresh_token={token}");
-        tokens(&connection.form("/token", "", &form).await?)
+        Ok(tokens(&connection.form("/token", "", &form).await?)?.refresh)
     }
 }
 

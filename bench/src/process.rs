@@ -11,46 +11,73 @@ pub const SERVER_CORE: &str = "0";
 /// The core of the load.
 pub const LOAD_CORE: &str = "1";
 
+/// A program that has this core for itself.
+pub fn on_core(core: &str, program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["-c", core]).arg(program);
+    command
+}
+
 /// Ended when it is dropped.
 pub struct Process(Child);
 
 impl Process {
-    /// Starts `program` on [`SERVER_CORE`]; gives its first line, which says that it is ready.
+    /// Starts it.
+    ///
+    /// # Errors
+    /// It is not there, or taskset is not.
+    pub fn start(command: &mut Command) -> Result<Self> {
+        let program = command.get_program().to_owned();
+        let started = command.spawn();
+        let child = started.with_context(|| format!("{} is needed", program.display()))?;
+        Ok(Self(child))
+    }
+
+    /// Starts it; gives its first line, which says that it is ready.
     ///
     /// # Errors
     /// It does not start, or ends without a line.
-    pub fn start<S: AsRef<OsStr>>(
-        program: &OsStr,
-        arguments: impl IntoIterator<Item = S>,
-    ) -> Result<(Self, String)> {
-        let mut command = Command::new("taskset");
-        command.args(["-c", SERVER_CORE]).arg(program);
-        command.args(arguments).stdout(Stdio::piped());
-        command.stderr(Stdio::null());
-        let mut child = command.spawn().context("taskset is needed (util-linux)")?;
-        let output = child.stdout.take().context("it is piped")?;
-        let mut process = Self(child);
+    pub fn ready(command: &mut Command) -> Result<(Self, String)> {
+        let mut process = Self::start(command.stdout(Stdio::piped()))?;
+        let output = process.0.stdout.take().context("it is piped")?;
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;
         if line.trim().is_empty() {
-            let status = process.0.wait()?;
-            bail!("{} did not start: {status}", program.display());
+            bail!("{command:?} did not start: {}", process.0.wait()?);
         }
         Ok((process, line))
     }
 
-    /// User and system time so far, in seconds (proc(5), fields 14 and 15; a tick is 10 ms).
+    /// User and system time so far, in seconds.
     ///
     /// # Errors
     /// It has ended.
     pub fn cpu(&self) -> Result<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
-        let (_, fields) = stat.rsplit_once(')').context("proc(5) has a parenthesis")?;
-        let mut ticks = fields.split_whitespace().skip(11).take(2);
-        let ticks: f64 =
-            ticks.try_fold(0.0, |sum, field| field.parse().map(|one: f64| sum + one))?;
-        Ok(ticks / 100.0)
+        cpu_of(self.0.id())
     }
+
+    /// Resident memory in KiB.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn resident(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().next());
+        Ok(kib.context("no VmRSS")?.parse()?)
+    }
+}
+
+/// User and system time of a process so far, in seconds (proc(5), fields 14 and 15; a tick is 10 ms).
+///
+/// # Errors
+/// It has ended.
+pub fn cpu_of(process: u32) -> Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    let (_, fields) = stat.rsplit_once(')').context("proc(5) has a parenthesis")?;
+    let mut ticks = fields.split_whitespace().skip(11).take(2);
+    let ticks: f64 = ticks.try_fold(0.0, |sum, field| field.parse().map(|one: f64| sum + one))?;
+    Ok(ticks / 100.0)
 }
 
 impl Drop for Process {

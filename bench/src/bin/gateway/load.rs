@@ -1,14 +1,11 @@
 //! One round of load by wrk.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+use keystile_bench::process::{LOAD_CORE, on_core};
 
 use crate::peer::Peer;
-
-pub(crate) const PEER_CORE: &str = "0";
-pub(crate) const LOAD_CORE: &str = "1";
 
 pub(crate) const CALL: &str = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{"message":"hello"}}}"#;
 
@@ -26,10 +23,10 @@ pub(crate) struct Round {
 
 /// Loads a peer; the load shows the tokens of its file from the `first` on.
 pub(crate) fn run(peer: &Peer, connections: u32, seconds: u32, first: u64) -> Result<Round> {
-    let before = peer.cpu()?;
+    let before = peer.process.cpu()?;
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/call.lua");
-    let output = Command::new("taskset")
-        .args(["-c", LOAD_CORE, "wrk", "-t1"])
+    let output = on_core(LOAD_CORE, "wrk")
+        .arg("-t1")
         .arg(format!("-c{connections}"))
         .arg(format!("-d{seconds}s"))
         .args(["-s", script])
@@ -40,7 +37,7 @@ pub(crate) fn run(peer: &Peer, connections: u32, seconds: u32, first: u64) -> Re
         .env("CALL", CALL)
         .output()
         .context("wrk is needed")?;
-    let cpu = peer.cpu()? - before;
+    let cpu = peer.process.cpu()? - before;
     let text = String::from_utf8(output.stdout)?;
     let line = text
         .lines()

@@ -9,7 +9,6 @@
 )]
 
 mod gate;
-mod installation;
 mod load;
 mod peer;
 mod upstream;
@@ -21,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
+use keystile_bench::process::{LOAD_CORE, SERVER_CORE};
 use load::Round;
 use peer::Peer;
 
@@ -65,7 +65,7 @@ fn main() -> Result<()> {
         None => {
             let folder = tempfile::tempdir()?;
             let role = [OsStr::new("upstream")];
-            let upstream = Peer::ourselves("upstream", &role, load::LOAD_CORE, None)?;
+            let upstream = Peer::ourselves("upstream", &role, LOAD_CORE, None)?;
             let seen = seen(&options, folder.path(), upstream.address)?;
             let new = each_new(&options, folder.path(), upstream.address)?;
             match seen && new {
@@ -103,7 +103,7 @@ fn each_new(options: &Options, folder: &Path, upstream: SocketAddr) -> Result<bo
             count.as_ref(),
             file.as_os_str(),
         ];
-        Peer::ourselves(name, &role, load::PEER_CORE, Some(file.clone()))
+        Peer::ourselves(name, &role, SERVER_CORE, Some(file.clone()))
     };
     let most = MOST_PER_SECOND * (options.rounds + 2) * options.seconds as usize;
     let peers = [gate("seen", 1, "seen")?, gate("new", most, "new")?];

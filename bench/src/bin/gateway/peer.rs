@@ -2,15 +2,16 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context as _, Result, bail};
+use keystile_bench::keystile::Keystile;
+use keystile_bench::process::{Process, SERVER_CORE, on_core};
 
-use crate::installation::Installation;
-use crate::load::{CALL, PEER_CORE};
+use crate::load::CALL;
 use crate::upstream::ANSWER;
 
 /// Ended when it is dropped.
@@ -22,14 +23,7 @@ pub(crate) struct Peer {
     pub(crate) path: &'static str,
     /// The file with the tokens that the load shows in turn, one a line.
     pub(crate) tokens: Option<PathBuf>,
-    child: Child,
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
+    pub(crate) process: Process,
 }
 
 impl Peer {
@@ -41,24 +35,10 @@ impl Peer {
         tokens: Option<PathBuf>,
     ) -> Result<Self> {
         let program = std::env::current_exe()?;
-        let mut command = Command::new("taskset");
-        command
-            .args(["-c", core])
-            .arg(program)
-            .args(role)
-            .stdout(Stdio::piped());
-        let mut child = command.spawn().context("taskset is needed (util-linux)")?;
-        let mut line = String::new();
-        let output = child.stdout.as_mut().context("it is piped")?;
-        BufReader::new(output).read_line(&mut line)?;
-        let Some(address) = line
-            .trim()
-            .strip_prefix("ready ")
-            .and_then(|address| address.parse().ok())
-        else {
-            drop((child.kill(), child.wait()));
-            bail!("{name} did not start: {line}")
-        };
+        let (process, line) = Process::ready(on_core(core, program).args(role))?;
+        let address = line.trim().strip_prefix("ready ");
+        let address: Option<SocketAddr> = address.and_then(|address| address.parse().ok());
+        let address = address.with_context(|| format!("{name} did not start: {line}"))?;
         let path = "/bench/mcp";
         let peer = Self {
             name,
@@ -66,7 +46,7 @@ impl Peer {
             host: address.to_string(),
             path,
             tokens,
-            child,
+            process,
         };
         peer.look()?;
         Ok(peer)
@@ -74,22 +54,24 @@ impl Peer {
 
     /// The released program, with a token that a person approved.
     pub(crate) fn keystile(folder: &Path, upstream: SocketAddr) -> Result<Self> {
-        let Installation {
-            address,
-            host,
-            token,
-            child,
-        } = Installation::start(folder, upstream, PEER_CORE)?;
+        let (program, token) = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(async {
+                let keystile = Keystile::start(folder, upstream).await?;
+                let token = keystile.access_token().await?;
+                anyhow::Ok((keystile.program, token))
+            })?;
         let file = folder.join("token");
         fs::write(&file, token + "\n")?;
         let path = "/bench/mcp";
         let peer = Self {
             name: "keystile",
-            address,
-            host,
+            address: program.address,
+            host: program.host,
             path,
             tokens: Some(file),
-            child,
+            process: program.process,
         };
         peer.look()?;
         Ok(peer)
@@ -104,39 +86,22 @@ impl Peer {
             .replace("@LISTEN@", &address.to_string());
         let file = folder.join("nginx.conf");
         fs::write(&file, text)?;
-        let mut command = Command::new("taskset");
-        command
-            .args(["-c", PEER_CORE, "nginx", "-c"])
-            .arg(&file)
-            .stderr(Stdio::null());
-        let child = command.spawn().context("taskset and nginx are needed")?;
+        let mut command = on_core(SERVER_CORE, "nginx");
+        command.arg("-c").arg(&file).stderr(Stdio::null());
+        let process = Process::start(&mut command)?;
         let peer = Self {
             name: "nginx",
             address,
             host: address.to_string(),
             path: "/mcp",
             tokens: None,
-            child,
+            process,
         };
         while TcpStream::connect(address).is_err() {
             std::thread::yield_now();
         }
         peer.look()?;
         Ok(peer)
-    }
-
-    /// User and system time so far, in seconds (proc(5), fields 14 and 15; a tick is 10 ms).
-    pub(crate) fn cpu(&self) -> Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let (_, fields) = stat.rsplit_once(')').context("proc(5) has a parenthesis")?;
-        let ticks = |index: usize| -> Result<f64> {
-            Ok(fields
-                .split_whitespace()
-                .nth(index)
-                .context("proc(5) has it")?
-                .parse()?)
-        };
-        Ok((ticks(11)? + ticks(12)?) / 100.0)
     }
 
     /// A round counts only if the wanted answer came.

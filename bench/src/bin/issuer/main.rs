@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Parser;
-use keystile_bench::keystile::Keystile;
+use keystile_bench::keystile::{Keystile, Program};
 use keystile_bench::lane::Step;
 use keystile_bench::oidc_provider::OidcProvider;
 use keystile_bench::process::move_to_load_core;
@@ -46,7 +46,7 @@ fn main() -> Result<()> {
         .enable_all()
         .build()?
         .block_on(async {
-            let ours = Keystile::start(folder.path()).await?;
+            let ours = Keystile::start(folder.path(), Program::NOBODY).await?;
             let theirs = OidcProvider::start(!options.silent)?;
             beside(&ours, &theirs, Step::Flow, load).await
         })?;

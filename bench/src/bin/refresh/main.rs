@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use futures_util::future::join_all;
+use keystile_bench::process::cpu_of;
 use keystile_bench::rounds::say;
 use keystile_domain::ids::{GrantId, PersonId, TransactionId};
 use keystile_domain::ports::{Grants as _, People as _, Rng};
@@ -131,7 +132,8 @@ async fn store_round(
     seconds: Duration,
 ) -> Outcome<Measured> {
     let stop = Arc::new(AtomicBool::new(false));
-    let (begin, cpu) = (clock(), cpu_seconds());
+    let ourselves = std::process::id();
+    let (begin, cpu) = (clock(), cpu_of(ourselves)?);
     let lanes = (0..LANES).map(|lane| {
         let (store, stop) = (Arc::clone(store), Arc::clone(&stop));
         let mut mine: Vec<(usize, GrantId, u32)> = grants
@@ -170,7 +172,7 @@ async fn store_round(
         }
         waits.append(&mut its);
     }
-    let (elapsed, cpu) = (begin.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+    let (elapsed, cpu) = (begin.elapsed().as_secs_f64(), cpu_of(ourselves)? - cpu);
     waits.sort_unstable();
     let count = waits.len() as f64;
     let millis = |part: f64| waits[(count * part) as usize].as_secs_f64() * 1e3;
@@ -343,16 +345,4 @@ impl Rng for Counting {
 #[expect(clippy::disallowed_methods, reason = "a bench measures time")]
 fn clock() -> Instant {
     Instant::now()
-}
-
-/// User and system time of this process (proc(5), in hundredths of a second).
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit(')').next().unwrap_or_default().split(' ');
-    fields
-        .skip(12)
-        .take(2)
-        .filter_map(|ticks| ticks.parse::<f64>().ok())
-        .sum::<f64>()
-        / 100.0
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use keystile_bench::keystile::Keystile;
+use keystile_bench::keystile::{Keystile, Program};
 use keystile_bench::lane::Step;
 use keystile_bench::oidc_provider::OidcProvider;
 use keystile_bench::process::move_to_load_core;
@@ -17,7 +17,7 @@ pub(super) fn ratio(folder: &Path, rounds: u32, time: Duration) -> anyhow::Resul
         .enable_all()
         .build()?
         .block_on(async {
-            let ours = Keystile::start(folder).await?;
+            let ours = Keystile::start(folder, Program::NOBODY).await?;
             let theirs = OidcProvider::start(false)?;
             let load = (64, rounds as usize, time);
             beside(&ours, &theirs, Step::Refresh, load).await

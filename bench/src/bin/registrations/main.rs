@@ -6,19 +6,20 @@
 //! Times move with the machine: what counts is the CPU time of each, and the p99 beside that of a document that nothing can
 //! slow down, asked for in between.
 
-mod program;
-
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::Parser;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpSocket, TcpStream};
-
-use program::Program;
+use keystile_bench::connection::{Answer, Connection};
+use keystile_bench::keystile::Program;
+use keystile_bench::process::handed_over;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
 /// From each address; the limit is 120 at once.
 const FROM_EACH: u64 = 60;
@@ -64,32 +65,34 @@ impl Tenth {
 fn main() -> Result<()> {
     let Options { requests } = Options::parse();
     let folder = tempfile::tempdir()?;
-    let program = Program::start(folder.path())?;
+    let binary = Command::new(handed_over("KEYSTILE_BIN")?);
+    let data = folder.path().join("keystile");
+    let program = Arc::new(Program::start(binary, &data, Program::NOBODY)?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let before = runtime.block_on(program.rows())?;
+    let before = runtime.block_on(rows(&program.database))?;
     let mut tenths = Vec::new();
     let next = Arc::new(AtomicU64::new(0));
     for _ in 0..10 {
         let addresses = requests.div_ceil(10).div_ceil(FROM_EACH);
-        let cpu = program.cpu()?;
-        let mut tenth = runtime.block_on(flood(program.port, &next, addresses))?;
-        tenth.resident = program.resident()?;
-        tenth.cpu = program.cpu()? - cpu;
+        let cpu = program.process.cpu()?;
+        let mut tenth = runtime.block_on(flood(&program, &next, addresses))?;
+        tenth.resident = program.process.resident()?;
+        tenth.cpu = program.process.cpu()? - cpu;
         tenth.micros.sort_unstable();
         tenth.looks.sort_unstable();
         tenths.push(tenth);
     }
-    let after = runtime.block_on(program.rows())?;
+    let after = runtime.block_on(rows(&program.database))?;
     report(&tenths, before, after)
 }
 
-async fn flood(port: u16, next: &Arc<AtomicU64>, addresses: u64) -> Result<Tenth> {
+async fn flood(program: &Arc<Program>, next: &Arc<AtomicU64>, addresses: u64) -> Result<Tenth> {
     let end = next.load(Ordering::Relaxed) + addresses;
     let mut lanes = tokio::task::JoinSet::new();
     for _ in 0..LANES {
-        let next = Arc::clone(next);
+        let (program, next) = (Arc::clone(program), Arc::clone(next));
         lanes.spawn(async move {
             let mut tenth = Tenth::default();
             while let Ok(number) =
@@ -97,7 +100,7 @@ async fn flood(port: u16, next: &Arc<AtomicU64>, addresses: u64) -> Result<Tenth
                     (number < end).then_some(number + 1)
                 })
             {
-                from_one(port, number, &mut tenth).await?;
+                from_one(&program, number, &mut tenth).await?;
             }
             anyhow::Ok(tenth)
         });
@@ -113,30 +116,21 @@ async fn flood(port: u16, next: &Arc<AtomicU64>, addresses: u64) -> Result<Tenth
 }
 
 /// Everything that one address sends, over one connection.
-async fn from_one(port: u16, number: u64, tenth: &mut Tenth) -> Result<()> {
+async fn from_one(program: &Program, number: u64, tenth: &mut Tenth) -> Result<()> {
     // Out of 127.1.0.0 and up: 127.0.0.1 is everybody's.
     let number = u32::try_from(number)?;
     let address = Ipv4Addr::from_bits(0x7F01_0000 + number);
-    let socket = TcpSocket::new_v4()?;
-    socket.bind(SocketAddr::from((address, 0)))?;
-    let mut stream = socket
-        .connect(SocketAddr::from(([127, 0, 0, 1], port)))
-        .await?;
-    stream.set_nodelay(true)?;
+    let (path, media) = ("/oauth/register", "application/json");
+    let mut connection = Connection::open(program.address, address, &program.host).await?;
     for at in 0..FROM_EACH {
         let body = format!(
             r#"{{"client_name":"Flood {number} {at}","redirect_uris":["http://127.0.0.1:{}/cb"],"token_endpoint_auth_method":"none"}}"#,
             1024 + at
         );
-        let request = format!(
-            "POST /oauth/register HTTP/1.1\r\nhost: localhost:{port}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        let (status, micros) = ask(&mut stream, &request).await?;
+        let (status, micros) = timed(connection.post(path, "", media, &body)).await?;
         tenth.micros.push(micros);
         if at % LOOK_AFTER == 0 {
-            let look = format!("GET /oauth/jwks HTTP/1.1\r\nhost: localhost:{port}\r\n\r\n");
-            let (status, micros) = ask(&mut stream, &look).await?;
+            let (status, micros) = timed(connection.get("/oauth/jwks", "")).await?;
             ensure!(status == 200, "the keys were answered with {status}");
             tenth.looks.push(micros);
         }
@@ -150,33 +144,32 @@ async fn from_one(port: u16, number: u64, tenth: &mut Tenth) -> Result<()> {
 }
 
 /// The status of the answer and how long it took.
-async fn ask(stream: &mut TcpStream, request: &str) -> Result<(u16, u32)> {
+async fn timed(answer: impl Future<Output = Result<Answer>>) -> Result<(u16, u32)> {
     #[expect(clippy::disallowed_methods, reason = "a bench measures time")]
     let start = Instant::now();
-    stream.write_all(request.as_bytes()).await?;
-    let status = answer(stream).await?;
+    let status = answer.await?.status;
     let micros = u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX);
     Ok((status, micros))
 }
 
-/// The status of one answer, read to its end.
-async fn answer(stream: &mut TcpStream) -> Result<u16> {
-    let mut bytes = Vec::with_capacity(4096);
-    loop {
-        ensure!(stream.read_buf(&mut bytes).await? > 0, "it hung up");
-        let Some(head) = bytes.windows(4).position(|part| part == b"\r\n\r\n") else {
-            continue;
-        };
-        let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();
-        let status = text.split(' ').nth(1).and_then(|word| word.parse().ok());
-        let mut lines = text.lines();
-        let length = lines.find_map(|line| line.strip_prefix("content-length: "));
-        let length: usize = length.context("an answer has a length")?.parse()?;
-        while bytes.len() < head + 4 + length {
-            ensure!(stream.read_buf(&mut bytes).await? > 0, "it hung up");
-        }
-        return status.context("an answer has a status");
+/// The rows of all tables.
+async fn rows(database: &Path) -> Result<u64> {
+    let options = SqliteConnectOptions::new()
+        .filename(database)
+        .read_only(true);
+    let mut connection = options.connect().await?;
+    let tables: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'table'")
+            .fetch_all(&mut connection)
+            .await?;
+    let mut rows = 0;
+    for table in tables {
+        let count = AssertSqlSafe(format!("SELECT count(*) FROM \"{table}\""));
+        let count: i64 = sqlx::query_scalar(count).fetch_one(&mut connection).await?;
+        rows += u64::try_from(count)?;
     }
+    connection.close().await?;
+    Ok(rows)
 }
 
 fn report(tenths: &[Tenth], before: u64, after: u64) -> Result<()> {

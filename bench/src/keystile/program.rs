@@ -1,0 +1,58 @@
+//! `keystile protect` in front of anything.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use crate::process::Process;
+
+/// It answers. Ended when it is dropped.
+pub struct Program {
+    /// For its CPU time and its memory.
+    pub process: Process,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// `Host`: the name by which it knows itself.
+    pub host: String,
+    /// Of the guarded server, which is called `bench`.
+    pub mcp_url: String,
+    /// Its SQLite file.
+    pub database: PathBuf,
+}
+
+impl Program {
+    /// Where nobody listens: for who asks only the issuer.
+    pub const NOBODY: SocketAddr =
+        SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9);
+
+    /// The released program, which `command` is, with its data in `data`.
+    ///
+    /// # Errors
+    /// It does not start, or does not say where it is.
+    pub fn start(mut command: Command, data: &Path, upstream: SocketAddr) -> Result<Self> {
+        command.arg("--data-dir").arg(data).arg("--json");
+        command.args(["protect", &format!("http://{upstream}/mcp")]);
+        command.args(["--name", "bench", "--port", "0"]);
+        command.args(["--ops-listen", "127.0.0.1:0"]);
+        let (process, line) = Process::ready(command.stderr(Stdio::null()))?;
+        let ready: Value = serde_json::from_str(&line)?;
+        let said = |key: &str| {
+            let text = ready[key].as_str().map(str::to_owned);
+            text.with_context(|| format!("it says its {key}"))
+        };
+        let issuer = said("issuer")?;
+        let host = issuer.trim_start_matches("http://").to_owned();
+        let port = host.rsplit(':').next().and_then(|port| port.parse().ok());
+        let port: u16 = port.context("its issuer has a port")?;
+        Ok(Self {
+            process,
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            host,
+            mcp_url: said("mcp_url")?,
+            database: data.join("keystile.db"),
+        })
+    }
+}
