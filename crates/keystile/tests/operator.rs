@@ -27,10 +27,14 @@ mod installation;
 mod keys;
 #[path = "operator/listening.rs"]
 mod listening;
+#[path = "operator/output.rs"]
+mod output;
 #[path = "operator/processes.rs"]
 mod processes;
 #[path = "operator/program.rs"]
 mod program;
+#[path = "operator/rebinding.rs"]
+mod rebinding;
 #[path = "operator/registrations.rs"]
 mod registrations;
 #[path = "operator/requests.rs"]

@@ -5,8 +5,10 @@ mod guard;
 #[path = "../shared/log.rs"]
 mod log;
 mod messages;
+mod metadata;
 mod raw;
 mod sessions;
 mod streams;
 mod support;
 mod tokens;
+mod upstream;

@@ -231,3 +231,8 @@ pub(crate) fn mode(path: &Path) -> u32 {
     let found = std::fs::symlink_metadata(path).expect("it is there");
     found.permissions().mode() & 0o777
 }
+
+/// Sets them.
+pub(crate) fn set_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+}

@@ -1,0 +1,281 @@
+//! What an upstream can answer, or fail to, and what becomes of it.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::body::Body;
+use http::{Response, StatusCode};
+use http_body_util::BodyExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use crate::support::{App, Server, TOOL_CALL, json_answer, refusal, text};
+
+#[tokio::test]
+async fn the_upstreams_sign_in_and_redirects_are_never_relayed_as_ours() {
+    for (status, code) in [
+        (401, "upstream_refused_us"),
+        (403, "upstream_refused_us"),
+        (407, "upstream_refused_us"),
+        (302, "upstream_redirects"),
+        (307, "upstream_redirects"),
+        (308, "upstream_redirects"),
+        (500, "upstream_failed"),
+        (418, "upstream_failed"),
+    ] {
+        let app = App::new(move |_| {
+            Response::builder()
+                .status(status)
+                .header("www-authenticate", "Bearer realm=\"inner\"")
+                .header("location", "http://127.0.0.1:1/")
+                .header("set-cookie", "a=b")
+                .header("content-type", "text/html")
+                .body(Body::from("<h1>inner secret</h1>"))
+                .unwrap()
+        })
+        .await;
+        let answer = app.send(app.call()).await;
+        for name in ["www-authenticate", "location", "set-cookie"] {
+            assert!(!answer.headers().contains_key(name), "{name}");
+        }
+        let (got, body) = text(answer).await;
+        assert_eq!(got, 502, "{status}");
+        assert!(
+            body.contains(code) && !body.contains("inner secret") && body.contains("\"id\":7"),
+            "{body}"
+        );
+        assert_eq!(app.server.count(), 1, "and it is not followed");
+    }
+}
+
+#[tokio::test]
+async fn the_statuses_that_mcp_gives_a_meaning_are_relayed() {
+    for (status, media, body) in [
+        (
+            404,
+            "application/json",
+            r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}"#,
+        ),
+        (
+            400,
+            "application/json; charset=utf-8",
+            r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32602,"message":"x"}}"#,
+        ),
+        (
+            500,
+            "application/json",
+            r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32603,"message":"x"}}"#,
+        ),
+        (202, "text/plain", ""),
+        (405, "text/html", ""),
+    ] {
+        let app = App::new(move |_| {
+            Response::builder()
+                .status(status)
+                .header("content-type", media)
+                .header("mcp-session-id", "s9")
+                .body(Body::from(body))
+                .unwrap()
+        })
+        .await;
+        let answer = app.send(app.call()).await;
+        assert_eq!(answer.headers()["mcp-session-id"], app.session("s9"));
+        assert_eq!(
+            text(answer).await,
+            (StatusCode::from_u16(status).unwrap(), body.to_owned())
+        );
+    }
+}
+
+#[tokio::test]
+async fn only_where_there_was_a_session_does_a_404_say_that_it_is_gone() {
+    for media in ["text/html", "text/plain; charset=utf-8"] {
+        let app = App::new(move |_| {
+            Response::builder()
+                .status(404)
+                .header("content-type", media)
+                .body(Body::from("<h1>nginx"))
+                .unwrap()
+        })
+        .await;
+        assert_eq!(
+            refusal(app.send(app.call()).await).await,
+            (502, -32603, "upstream_not_mcp".to_owned())
+        );
+        for method in ["POST", "GET", "DELETE"] {
+            let request = app
+                .builder(method)
+                .header("content-type", "application/json")
+                .header("mcp-session-id", app.session("s1"))
+                .body(Body::from(TOOL_CALL))
+                .unwrap();
+            assert_eq!(
+                text(app.send(request).await).await,
+                (StatusCode::NOT_FOUND, String::new()),
+                "{method}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_mcp_server_is_said_to_be_none() {
+    let app = App::new(|_| {
+        Response::builder()
+            .header("content-type", "text/html")
+            .body(Body::from("<h1>Welcome"))
+            .unwrap()
+    })
+    .await;
+    assert_eq!(
+        refusal(app.send(app.call()).await).await,
+        (502, -32603, "upstream_not_mcp".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn a_dead_upstream_is_a_502_that_says_what_to_do() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let server = Server::start(|_| json_answer("{}")).await;
+    let app = App::in_front_of(server, &format!("http://{address}/mcp"), |upstream| {
+        upstream
+    });
+    let (status, body) = text(app.send(app.call()).await).await;
+    assert_eq!(status, 502);
+    assert!(
+        body.contains("upstream_unreachable") && body.contains("see whether it runs"),
+        "{body}"
+    );
+    assert!(
+        !body.contains(&address.to_string()),
+        "where it is is not the client's business: {body}"
+    );
+}
+
+#[tokio::test]
+async fn an_upstream_that_hangs_up_is_a_502() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            stream.readable().await.unwrap();
+            drop(stream);
+        }
+    });
+    let server = Server::start(|_| json_answer("{}")).await;
+    let app = App::in_front_of(server, &format!("http://{address}/mcp"), |upstream| {
+        upstream
+    });
+    assert_eq!(
+        refusal(app.send(app.call()).await).await,
+        (502, -32603, "upstream_unreachable".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn an_upstream_that_says_nothing_is_a_504() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let held = tokio::spawn(async move { listener.accept().await.unwrap() });
+    let server = Server::start(|_| json_answer("{}")).await;
+    let app = App::in_front_of(server, &format!("http://{address}/mcp"), |upstream| {
+        upstream.with_call_limit(Duration::from_millis(50))
+    });
+    assert_eq!(
+        refusal(app.send(app.call()).await).await,
+        (504, -32603, "upstream_timeout".to_owned())
+    );
+    drop(held);
+}
+
+#[test]
+fn an_upstream_is_an_http_url_with_a_host() {
+    for url in [
+        "",
+        "/mcp",
+        "127.0.0.1:3000",
+        "ftp://h/x",
+        "http://",
+        "http://u:p@h/mcp",
+        "unix:/x",
+        "localhost:3000/mcp",
+    ] {
+        assert!(
+            keystile_gateway::HttpUpstream::new(url, None).is_err(),
+            "{url}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn calls_in_turn_share_one_connection() {
+    let app = App::echo().await;
+    for _ in 0..5 {
+        assert_eq!(text(app.send(app.call()).await).await.0, 200);
+    }
+    assert_eq!(app.server.connections.load(Ordering::SeqCst), 1);
+    let (first, second) = tokio::join!(app.send(app.call()), app.send(app.call()));
+    assert_eq!(
+        (text(first).await.0, text(second).await.0),
+        (StatusCode::OK, StatusCode::OK)
+    );
+    assert_eq!(app.server.connections.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_the_upstream_closed_is_not_used_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (closed, mut closings) = tokio::sync::mpsc::unbounded_channel();
+    let serving = tokio::spawn(async move {
+        for _ in 0..3 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 64 * 1024];
+            let length = stream.read(&mut request).await.unwrap();
+            assert!(length > 0);
+            let answer =
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            drop(stream);
+            closed.send(()).unwrap();
+        }
+    });
+    let server = Server::start(|_| json_answer("{}")).await;
+    let app = App::in_front_of(server, &format!("http://{address}/mcp"), |upstream| {
+        upstream
+    });
+    for _ in 0..3 {
+        assert_eq!(
+            text(app.send(app.call()).await).await,
+            (StatusCode::OK, "{}".to_owned())
+        );
+        closings.recv().await.unwrap();
+    }
+    serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_an_error_and_never_a_short_answer() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        assert!(stream.read(&mut vec![0; 64 * 1024]).await.unwrap() > 0);
+        let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{\"jsonrpc\"";
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    });
+    let server = Server::start(|_| json_answer("{}")).await;
+    let app = App::in_front_of(server, &format!("http://{address}/mcp"), |upstream| {
+        upstream
+    });
+    assert!(
+        app.send(app.call())
+            .await
+            .into_body()
+            .collect()
+            .await
+            .is_err()
+    );
+}
