@@ -5,6 +5,7 @@ mod ending;
 mod fingerprint;
 mod installation;
 mod looking;
+mod rooms;
 mod serving;
 mod starting;
 mod upstream;
