@@ -117,6 +117,19 @@ impl<'a> UnverifiedJwt<'a> {
         self.0.verify_signature(keys)?;
         self.0.claims::<AccessTokenClaims>()?.verify(expected)
     }
+
+    /// The same where each of several resources would do: the signature, which costs the most, is
+    /// checked once.
+    #[must_use]
+    pub fn verify_for_any<'e>(
+        &self,
+        keys: &KeySet,
+        mut expected: impl Iterator<Item = Expectations<'e>>,
+    ) -> Option<VerifiedClaims> {
+        self.0.verify_signature(keys).ok()?;
+        let claims = self.0.claims::<AccessTokenClaims>().ok()?;
+        expected.find_map(|expected| claims.clone().verify(&expected).ok())
+    }
 }
 
 #[cfg(test)]

@@ -12,16 +12,16 @@ use crate::app::App;
 pub(crate) fn access_claims(app: &App, token: &str, now: Timestamp) -> Option<VerifiedClaims> {
     let keys = app.keys.verification_keys();
     let now = u64::try_from(now.seconds()).ok()?;
-    let unverified = UnverifiedJwt::parse(token).ok()?;
-    app.settings.resources.iter().find_map(|entry| {
-        let expected = Expectations {
-            issuer: app.settings.issuer.as_str(),
-            resource: entry.resource.as_str(),
-            now,
-            skew: 0,
-        };
-        unverified.verify(&keys, &expected).ok()
-    })
+    let resources = app.settings.resources.iter();
+    let expected = resources.map(|entry| Expectations {
+        issuer: app.settings.issuer.as_str(),
+        resource: entry.resource.as_str(),
+        now,
+        skew: 0,
+    });
+    UnverifiedJwt::parse(token)
+        .ok()?
+        .verify_for_any(&keys, expected)
 }
 
 /// Whose grant it is.

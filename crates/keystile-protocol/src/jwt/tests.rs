@@ -295,6 +295,33 @@ fn a_029_a_token_opens_one_resource() {
 }
 
 #[test]
+fn a_token_for_one_of_several_resources_is_found_by_one_look_at_its_signature() {
+    let bench = Bench::new();
+    let expecting = |resources: &[&'static str]| {
+        let expect = |resource| Expectations {
+            issuer: ISSUER,
+            resource,
+            now: NOW,
+            skew: 0,
+        };
+        resources.iter().copied().map(expect).collect::<Vec<_>>()
+    };
+    let token = bench.token(&claims());
+    let of = |token: &str, resources: &[&'static str]| {
+        let unverified = UnverifiedJwt::parse(token).unwrap();
+        unverified.verify_for_any(&bench.keys, expecting(resources).into_iter())
+    };
+    let other = "https://auth.example/other/mcp";
+    assert_eq!(of(&token, &[other, RESOURCE]).unwrap().aud, RESOURCE);
+    assert_eq!(of(&token, &[other]), None);
+    assert_eq!(of(&token, &[]), None);
+    let forged = bench.token(&with("sub", json!("p2")));
+    let (_, signature) = token.rsplit_once('.').unwrap();
+    let (signed, _) = forged.rsplit_once('.').unwrap();
+    assert_eq!(of(&format!("{signed}.{signature}"), &[RESOURCE]), None);
+}
+
+#[test]
 fn times_have_no_leeway_and_a_lifetime_has_an_end() {
     let bench = Bench::new();
     for (iat, exp, good) in [
