@@ -187,9 +187,12 @@ pub trait Grants: Send + Sync {
     /// Revokes one grant; `true` if it was alive. True for every gateway of this process before it
     /// returns.
     async fn revoke(&self, grant: GrantId, why: &str, now: Timestamp) -> Result<bool, StoreError>;
-    /// What [`Self::rotate`] would go by, were the grant's own client to present one of its refresh
-    /// tokens now.
-    async fn family(&self, grant: GrantId) -> Result<Option<FamilyFacts>, StoreError>;
+    /// The grant, and what [`Self::rotate`] would go by, were its own client to present one of its
+    /// refresh tokens now.
+    async fn family(
+        &self,
+        grant: GrantId,
+    ) -> Result<Option<(GrantRecord, FamilyFacts)>, StoreError>;
     /// The grant, if there is one.
     async fn lookup(&self, grant: GrantId) -> Result<Option<GrantRecord>, StoreError>;
     /// Grants, newest first.

@@ -133,12 +133,8 @@ async fn refresh_token(
     generation: u32,
     now: Timestamp,
 ) -> Result<Option<Said>, OAuthError> {
-    let record = app.grants.lookup(grant).await;
-    let facts = app.grants.family(grant).await;
-    let (Some(record), Some(facts)) = (
-        record.map_err(OAuthError::internal)?,
-        facts.map_err(OAuthError::internal)?,
-    ) else {
+    let found = app.grants.family(grant).await;
+    let Some((record, facts)) = found.map_err(OAuthError::internal)? else {
         return Ok(None);
     };
     match judge(&facts, generation, now) {

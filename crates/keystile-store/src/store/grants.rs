@@ -10,9 +10,11 @@ use keystile_domain::records::{
     Approval, Approved, CodeProof, GrantFilter, GrantRecord, Presented, Rotated, Taken,
 };
 use keystile_domain::time::Timestamp;
-use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow as _, Row as _, SqliteConnection};
 
 use super::Store;
+use super::rotation::Family;
 use crate::failure::Failure;
 use crate::feed::RevocationFeed;
 use crate::row::{self, GrantRow};
@@ -45,13 +47,16 @@ impl Grants for Store {
         Ok(revoked.is_some_and(|expires_at| expires_at > now))
     }
 
-    async fn family(&self, grant: GrantId) -> Result<Option<FamilyFacts>, StoreError> {
-        let row: Option<FamilyRow> = sqlx::query_as(FAMILY)
+    async fn family(
+        &self,
+        grant: GrantId,
+    ) -> Result<Option<(GrantRecord, FamilyFacts)>, StoreError> {
+        let row = sqlx::query(FAMILY)
             .bind(grant.to_string())
             .fetch_optional(&self.readers)
             .await
             .map_err(Failure::from)?;
-        Ok(row.map(family).transpose()?)
+        Ok(row.as_ref().map(family).transpose()?)
     }
 
     async fn lookup(&self, grant: GrantId) -> Result<Option<GrantRecord>, StoreError> {
@@ -76,21 +81,17 @@ impl Grants for Store {
     }
 }
 
-/// `presented`, `presented_at`, `activated_at`, `expires_at`, `revoked_at`, and whether its person or
-/// client is kept out.
-type FamilyRow = (i64, Option<i64>, Option<i64>, i64, Option<i64>, bool);
-
-fn family(row: FamilyRow) -> Result<FamilyFacts, Failure> {
-    let (presented, presented_at, activated_at, expires_at, revoked_at, is_kept_out) = row;
-    Ok(FamilyFacts {
-        same_client: true,
-        same_resource: true,
-        active: activated_at.is_some(),
-        revoked: revoked_at.is_some() || is_kept_out,
-        expires_at: Timestamp(expires_at),
-        presented: row::generation(presented)?,
-        presented_at: presented_at.map(Timestamp),
-    })
+/// The columns of a grant, and four more.
+fn family(row: &SqliteRow) -> Result<(GrantRecord, FamilyFacts), Failure> {
+    let family = Family {
+        grant: GrantRow::from_row(row)?,
+        active: row.try_get(12)?,
+        disabled: row.try_get(13)?,
+        presented: row.try_get(14)?,
+        presented_at: row.try_get(15)?,
+    };
+    let facts = family.own_facts()?;
+    Ok((row::grant(family.grant)?, facts))
 }
 
 struct Approve(Approval);
@@ -193,21 +194,26 @@ impl Verb for Revoke {
 
 macro_rules! select_grants {
     ($rest:literal) => {
+        select_grants!("", $rest)
+    };
+    ($more:literal, $rest:literal) => {
         concat!(
             "SELECT g.id, g.person_id, p.name, g.client_id, g.client_name, g.resource, g.scopes, ",
-            "g.created_at, g.last_used_at, g.expires_at, g.revoked_at, g.revoked_why ",
-            "FROM grants g JOIN people p ON p.id = g.person_id ",
+            "g.created_at, g.last_used_at, g.expires_at, g.revoked_at, g.revoked_why",
+            $more,
+            " FROM grants g JOIN people p ON p.id = g.person_id ",
             $rest
         )
     };
 }
 
 const LOOKUP: &str = select_grants!("WHERE g.id = $1");
-const FAMILY: &str =
-    "SELECT g.presented, g.presented_at, g.activated_at, g.expires_at, g.revoked_at,
-         p.disabled_at IS NOT NULL OR EXISTS (SELECT 1 FROM disabled_clients d
-             WHERE d.client_id = g.client_id AND d.enabled_at IS NULL)
-     FROM grants g JOIN people p ON p.id = g.person_id WHERE g.id = $1";
+const FAMILY: &str = select_grants!(
+    ", g.activated_at IS NOT NULL,
+     p.disabled_at IS NOT NULL OR EXISTS (SELECT 1 FROM disabled_clients d
+         WHERE d.client_id = g.client_id AND d.enabled_at IS NULL), g.presented, g.presented_at",
+    "WHERE g.id = $1"
+);
 const LIST: &str = select_grants!(
     "WHERE (CAST($1 AS TEXT) IS NULL OR g.person_id = $1)
      AND (CAST($2 AS TEXT) IS NULL OR g.client_id = $2)

@@ -121,12 +121,12 @@ fn conclude(rotation: &Rotation, family: Option<Family>) -> Result<Conclusion, F
 struct Shown<'a>(String, u32, i64, i64, &'a str, Option<&'a str>);
 
 /// What comes out.
-struct Family {
-    grant: GrantRow,
-    active: bool,
-    disabled: bool,
-    presented: i64,
-    presented_at: Option<i64>,
+pub(crate) struct Family {
+    pub(crate) grant: GrantRow,
+    pub(crate) active: bool,
+    pub(crate) disabled: bool,
+    pub(crate) presented: i64,
+    pub(crate) presented_at: Option<i64>,
 }
 
 /// The same as the statement writes it: place in the batch, grant, `activated_at`, `disabled_at`,
@@ -136,12 +136,19 @@ struct FamilyRow(usize, GrantRow, Option<i64>, Option<i64>, i64, Option<i64>);
 
 impl Family {
     fn facts(&self, presented: &Presented) -> Result<FamilyFacts, Failure> {
+        let named = presented.resource.as_ref();
         Ok(FamilyFacts {
             same_client: self.grant.3 == presented.client_id,
-            same_resource: presented
-                .resource
-                .as_ref()
-                .is_none_or(|named| *named == self.grant.5),
+            same_resource: named.is_none_or(|named| *named == self.grant.5),
+            ..self.own_facts()?
+        })
+    }
+
+    /// As its own client would find it, for its own resource.
+    pub(crate) fn own_facts(&self) -> Result<FamilyFacts, Failure> {
+        Ok(FamilyFacts {
+            same_client: true,
+            same_resource: true,
             active: self.active,
             revoked: self.grant.10.is_some() || self.disabled,
             expires_at: Timestamp(self.grant.9),

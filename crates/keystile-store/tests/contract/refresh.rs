@@ -211,7 +211,8 @@ proptest! {
                 }
                 facts.revoked |= expected == Judgement::Reused;
                 let own = FamilyFacts { same_client: true, ..facts };
-                assert_eq!(world.store.family(grant).await.unwrap(), Some(own));
+                let (record, found) = world.store.family(grant).await.unwrap().unwrap();
+                assert_eq!((record.id, found), (grant, own));
                 now = Timestamp(now.0 + gap);
             }
         });

@@ -146,10 +146,13 @@ impl Grants for MemoryStore {
             .is_some_and(|family| family.revoke(why, now)))
     }
 
-    async fn family(&self, grant: GrantId) -> Result<Option<FamilyFacts>, StoreError> {
+    async fn family(
+        &self,
+        grant: GrantId,
+    ) -> Result<Option<(GrantRecord, FamilyFacts)>, StoreError> {
         let state = self.state();
         let family = state.families.get(&grant);
-        Ok(family.map(|family| state.facts_of(family)))
+        Ok(family.map(|family| (family.grant.clone(), state.facts_of(family))))
     }
 
     async fn lookup(&self, grant: GrantId) -> Result<Option<GrantRecord>, StoreError> {
