@@ -17,29 +17,12 @@ pub fn is_request(method: &str) -> bool {
     matches!(
         method,
         "tools/call"
-            | "tools/list"
-            | "initialize"
-            | "ping"
-            | "server/discover"
-            | "prompts/list"
-            | "prompts/get"
-            | "resources/list"
-            | "resources/templates/list"
-            | "resources/read"
-            | "resources/directory/read"
-            | "resources/subscribe"
-            | "resources/unsubscribe"
-            | "skills/list"
-            | "skills/get"
-            | "completion/complete"
-            | "logging/setLevel"
-            | "subscriptions/listen"
             | "tasks/get"
             | "tasks/update"
             | "tasks/cancel"
             | "tasks/list"
             | "tasks/result"
-    )
+    ) || is_looking_request(method)
 }
 
 /// Is this a method that a client may send as a notification?
@@ -60,6 +43,17 @@ pub fn is_notification(method: &str) -> bool {
 /// do, and what is not known here may be worse; only the notifications of the specification are.
 #[must_use]
 pub fn only_looks(method: &str) -> bool {
+    is_looking_request(method)
+        || matches!(
+            method,
+            "notifications/initialized"
+                | "notifications/cancelled"
+                | "notifications/progress"
+                | "notifications/roots/list_changed"
+        )
+}
+
+fn is_looking_request(method: &str) -> bool {
     matches!(
         method,
         "tools/list"
@@ -79,10 +73,6 @@ pub fn only_looks(method: &str) -> bool {
             | "completion/complete"
             | "logging/setLevel"
             | "subscriptions/listen"
-            | "notifications/initialized"
-            | "notifications/cancelled"
-            | "notifications/progress"
-            | "notifications/roots/list_changed"
     )
 }
 
