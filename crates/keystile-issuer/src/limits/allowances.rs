@@ -56,6 +56,7 @@ pub(super) const DEVICE: Allowance = Allowance {
 
 /// A pushed request costs one seal, and one proof of the client's.
 pub(super) const PUSH: Allowance = AUTHORIZE;
+
 /// A registration costs two seals and leaves nothing behind.
 pub(super) const REGISTER: Allowance = Allowance {
     burst: 120,
@@ -71,5 +72,6 @@ pub(super) const TOKEN: Allowance = Allowance {
 
 /// Introspections that come to nothing; an answered one costs as little as a token request.
 pub(super) const INTROSPECT: Allowance = TOKEN;
+
 /// What an answered request costs, in milliseconds.
 pub(super) const ANSWERED: i64 = 1;

@@ -94,13 +94,13 @@ pub(super) const LINES: &[Advice] = &[
     on("redirect_malformed", REDIRECT, CLIENT_SIDE),
     on(
         "code_redirect_differs_in_*",
-        "redirect_uri of the token request is that of the authorization request, byte for byte.",
-        "The app has to send the same redirect_uri twice; tell its maker.",
+        SAME_REDIRECT,
+        SEND_REDIRECT_TWICE,
     ),
     on(
         "code_of_another_redirect_uri",
-        "redirect_uri of the token request is that of the authorization request, byte for byte.",
-        "The app has to send the same redirect_uri twice; tell its maker.",
+        SAME_REDIRECT,
+        SEND_REDIRECT_TWICE,
     ),
     // Resources.
     on(
@@ -112,24 +112,16 @@ pub(super) const LINES: &[Advice] = &[
     on("resource_not_served", RESOURCE, SAME_RESOURCE),
     on(
         "code_for_another_resource",
-        "resource of the token request is that of the authorization request.",
+        SAME_TARGET,
         "The app changed its mind about the server: connect each MCP URL by itself.",
     ),
     on(
         "code_resource_differs_in_*",
-        "resource of the token request is that of the authorization request.",
+        SAME_TARGET,
         "The app has to send the same resource twice; tell its maker.",
     ),
-    on(
-        "path_differs_in_*",
-        "The MCP endpoint is at exactly one path.",
-        SAME_RESOURCE,
-    ),
-    on(
-        "unknown_path",
-        "The MCP endpoint is at exactly one path.",
-        SAME_RESOURCE,
-    ),
+    on("path_differs_in_*", ONE_PATH, SAME_RESOURCE),
+    on("unknown_path", ONE_PATH, SAME_RESOURCE),
     // Pushed requests.
     on(
         "request_uri_not_ours",
@@ -172,6 +164,12 @@ const S256: &str = "PKCE: code_challenge = BASE64URL(SHA256(code_verifier)), 43 
 const VERIFIER: &str = "PKCE: code_verifier is the very text whose SHA-256 was the code_challenge: 43 to 128 letters, digits or -._~ (RFC 7636 section 4.1).";
 const REDIRECT: &str = "redirect_uri is one that the client registered, byte for byte; only the port may differ, for native clients on loopback.";
 const REGISTER_AGAIN: &str = "Remove the connection in the app and add it again, so that it registers anew. For a client that you added: keystile client update CLIENT_ID --add-redirect-uri URI.";
+const SAME_REDIRECT: &str =
+    "redirect_uri of the token request is that of the authorization request, byte for byte.";
+const SEND_REDIRECT_TWICE: &str =
+    "The app has to send the same redirect_uri twice; tell its maker.";
+const SAME_TARGET: &str = "resource of the token request is that of the authorization request.";
+const ONE_PATH: &str = "The MCP endpoint is at exactly one path.";
 const REQUEST_URI: &str =
     "request_uri is one that this server gave out at /oauth/par (RFC 9126 section 2.2).";
 const RESOURCE: &str =
