@@ -24,7 +24,7 @@ use crate::forward::{Exchange, Forwarded, HttpUpstream, InSession, NotForwarded,
 use crate::guard::{AllowedOrigin, Guard, is_preflight};
 use crate::inspect::{Asked, read};
 use crate::refusal::{Code, Refusal};
-use crate::relay::{Admitted, Ports, Relay};
+use crate::relay::{Admitted, Caller, Ports, Relay};
 use crate::route::{Place, Route, Routes};
 use crate::upstream::{Upstream, Way};
 
@@ -199,8 +199,8 @@ impl Gateway {
         };
         self.record_call(permit, sent, asked.message.as_ref())?;
         match path {
-            Path::Relay(relay, admitted) => {
-                let response = relay.answer(&permit.caller(), &asked, admitted).await;
+            Path::Relay(relay, caller, admitted) => {
+                let response = relay.answer(&caller, &asked, admitted).await;
                 self.relayed(response, permit, sent).await
             }
             Path::Forward(upstream, session) => {
@@ -225,8 +225,9 @@ impl Gateway {
         let way = permit.route().upstream.way(&self.ports, asked.era).await;
         Ok(match way {
             Way::Relay(relay) => {
-                let admitted = relay.admit(&permit.caller(), parts, asked)?;
-                Path::Relay(relay, admitted)
+                let caller = permit.caller();
+                let admitted = relay.admit(&caller, parts, asked)?;
+                Path::Relay(relay, caller, admitted)
             }
             Way::Forward(upstream) => {
                 Path::Forward(upstream, self.sessions.named(permit, parts, asked.era)?)
@@ -306,7 +307,7 @@ impl Sent<'_> {
 /// How an admitted request goes on.
 enum Path<'a> {
     Forward(&'a HttpUpstream, Option<InSession>),
-    Relay(&'a Relay, Admitted),
+    Relay(&'a Relay, Caller, Admitted),
 }
 
 fn exchange(parts: &Parts, message: Option<&Envelope<'_>>) -> Exchange {

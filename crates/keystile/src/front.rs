@@ -115,7 +115,10 @@ impl Front {
             origin.expose(&mut response);
             return response;
         }
-        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+        // The issuer says itself what is not there.
+        let own = ["/ks/", "/oauth/"];
+        let issuers = register || own.iter().any(|own| parts.uri.path().starts_with(own));
+        let strange = (!issuers).then(|| (parts.method.clone(), parts.uri.path().to_owned()));
         let person = ConnectInfo(SocketAddr::new(person, peer.port()));
         parts.extensions.insert(person);
         let answered = self
@@ -127,9 +130,9 @@ impl Front {
             Ok(response) => response,
             Err(never) => match never {},
         };
-        // The issuer says itself what is not there.
-        let issuers = register || ["/ks/", "/oauth/"].iter().any(|own| path.starts_with(own));
-        if response.status() == StatusCode::NOT_FOUND && !issuers {
+        if response.status() == StatusCode::NOT_FOUND
+            && let Some((method, path)) = strange
+        {
             response = self.elsewhere(&method, &path);
         }
         if readable {

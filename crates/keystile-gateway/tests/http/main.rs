@@ -12,3 +12,5 @@ mod streams;
 mod support;
 mod tokens;
 mod upstream;
+#[path = "../shared/world.rs"]
+mod world;

@@ -11,7 +11,7 @@ use keystile_protocol::jwt::AccessTokenClaims;
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use crate::support::{App, GRANT, NOW, Server, TOOL_CALL, anonymous, json_answer, refusal};
+use crate::support::{App, NOW, Server, TOOL_CALL, anonymous, json_answer, refusal};
 
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}"#;
 const BOB: &str = "0198c0de-7f3a-7bcd-8e21-5a1f0c9d2b99";
@@ -135,7 +135,7 @@ async fn a_115_a_session_of_an_http_server_outlives_token_grant_and_restart() {
         claims.jti = "0198c0de-7f3a-7bcd-8e21-5a1f0c9d2b47".to_owned();
     });
     assert_eq!(app.send(refreshed).await.status(), 200);
-    app.revocations.revoke(GRANT);
+    app.revoke();
     let again = within(&app, "POST", "/kb/mcp", &session, |claims| {
         claims.sid = Some(OTHER_GRANT.to_owned());
     });

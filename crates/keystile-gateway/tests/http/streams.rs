@@ -10,7 +10,7 @@ use http::{Request, Response};
 use keystile_gateway::HttpUpstream;
 use tokio::sync::mpsc;
 
-use crate::support::{App, GRANT, NOW, Server, TOOL_CALL, anonymous, event_stream};
+use crate::support::{App, NOW, Server, TOOL_CALL, anonymous, event_stream};
 
 type Feed = mpsc::Sender<&'static str>;
 
@@ -76,7 +76,7 @@ async fn a_118_revocation_ends_streams_and_running_calls_at_once() {
     let (first, second) = (feeds.recv().await.unwrap(), feeds.recv().await.unwrap());
     first.send("data: 1\n\n").await.unwrap();
     assert!(next(&mut bodies[0]).await.is_some());
-    app.revocations.revoke(GRANT);
+    app.revoke();
     for body in &mut bodies {
         assert_eq!(next(body).await, None, "a clean end");
     }
@@ -109,7 +109,7 @@ async fn a_flood_of_events_does_not_outrun_a_revocation() {
     .await;
     let mut body = app.send(app.call()).await.into_body().into_data_stream();
     assert!(next(&mut body).await.is_some());
-    app.revocations.revoke(GRANT);
+    app.revoke();
     assert_eq!(next(&mut body).await, None);
 }
 
@@ -134,7 +134,7 @@ async fn a_call_without_an_answer_yet_ends_with_its_grant() {
         async move { app.send(app.call()).await }
     });
     let _held = waiting.recv().await.unwrap();
-    app.revocations.revoke(GRANT);
+    app.revoke();
     assert_eq!(call.await.unwrap().status(), 401);
 }
 

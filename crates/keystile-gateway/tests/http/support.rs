@@ -1,12 +1,9 @@
 //! A gateway, and a real hyper server behind it that remembers what it was sent.
 
-use std::collections::HashSet;
 use std::convert::Infallible;
-use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use axum::body::Body;
@@ -18,14 +15,10 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use keystile_domain::audit::Event;
-use keystile_domain::ids::GrantId;
-use keystile_domain::ports::{
-    AuditFailed, AuditSink, Clock, Revocations, Rng, Standing, TokenFacts,
-};
+use keystile_domain::ports::{AuditFailed, AuditSink};
 use keystile_domain::secrets::Secrets;
 use keystile_domain::secrets::master::MasterKey;
 use keystile_domain::secrets::session_id::SessionOwner;
-use keystile_domain::time::Timestamp;
 use keystile_gateway::relay::Ports;
 use keystile_gateway::{Gateway, HttpUpstream, Settings, Upstream};
 use keystile_protocol::issuer::Issuer;
@@ -35,7 +28,9 @@ use keystile_resource::Verifier;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
+
+use crate::world::{FakeClock, FakeRevocations, world};
 
 pub(crate) const NOW: u64 = 1_800_000_000;
 pub(crate) const ORIGIN: &str = "http://localhost:7717";
@@ -137,64 +132,6 @@ pub(crate) fn event_stream() -> (mpsc::Sender<&'static str>, Response<Body>) {
     )
 }
 
-pub(crate) struct FakeClock(pub(crate) AtomicI64);
-
-impl Clock for FakeClock {
-    fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
-    }
-}
-
-struct Counting(AtomicU64);
-
-impl Rng for Counting {
-    fn fill(&self, bytes: &mut [u8]) {
-        for byte in bytes {
-            let count = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::SeqCst);
-            *byte = count.to_be_bytes()[1];
-        }
-    }
-}
-
-pub(crate) struct FakeRevocations {
-    grants: Mutex<HashSet<GrantId>>,
-    epoch: watch::Sender<u64>,
-    pub(crate) stale: AtomicBool,
-}
-
-impl FakeRevocations {
-    pub(crate) fn revoke(&self, grant: &str) {
-        self.grants
-            .lock()
-            .insert(grant.parse().expect("works in a test"));
-        self.epoch.send_modify(|epoch| *epoch += 1);
-    }
-}
-
-impl Revocations for FakeRevocations {
-    fn standing(&self, facts: &TokenFacts<'_>) -> Standing {
-        match self.grants.lock().contains(&facts.grant) {
-            _ if self.stale.load(Ordering::SeqCst) => Standing::Unknown,
-            true => Standing::Revoked,
-            false => Standing::Good,
-        }
-    }
-
-    fn epoch(&self) -> u64 {
-        *self.epoch.borrow()
-    }
-
-    fn changed_since(&self, seen: u64) -> Pin<Box<dyn Future<Output = u64> + Send>> {
-        let mut epoch = self.epoch.subscribe();
-        Box::pin(async move {
-            *epoch
-                .wait_for(|now| *now != seen)
-                .await
-                .expect("the sender lives")
-        })
-    }
-}
-
 #[derive(Default)]
 pub(crate) struct FakeAudit {
     pub(crate) events: Mutex<Vec<Value>>,
@@ -267,21 +204,8 @@ impl App {
         let mut keys = KeySet::new();
         keys.insert(key.kid(), key.verification_key())
             .expect("works in a test");
-        let clock = Arc::new(FakeClock(AtomicI64::new(
-            i64::try_from(NOW).expect("works in a test") * 1000,
-        )));
-        let revocations = Arc::new(FakeRevocations {
-            grants: Mutex::default(),
-            epoch: watch::Sender::new(0),
-            stale: AtomicBool::new(false),
-        });
+        let (world, ports) = world();
         let audit = Arc::new(FakeAudit::default());
-        let ports = Ports {
-            clock: Arc::clone(&clock) as _,
-            rng: Arc::new(Counting(AtomicU64::new(1))),
-            flows: Arc::default(),
-            revocations: Arc::clone(&revocations) as _,
-        };
         let served = table.iter();
         let settings = Settings {
             public,
@@ -300,10 +224,16 @@ impl App {
             secrets,
             server,
             key,
-            clock,
-            revocations,
+            clock: world.clock,
+            revocations: world.revoked,
             audit,
         }
+    }
+
+    /// Ends the grant of its tokens.
+    pub(crate) fn revoke(&self) {
+        self.revocations
+            .revoke(GRANT.parse().expect("works in a test"));
     }
 
     pub(crate) fn claims(&self) -> AccessTokenClaims {

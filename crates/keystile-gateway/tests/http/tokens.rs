@@ -276,7 +276,7 @@ async fn n_rs_11_every_method_needs_a_token_session_or_not() {
 async fn revoked_means_now_even_for_a_remembered_token() {
     let app = App::echo().await;
     assert_eq!(app.send(app.call()).await.status(), 200);
-    app.revocations.revoke(GRANT);
+    app.revoke();
     let answer = app.send(app.call()).await;
     assert_eq!(answer.status(), 401);
     assert!(challenge(&answer).contains("invalid_token"));
@@ -344,7 +344,7 @@ async fn the_log_says_why_a_token_was_refused_and_never_which() {
     let app = App::echo().await;
     let stranger = App::echo().await;
     let revoked = app.token();
-    app.revocations.revoke(GRANT);
+    app.revoke();
     for (token, reason) in [
         (
             app.token_with(|claims| (claims.iat, claims.exp) = (NOW - 700, NOW - 100)),

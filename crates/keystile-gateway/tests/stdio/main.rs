@@ -17,3 +17,6 @@ mod starting;
 mod stateless;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+#[path = "../shared/world.rs"]
+mod world;

@@ -310,7 +310,6 @@ async fn a_118_streams_end_with_the_token_and_everything_ends_with_the_grant() {
     assert_eq!(last["error"]["data"]["code"], "grant_revoked");
     let reference = last["error"]["data"]["reference"].as_str().unwrap();
     let kept = app
-        .world
         .flows
         .lookup(&reference.parse().unwrap(), Timestamp(NOW));
     let kept = kept.expect("doctor knows what ended in the middle of a stream, too");

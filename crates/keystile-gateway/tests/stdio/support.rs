@@ -1,15 +1,6 @@
 //! A pool with real children, and a client in front of it.
 
-use std::{
-    collections::HashSet,
-    future::Future,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use axum::body::{Body, BodyDataStream};
@@ -17,106 +8,14 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
 use http_body_util::BodyExt;
-use keystile_domain::{
-    flow::FlowBook,
-    ids::GrantId,
-    ports::{Clock, Revocations, Rng, Standing, TokenFacts},
-    time::Timestamp,
-};
+use keystile_domain::{flow::FlowBook, ids::GrantId, time::Timestamp};
 use keystile_gateway::{
-    relay::{Caller, Ports},
+    relay::Caller,
     stdio::{Pool, StdioConfig},
 };
-use parking_lot::Mutex;
 use serde_json::{Value, json};
-use tokio::sync::watch;
 
-pub(crate) const NOW: i64 = 1_800_000_000_000;
-
-/// The world outside.
-#[derive(Clone)]
-pub(crate) struct World {
-    pub(crate) clock: Arc<FakeClock>,
-    pub(crate) revoked: Arc<FakeRevocations>,
-    pub(crate) flows: Arc<FlowBook>,
-}
-
-pub(crate) struct FakeClock(pub(crate) AtomicI64);
-
-impl Clock for FakeClock {
-    fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
-    }
-}
-
-/// Different bytes each time, the same in each run.
-struct Counting(AtomicU64);
-
-impl Rng for Counting {
-    fn fill(&self, bytes: &mut [u8]) {
-        for byte in bytes {
-            let count = self.0.fetch_add(1, Ordering::SeqCst);
-            *byte = count.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()[0];
-        }
-    }
-}
-
-pub(crate) struct FakeRevocations {
-    grants: Mutex<HashSet<GrantId>>,
-    epoch: watch::Sender<u64>,
-}
-
-impl FakeRevocations {
-    pub(crate) fn revoke(&self, grant: GrantId) {
-        self.grants.lock().insert(grant);
-        self.epoch.send_modify(|epoch| *epoch += 1);
-    }
-}
-
-impl Revocations for FakeRevocations {
-    fn standing(&self, facts: &TokenFacts<'_>) -> Standing {
-        if self.grants.lock().contains(&facts.grant) {
-            Standing::Revoked
-        } else {
-            Standing::Good
-        }
-    }
-
-    fn epoch(&self) -> u64 {
-        *self.epoch.borrow()
-    }
-
-    fn changed_since(&self, seen: u64) -> Pin<Box<dyn Future<Output = u64> + Send>> {
-        let mut epoch = self.epoch.subscribe();
-        Box::pin(async move {
-            *epoch
-                .wait_for(|now| *now != seen)
-                .await
-                .expect("the sender lives")
-        })
-    }
-}
-
-pub(crate) fn world() -> (World, Ports) {
-    let clock = Arc::new(FakeClock(AtomicI64::new(NOW)));
-    let revoked = Arc::new(FakeRevocations {
-        grants: Mutex::default(),
-        epoch: watch::Sender::new(0),
-    });
-    let flows = Arc::<FlowBook>::default();
-    let ports = Ports {
-        clock: Arc::clone(&clock) as _,
-        rng: Arc::new(Counting(AtomicU64::new(0))),
-        flows: Arc::clone(&flows),
-        revocations: Arc::clone(&revoked) as _,
-    };
-    let world = World {
-        clock,
-        revoked,
-        flows,
-    };
-    (world, ports)
-}
+pub(crate) use crate::world::{NOW, World, world};
 
 /// The fixture's command line.
 pub(crate) fn config(arguments: &[&str]) -> StdioConfig {
@@ -145,6 +44,7 @@ impl Endpoint for Pool {
 pub(crate) struct App {
     pub(crate) pool: Arc<Pool>,
     pub(crate) world: World,
+    pub(crate) flows: Arc<FlowBook>,
 }
 
 impl App {
@@ -155,6 +55,7 @@ impl App {
     pub(crate) fn with(config: StdioConfig) -> Self {
         let (world, ports) = world();
         Self {
+            flows: Arc::clone(&ports.flows),
             pool: Arc::new(Pool::new(config, ports)),
             world,
         }

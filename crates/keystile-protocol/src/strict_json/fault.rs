@@ -31,10 +31,10 @@ pub enum Fault {
     /// A control character in a member's name.
     #[error("a control character in a member's name")]
     ControlInMember,
-    /// More than [`MAX_DEPTH`] levels.
+    /// More than [`super::MAX_DEPTH`] levels.
     #[error("nested too deeply")]
     TooDeep,
-    /// More than [`MAX_MEMBERS`] members in one object.
+    /// More than [`super::MAX_MEMBERS`] members in one object.
     #[error("an object has too many members")]
     TooManyMembers,
     /// Something behind the value.
