@@ -13,6 +13,7 @@ mod inspect;
 mod refusal;
 pub mod relay;
 mod route;
+mod sse;
 pub mod stdio;
 mod upstream;
 

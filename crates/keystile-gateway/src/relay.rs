@@ -18,7 +18,6 @@ mod peer;
 mod serve;
 mod session;
 mod spare;
-mod sse;
 mod stateless;
 mod stateless_bridge;
 mod strange;

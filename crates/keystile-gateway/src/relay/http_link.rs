@@ -18,9 +18,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use super::{
-    Connect, Failure, Link, Outgoing, Received, Strange, Wire, peer::CANCELLED, sse::EventReader,
-};
+use super::{Connect, Failure, Link, Outgoing, Received, Strange, Wire, peer::CANCELLED};
 use crate::connections::Connections;
 use crate::era::{
     json::Node,
@@ -28,6 +26,7 @@ use crate::era::{
     meta,
     param_headers::ParamHeaders,
 };
+use crate::sse::EventReader;
 use answers::Answers;
 
 /// How the upstream is reached.
@@ -298,9 +297,12 @@ impl Shared {
             let Some(chunk) = frame.data_ref() else {
                 continue;
             };
-            let cap = self.reach.max_message;
-            for data in reader.push(chunk, cap).map_err(|_| Failure::TooLong(cap))? {
-                answers.take(data).await?;
+            let (cap, mut rest) = (self.reach.max_message, &**chunk);
+            let too_long = |_| Failure::TooLong(cap);
+            while let Some(event) = reader.next(&mut rest, cap).map_err(too_long)? {
+                if let Some(message) = event.into_message() {
+                    answers.take(message).await?;
+                }
             }
         }
         Ok(())

@@ -10,7 +10,8 @@ use crate::{
         message::{Message, request},
         meta,
     },
-    relay::{Failure, sse::EventReader},
+    relay::Failure,
+    sse::{Event, EventReader},
 };
 
 impl Shared {
@@ -100,19 +101,18 @@ impl Shared {
         let response = self.post(text).await?;
         let stream = media(&response) == Some("text/event-stream");
         let body = self.whole(response).await?;
-        let candidates = if stream {
-            let mut reader = EventReader::default();
-            reader
-                .push(&body, self.reach.max_message)
-                .map_err(|_| Failure::NotMcp)?
-        } else {
-            vec![body]
-        };
-        let mut answers = candidates.into_iter().filter(|body| {
+        let is_answer = |body: &Vec<u8>| {
             Envelope::parse(body).is_ok_and(|message| message.kind() == Kind::Response)
-        });
-        let body = answers.next().ok_or(Failure::NotMcp)?;
-        String::from_utf8(body).map_err(|_| Failure::NotMcp)
+        };
+        let answer = if stream {
+            let (mut reader, mut rest) = (EventReader::default(), &*body);
+            let next = || reader.next(&mut rest, body.len()).ok().flatten();
+            let mut messages = std::iter::from_fn(next).filter_map(Event::into_message);
+            messages.find(is_answer)
+        } else {
+            Some(body).filter(is_answer)
+        };
+        String::from_utf8(answer.ok_or(Failure::NotMcp)?).map_err(|_| Failure::NotMcp)
     }
 }
 
