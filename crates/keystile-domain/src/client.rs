@@ -106,6 +106,14 @@ impl Client {
         !self.redirect_uris.is_empty() && self.redirect_uris.iter().all(loopback)
     }
 
+    /// Whether its grants have to remember that it proves who it is. A document can change between
+    /// two requests, and must not turn a client with a key into one that anybody can claim to be. How
+    /// other clients authenticate is sealed in their id, or it is the operator's to change.
+    #[must_use]
+    pub fn proves(&self) -> bool {
+        self.kind == ClientKind::Document && self.auth_method != TokenEndpointAuthMethod::None
+    }
+
     /// What one transaction has to remember of it.
     #[must_use]
     pub fn snapshot(&self) -> ClientSnapshot {
@@ -115,6 +123,7 @@ impl Client {
             name: self.name.clone(),
             is_loopback_only: self.is_loopback_only(),
             trust: self.trust,
+            proves: self.proves(),
         }
     }
 }
@@ -138,6 +147,9 @@ pub struct ClientSnapshot {
     /// Who answers for its identity.
     #[serde(rename = "v", default, skip_serializing_if = "Trust::is_unknown")]
     pub trust: Trust,
+    /// [`Client::proves`]
+    #[serde(rename = "p", default, skip_serializing_if = "std::ops::Not::not")]
+    pub proves: bool,
 }
 
 impl ClientSnapshot {

@@ -113,6 +113,8 @@ pub struct Approval {
     pub client_id: String,
     /// What the person saw as its name.
     pub client_name: String,
+    /// Whether it has to prove who it is: [`ClientSnapshot::proves`](crate::client::ClientSnapshot).
+    pub client_proves: bool,
     /// Canonical resource: the one audience.
     pub resource: String,
     /// What was allowed.
@@ -149,6 +151,8 @@ pub struct CodeProof {
     pub code: Digest,
     /// The client that shows it.
     pub client_id: String,
+    /// Whether it proved that, and did not merely say so.
+    pub client_proved: bool,
     /// The redirect URI, if the request names one (OAuth 2.1 dropped it, RFC 6749 §4.1.3 wants it).
     pub redirect_uri: Option<String>,
     /// Hash of the verifier.
@@ -156,6 +160,9 @@ pub struct CodeProof {
     /// Canonical resource, if the request names one.
     pub resource: Option<String>,
 }
+
+/// The reason of a code or token whose client has to prove who it is, and did not.
+pub const CLIENT_PROOF: &str = "client_proof_missing";
 
 /// The answer of `Grants::take`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,6 +197,8 @@ pub enum Mismatch {
     Expired,
     /// Issued to another client.
     Client,
+    /// Issued to a client that has to prove who it is, and this one did not.
+    ClientProof,
     /// Issued for another redirect URI.
     RedirectUri,
     /// The verifier does not hash to the challenge.
@@ -208,6 +217,7 @@ impl Mismatch {
             Self::Unknown => "code_unknown",
             Self::Expired => "code_expired",
             Self::Client => "code_of_another_client",
+            Self::ClientProof => CLIENT_PROOF,
             Self::RedirectUri => "code_of_another_redirect_uri",
             Self::Challenge => "code_challenge_not_met",
             Self::Resource => "code_for_another_resource",
@@ -225,6 +235,8 @@ pub struct Presented {
     pub generation: u32,
     /// The client that shows it.
     pub client_id: String,
+    /// Whether it proved that, and did not merely say so.
+    pub client_proved: bool,
     /// Canonical resource, if the request names one.
     pub resource: Option<String>,
     /// When the grant shall end now unless it is used again.
@@ -253,6 +265,8 @@ pub enum RefreshMismatch {
     Unknown,
     /// Issued to another client.
     Client,
+    /// Issued to a client that has to prove who it is, and this one did not.
+    ClientProof,
     /// Another resource than the authorized one.
     Resource,
     /// Not used for too long.
@@ -268,6 +282,7 @@ impl RefreshMismatch {
         match self {
             Self::Unknown => "refresh_token_unknown",
             Self::Client => "refresh_token_of_another_client",
+            Self::ClientProof => CLIENT_PROOF,
             Self::Resource => "refresh_token_for_another_resource",
             Self::Expired => "grant_expired",
             Self::Revoked => "grant_revoked",
@@ -288,6 +303,8 @@ pub struct GrantRecord {
     pub client_id: String,
     /// What the person saw as its name.
     pub client_name: String,
+    /// Whether it has to prove who it is wherever it uses the grant, whatever its document says by then.
+    pub client_proves: bool,
     /// Canonical resource.
     pub resource: String,
     /// What was allowed.

@@ -6,6 +6,7 @@ mod shown;
 
 use http::request::Parts;
 use keystile_domain::client::ClientKind;
+use keystile_domain::decide::redeem::client_proof_missing;
 use keystile_domain::records::{GrantType, GrantTypes, PreRegisteredClient};
 use keystile_domain::time::Timestamp;
 use keystile_protocol::client_id_url::ClientIdUrl;
@@ -50,6 +51,19 @@ impl AuthenticatedClient {
     /// Whether it proved who it is, and did not merely say so.
     pub(crate) fn is_confidential(&self) -> bool {
         self.method != TokenEndpointAuthMethod::None
+    }
+
+    /// Refuses one that only said that it is a client which has to prove it (RFC 9126 §2, RFC 8628
+    /// §3.1, RFC 7009 §2.1: the client authenticates as at the token endpoint). There, the statement
+    /// that spends a code or takes a refresh token asks for it.
+    ///
+    /// # Errors
+    /// `invalid_client`.
+    pub(crate) fn require_proof(&self, proves: bool) -> Result<(), OAuthError> {
+        if !proves || self.is_confidential() || weakened("n_as_32e") {
+            return Ok(());
+        }
+        Err(client_proof_missing())
     }
 
     /// What it may ask for itself.
@@ -171,8 +185,8 @@ fn registered(
 }
 
 /// A client of a document is public unless it shows an assertion: what it redeems is bound to its id,
-/// and was judged by the snapshot of its transaction. So without one nothing is ever fetched
-/// here; where documents are not fetched at all, only the pinned clients are known (N-AS-05).
+/// was judged by the snapshot of its transaction, and remembers whether an assertion has to
+/// be shown for it. So without one nothing is ever fetched here; where documents are not fetched at all, only the pinned clients are known (N-AS-05).
 async fn of_document(
     app: &App,
     url: &ClientIdUrl,

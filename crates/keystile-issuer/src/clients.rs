@@ -12,10 +12,12 @@ use keystile_domain::secrets::client_id;
 use keystile_domain::time::Timestamp;
 use keystile_fetch::{Document, LookupError, Tier};
 use keystile_protocol::client_id_url::ClientIdUrl;
-use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
+use keystile_protocol::client_metadata::{ClientMetadata, TokenEndpointAuthMethod};
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::mutation::weakened;
 use keystile_protocol::redirect::RedirectUri;
+use serde_json::Value;
+use url::Url;
 
 use crate::app::App;
 use crate::fetched;
@@ -215,12 +217,7 @@ pub(crate) async fn document(
 async fn by_document(app: &App, url: &ClientIdUrl, asker: Asker) -> Result<Client, OAuthError> {
     let document = document(app, url, asker).await?;
     let metadata = &document.metadata;
-    let method = metadata
-        .choose_auth_method(&[TokenEndpointAuthMethod::None], TokenEndpointAuthMethod::None)
-        .ok_or_else(|| {
-            unknown("The client's document asks for an authentication that is not supported for documents; expected none.")
-                .because("client_document_auth_method")
-        })?;
+    let method = document_method(url, metadata)?;
     let id = url.as_str().to_owned();
     let client = Client::from_metadata(id, ClientKind::Document, metadata, method);
     Ok(client.with_trust(match app.documents.tier(url) {
@@ -228,6 +225,46 @@ async fn by_document(app: &App, url: &ClientIdUrl, asker: Asker) -> Result<Clien
         Tier::TrustedHost => Trust::Operator,
         Tier::Unknown => Trust::Unknown,
     }))
+}
+
+/// `none` where the document allows it, as most clients that can sign still do without; else the
+/// client has to prove who it is wherever it uses what people give it.
+fn document_method(
+    url: &ClientIdUrl,
+    metadata: &ClientMetadata,
+) -> Result<TokenEndpointAuthMethod, OAuthError> {
+    let names = |method| {
+        let chosen = metadata.choose_auth_method(&[method], TokenEndpointAuthMethod::None);
+        chosen.is_some()
+    };
+    if names(TokenEndpointAuthMethod::None) {
+        return Ok(TokenEndpointAuthMethod::None);
+    }
+    if names(TokenEndpointAuthMethod::PrivateKeyJwt) && DocumentKeys::of(url, metadata).is_some() {
+        return Ok(TokenEndpointAuthMethod::PrivateKeyJwt);
+    }
+    let why = "The client's document has to name token_endpoint_auth_method none, or private_key_jwt with its public keys: as jwks, or at a jwks_uri on the document's own origin.";
+    Err(unknown(why).because("client_document_auth_method"))
+}
+
+/// Where the keys of a client are that is known by a document: in it, or on its own origin, so that
+/// one client can't have another host asked (CHECKLIST A-055).
+pub(crate) enum DocumentKeys<'a> {
+    /// In the document.
+    Inline(&'a Value),
+    /// At this address.
+    At(Url),
+}
+
+impl<'a> DocumentKeys<'a> {
+    pub(crate) fn of(client_id: &ClientIdUrl, metadata: &'a ClientMetadata) -> Option<Self> {
+        let own = |uri: &Url| uri.origin() == client_id.url().origin() || weakened("a_055b");
+        if let Some(jwks) = &metadata.jwks {
+            return Some(Self::Inline(jwks));
+        }
+        let uri = Url::parse(metadata.jwks_uri.as_deref()?).ok()?;
+        own(&uri).then_some(Self::At(uri))
+    }
 }
 
 /// A self-registered client whose redirect the owner approved of stays only as long as that stands.

@@ -169,6 +169,7 @@ pub(crate) type GrantRow = (
     i64,
     Option<i64>,
     Option<String>,
+    i64,
 );
 
 /// The generation of a refresh token.
@@ -184,6 +185,7 @@ pub(crate) fn grant(row: GrantRow) -> Result<GrantRecord, Failure> {
         person_name: row.2,
         client_id: row.3,
         client_name: row.4,
+        client_proves: truth(row.12, "grants.client_proves")?,
         resource: row.5,
         scopes: parse(&row.6, "grants.scopes")?,
         created_at: Timestamp(row.7),

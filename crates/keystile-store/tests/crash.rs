@@ -43,6 +43,7 @@ fn proof(code: &str) -> CodeProof {
     CodeProof {
         code: Digest::of(code),
         client_id: CLIENT.to_owned(),
+        client_proved: false,
         redirect_uri: None,
         challenge: CodeChallenge::from_bytes([7; 32]),
         resource: None,
@@ -55,6 +56,7 @@ fn shown(grant: GrantId, generation: u32) -> Presented {
         grant,
         generation,
         client_id: CLIENT.to_owned(),
+        client_proved: false,
         resource: None,
         expires_at,
     }
@@ -67,6 +69,7 @@ fn approval(person: PersonId, code: &str, rng: &Counting) -> Approval {
         person,
         client_id: CLIENT.to_owned(),
         client_name: "Editor".to_owned(),
+        client_proves: false,
         resource: "http://localhost:7717/notes/mcp".to_owned(),
         scopes: "notes:call".parse().unwrap(),
         code: Digest::of(code),

@@ -18,6 +18,8 @@ mod person;
 mod process;
 #[path = "client_documents/published.rs"]
 mod published;
+#[path = "client_documents/signing.rs"]
+mod signing;
 #[path = "client_documents/snapshot.rs"]
 mod snapshot;
 #[path = "client_documents/start.rs"]

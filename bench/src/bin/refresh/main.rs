@@ -190,6 +190,7 @@ fn presented(grant: GrantId, generation: u32) -> Presented {
         grant,
         generation,
         client_id: CLIENT.to_owned(),
+        client_proved: false,
         resource: None,
         expires_at,
     }
@@ -296,6 +297,7 @@ async fn fill(store: &Store, families: usize) -> Outcome<Vec<GrantId>> {
                 person,
                 client_id: CLIENT.to_owned(),
                 client_name: "Editor".to_owned(),
+                client_proves: false,
                 resource: "http://localhost:7717/notes/mcp".to_owned(),
                 scopes: "notes:call offline_access".parse().unwrap_or_default(),
                 code: Digest::of(&n.to_string()),
@@ -311,6 +313,7 @@ async fn fill(store: &Store, families: usize) -> Outcome<Vec<GrantId>> {
             .map(|approval| CodeProof {
                 code: approval.code,
                 client_id: CLIENT.to_owned(),
+                client_proved: false,
                 redirect_uri: None,
                 challenge,
                 resource: None,

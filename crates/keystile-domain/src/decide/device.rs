@@ -2,6 +2,7 @@
 
 use keystile_protocol::error::{ErrorCode, OAuthError};
 
+use super::redeem::client_proof_missing;
 use crate::records::{DeviceMismatch, DeviceOutcome, TakenCode};
 
 /// Decides a device's token request.
@@ -30,6 +31,7 @@ pub fn redeem(outcome: DeviceOutcome) -> Result<TakenCode, OAuthError> {
 
 fn refuse(mismatch: DeviceMismatch) -> OAuthError {
     let (code, why) = match mismatch {
+        DeviceMismatch::ClientProof => return client_proof_missing(),
         DeviceMismatch::Unknown => (
             ErrorCode::InvalidGrant,
             "The device_code is unknown here. Start again.",

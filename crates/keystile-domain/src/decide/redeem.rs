@@ -3,7 +3,7 @@
 use keystile_protocol::error::{ErrorCode, OAuthError};
 
 use crate::ids::GrantId;
-use crate::records::{Mismatch, RefreshMismatch, Taken, TakenCode};
+use crate::records::{CLIENT_PROOF, Mismatch, RefreshMismatch, Taken, TakenCode};
 
 /// What the caller must now do.
 #[derive(Debug)]
@@ -35,6 +35,7 @@ fn refuse_code(mismatch: Mismatch) -> OAuthError {
         Mismatch::Unknown => invalid_grant("The code is unknown here. Sign in again."),
         Mismatch::Expired => invalid_grant("The code is older than 60 seconds. Sign in again."),
         Mismatch::Client => invalid_grant("The code was issued to another client_id."),
+        Mismatch::ClientProof => client_proof_missing(),
         Mismatch::RedirectUri => invalid_grant(
             "redirect_uri is not the one of the authorization request, byte for byte.",
         ),
@@ -60,6 +61,7 @@ pub fn refuse_refresh(mismatch: RefreshMismatch) -> OAuthError {
         RefreshMismatch::Client => {
             invalid_grant("The refresh token was issued to another client_id.")
         }
+        RefreshMismatch::ClientProof => client_proof_missing(),
         RefreshMismatch::Resource => OAuthError::new(
             ErrorCode::InvalidTarget,
             "resource is not the one that was authorized for this refresh token.",
@@ -70,6 +72,13 @@ pub fn refuse_refresh(mismatch: RefreshMismatch) -> OAuthError {
         RefreshMismatch::Revoked => invalid_grant("The connection was ended. Sign in again."),
     };
     refusal.because(mismatch.as_str())
+}
+
+/// A client that proved who it is when it was let in, and now only says so; nothing was changed.
+#[must_use]
+pub fn client_proof_missing() -> OAuthError {
+    let why = "This client's document names private_key_jwt, and it did not authenticate: send client_assertion_type and client_assertion with each request.";
+    OAuthError::new(ErrorCode::InvalidClient, why).because(CLIENT_PROOF)
 }
 
 /// The refusal of a replay beyond the rule; the family is dead.

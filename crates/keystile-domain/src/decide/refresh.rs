@@ -19,6 +19,8 @@ pub const OVERLAP: Duration = Duration::from_secs(30);
 pub struct FamilyFacts {
     /// The presenter is the client of the grant.
     pub same_client: bool,
+    /// The presenter proved that, or the grant does not ask for it.
+    pub proved: bool,
     /// The request names no resource, or the one of the grant (RFC 8707 §2.2).
     pub same_resource: bool,
     /// The code was redeemed, so that generation 1 was given out.
@@ -56,6 +58,9 @@ pub enum Judgement {
 pub fn judge(facts: &FamilyFacts, generation: u32, now: Timestamp) -> Judgement {
     if !facts.same_client && !weakened("a_018") {
         return Judgement::Refused(RefreshMismatch::Client);
+    }
+    if !facts.proved && !weakened("n_as_32c") {
+        return Judgement::Refused(RefreshMismatch::ClientProof);
     }
     if !facts.active || generation == 0 || generation > facts.presented.saturating_add(1) {
         return Judgement::Refused(RefreshMismatch::Unknown);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keystile_protocol::scope::ScopeSet;
 
-use super::TakenCode;
+use super::{CLIENT_PROOF, TakenCode};
 use crate::client::ClientSnapshot;
 use crate::ids::{DeviceRequestId, GrantId, PersonId};
 use crate::secrets::digest::Digest;
@@ -114,6 +114,8 @@ pub struct DevicePoll {
     pub code: Digest,
     /// The client that shows it.
     pub client_id: String,
+    /// Whether it proved that, and did not merely say so.
+    pub client_proved: bool,
     /// Canonical resource, if the request names one.
     pub resource: Option<String>,
 }
@@ -138,6 +140,8 @@ pub enum DeviceMismatch {
     Unknown,
     /// Given to another client.
     Client,
+    /// Given to a client that has to prove who it is, and this one did not.
+    ClientProof,
     /// The person said no.
     Denied,
     /// Nobody answered in time, or the device did not come back in time.
@@ -157,6 +161,7 @@ impl DeviceMismatch {
         match self {
             Self::Unknown => "device_code_unknown",
             Self::Client => "device_code_of_another_client",
+            Self::ClientProof => CLIENT_PROOF,
             Self::Denied => "person_said_no",
             Self::Expired => "device_code_expired",
             Self::Resource => "device_code_for_another_resource",

@@ -25,6 +25,7 @@ pub(super) fn transaction(
         name: crate::shown::name(name),
         is_loopback_only: false,
         trust: crate::client::Trust::Unknown,
+        proves: false,
     };
     Transaction {
         id: TransactionId::new(NOW, &Sevens),

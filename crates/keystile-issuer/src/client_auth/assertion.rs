@@ -15,13 +15,12 @@ use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::jwt::KeySet;
 use keystile_protocol::jwt::assertion::{AssertionExpectations, UnverifiedAssertion};
-use keystile_protocol::mutation::weakened;
 use serde_json::Value;
 use url::Url;
 
 use super::refuse;
 use crate::app::App;
-use crate::clients::{self, Asker};
+use crate::clients::{self, Asker, DocumentKeys};
 use crate::fetched;
 
 /// Checks the assertion of a client that an operator added, and takes its `jti`.
@@ -42,8 +41,7 @@ pub(super) async fn verify(
     judge(app, &record.client_id, &keys, shown, now).await
 }
 
-/// The same for a client of a document that names this method. Its keys are in the document or on
-/// the document's own origin: one client can't have another host asked (CHECKLIST A-055).
+/// The same for a client of a document that names this method.
 pub(super) async fn verify_of_document(
     app: &App,
     client_id: &ClientIdUrl,
@@ -58,17 +56,15 @@ pub(super) async fn verify_of_document(
         let why = "The client's document does not name private_key_jwt.";
         return Err(refuse(why).because("client_auth_method"));
     }
-    let own = |uri: &Url| uri.origin() == client_id.url().origin() || weakened("a_055b");
-    let uri = metadata.jwks_uri.as_deref().map(Url::parse);
-    let keys = match (&metadata.jwks, uri) {
-        (Some(jwks), _) => inline(jwks)?,
-        (None, Some(Ok(uri))) if own(&uri) => {
+    let keys = match DocumentKeys::of(client_id, metadata) {
+        Some(DocumentKeys::Inline(jwks)) => inline(jwks)?,
+        Some(DocumentKeys::At(uri)) => {
             let pay = || asker.pay_for_fetch(app);
             let keys = &app.client_keys;
             let found = keys.lookup_for(&uri, shown.kid(), asker.now.0, pay).await?;
             found.map_err(|error| unavailable(&uri, error))?
         }
-        (None, _) => return Err(no_keys()),
+        None => return Err(no_keys()),
     };
     judge(app, client_id.as_str(), &keys, shown, asker.now).await
 }

@@ -66,6 +66,7 @@ async fn begin(
     let shown = authenticate(app, request, params, now).await?;
     let asker = Asker::of(request, now);
     let client = clients::for_device(app, shown.client_id(), asker).await?;
+    shown.require_proof(client.proves())?;
     let (resource, scopes) = target(params, &app.settings.resources)?;
     let asked = DeviceRequest {
         id: DeviceRequestId::new(now, &*app.rng),

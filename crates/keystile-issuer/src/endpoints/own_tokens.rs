@@ -32,6 +32,8 @@ pub(crate) struct Held {
     pub(crate) subject: String,
     /// Whether the client holds it for itself.
     pub(crate) is_service: bool,
+    /// Whether it has to prove who it is.
+    pub(crate) client_proves: bool,
 }
 
 /// Whoever holds this grant, dead or alive.
@@ -42,6 +44,7 @@ pub(crate) async fn held(app: &App, grant: GrantId) -> Result<Option<Held>, OAut
             client_id: record.client_id,
             subject: record.person.to_string(),
             is_service: false,
+            client_proves: record.client_proves,
         }));
     }
     let own = app.service_grants.lookup(grant).await;
@@ -49,6 +52,7 @@ pub(crate) async fn held(app: &App, grant: GrantId) -> Result<Option<Held>, OAut
         subject: service_subject(&own.client_id),
         client_id: own.client_id,
         is_service: true,
+        client_proves: false,
     }))
 }
 

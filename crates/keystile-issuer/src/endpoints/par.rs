@@ -60,6 +60,7 @@ async fn push(
     let shown = authenticate(app, request, params, now).await?;
     let asker = Asker::of(request, now);
     let client = clients::for_sign_in(app, shown.client_id(), asker).await?;
+    shown.require_proof(client.proves())?;
     let transaction = request::judge(app, &client, params, Way::Pushed, (reference, now))
         .await
         .map_err(Refused::into_error)?;

@@ -34,6 +34,7 @@ pub(crate) async fn post(
     if held.client_id != client.client_id() && !weakened("a_024") {
         return Ok(StatusCode::OK);
     }
+    client.require_proof(held.client_proves)?;
     let revoked = if held.is_service {
         app.service_grants.revoke(grant, "by_client", now).await
     } else {

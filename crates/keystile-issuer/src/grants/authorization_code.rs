@@ -25,6 +25,7 @@ pub(crate) async fn exchange(
     let proof = CodeProof {
         code: Digest::of(&request.code),
         client_id: client.client_id().to_owned(),
+        client_proved: client.is_confidential(),
         redirect_uri: request.redirect_uri.clone(),
         challenge: request.challenge,
         resource: named.clone().filter(|_| !weakened("a_027")),

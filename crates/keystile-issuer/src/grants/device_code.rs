@@ -24,6 +24,7 @@ pub(crate) async fn exchange(
     let poll = DevicePoll {
         code: Digest::of(&request.device_code),
         client_id: client.client_id().to_owned(),
+        client_proved: client.is_confidential(),
         resource: named_resource(app, &request.resource)?,
     };
     let outcome = app.device_requests.poll(poll, now).await;

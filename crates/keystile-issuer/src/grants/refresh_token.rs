@@ -36,6 +36,7 @@ pub(crate) async fn exchange(
         grant,
         generation,
         client_id: client.client_id().to_owned(),
+        client_proved: client.is_confidential(),
         resource,
         expires_at: now.plus(app.settings.grant_idle),
     };

@@ -285,6 +285,7 @@ fn an_app_is_well_known_only_as_long_as_the_policy_says_so() {
         name: None,
         is_loopback_only: false,
         trust: Trust::Unknown,
+        proves: false,
     };
     let known = RegistrationPolicy::default();
     let nobody = RegistrationPolicy {

@@ -193,6 +193,7 @@ fn approval(
         person: session.person.id,
         client_id: transaction.client.client_id.clone(),
         client_name: as_shown(&requester(transaction), &transaction.client),
+        client_proves: transaction.client.proves,
         resource: transaction.resource.clone(),
         scopes: transaction.scopes.clone(),
         code: code.digest,

@@ -105,6 +105,7 @@ async fn forged(connecting: &Connecting, challenge: [u8; 32]) -> String {
         person: person.id,
         client_id: connecting.client.clone(),
         client_name: "forged".to_owned(),
+        client_proves: false,
         resource: RESOURCE.to_owned(),
         scopes: "knowledge-base:call".parse().expect("a scope"),
         code: code.digest,

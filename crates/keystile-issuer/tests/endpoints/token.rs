@@ -2,6 +2,7 @@ mod client_assertion;
 mod client_auth;
 mod client_credentials;
 mod client_of_document;
+mod client_that_signs;
 mod code;
 mod ends;
 mod leaks;

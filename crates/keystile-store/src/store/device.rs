@@ -121,9 +121,9 @@ impl Verb for Begin {
             .await?;
         let done = sqlx::query(
             "INSERT INTO device_requests (id, device_code, user_code, reference, client_id, client,
-                 server, resource, scopes, created_at, expires_at, pace)
-             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
-             WHERE (SELECT count(*) FROM device_requests) < $13
+                 server, resource, scopes, created_at, expires_at, pace, client_proves)
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
+             WHERE (SELECT count(*) FROM device_requests) < $14
              ON CONFLICT (user_code) DO NOTHING",
         )
         .bind(id.to_string())
@@ -138,6 +138,7 @@ impl Verb for Begin {
         .bind(asked.created_at.0)
         .bind(asked.expires_at.0)
         .bind(i64::try_from(DEVICE_INTERVAL.as_millis()).unwrap_or(i64::MAX))
+        .bind(i64::from(asked.client.proves))
         .bind(MOST_DEVICE_REQUESTS)
         .execute(&mut *connection)
         .await?;
@@ -176,19 +177,19 @@ impl Verb for Approve {
         if !person {
             return Ok(DeviceAnswered::PersonGone);
         }
-        let answered: Option<(String, String)> = sqlx::query_as(APPROVE)
+        let answered: Option<(String, String, i64)> = sqlx::query_as(APPROVE)
             .bind(approval.request.to_string())
             .bind(approval.created_at.0)
             .bind(approval.grant.to_string())
             .fetch_optional(&mut *connection)
             .await?;
-        let Some((client_id, resource)) = answered else {
+        let Some((client_id, resource, client_proves)) = answered else {
             return Ok(DeviceAnswered::TooLate);
         };
         sqlx::query(
             "INSERT INTO grants (id, transaction_id, person_id, client_id, client_name, resource,
-                 scopes, created_at, expires_at, presented)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0)",
+                 scopes, created_at, expires_at, presented, client_proves)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10)",
         )
         .bind(approval.grant.to_string())
         .bind(approval.request.to_string())
@@ -199,6 +200,7 @@ impl Verb for Approve {
         .bind(approval.scopes.to_string())
         .bind(approval.created_at.0)
         .bind(approval.grant_expires_at.0)
+        .bind(client_proves)
         .execute(connection)
         .await?;
         Ok(DeviceAnswered::First)
@@ -245,7 +247,7 @@ const APPROVE: &str = "UPDATE device_requests SET answered_at = $2, grant_id = $
      WHERE id = $1 AND answered_at IS NULL AND expires_at > $2
      AND NOT EXISTS (SELECT 1 FROM disabled_clients d
          WHERE d.client_id = device_requests.client_id AND d.enabled_at IS NULL)
-     RETURNING client_id, resource";
+     RETURNING client_id, resource, client_proves";
 
 /// A few at a time, so that nobody waits for it long; each new request makes room for more than one.
 const FORGET: &str = "DELETE FROM device_requests WHERE id IN

@@ -85,10 +85,10 @@ impl Grants for Store {
 fn family(row: &SqliteRow) -> Result<(GrantRecord, FamilyFacts), Failure> {
     let family = Family {
         grant: GrantRow::from_row(row)?,
-        active: row.try_get(12)?,
-        disabled: row.try_get(13)?,
-        presented: row.try_get(14)?,
-        presented_at: row.try_get(15)?,
+        active: row.try_get(13)?,
+        disabled: row.try_get(14)?,
+        presented: row.try_get(15)?,
+        presented_at: row.try_get(16)?,
     };
     let facts = family.own_facts()?;
     Ok((row::grant(family.grant)?, facts))
@@ -120,6 +120,7 @@ impl Verb for Approve {
             .bind(&approval.redirect_uri)
             .bind(approval.challenge.as_bytes().as_slice())
             .bind(approval.code_expires_at.0)
+            .bind(i64::from(approval.client_proves))
             .fetch_optional(&mut *connection)
             .await;
         let made = match made {
@@ -152,8 +153,8 @@ impl Verb for Approve {
 /// The grant, unless its person is gone or its transaction was answered before; and the code of the grant that was made.
 const APPROVE: &str =
     "INSERT INTO grants (id, transaction_id, person_id, client_id, client_name, resource,
-         scopes, created_at, expires_at, presented)
-     SELECT $1, $2, id, $4, $5, $6, $7, $8, $9, 0
+         scopes, created_at, expires_at, presented, client_proves)
+     SELECT $1, $2, id, $4, $5, $6, $7, $8, $9, 0, $14
      FROM people WHERE id = $3 AND disabled_at IS NULL
      ON CONFLICT (transaction_id) DO NOTHING;
      INSERT INTO codes (digest, grant_id, client_id, redirect_uri, challenge, expires_at)
@@ -199,7 +200,7 @@ macro_rules! select_grants {
     ($more:literal, $rest:literal) => {
         concat!(
             "SELECT g.id, g.person_id, p.name, g.client_id, g.client_name, g.resource, g.scopes, ",
-            "g.created_at, g.last_used_at, g.expires_at, g.revoked_at, g.revoked_why",
+            "g.created_at, g.last_used_at, g.expires_at, g.revoked_at, g.revoked_why, g.client_proves",
             $more,
             " FROM grants g JOIN people p ON p.id = g.person_id ",
             $rest

@@ -118,7 +118,7 @@ fn conclude(rotation: &Rotation, family: Option<Family>) -> Result<Conclusion, F
 
 /// One row of what goes in.
 #[derive(Serialize)]
-struct Shown<'a>(String, u32, i64, i64, &'a str, Option<&'a str>);
+struct Shown<'a>(String, u32, i64, i64, &'a str, Option<&'a str>, i64);
 
 /// What comes out.
 pub(crate) struct Family {
@@ -139,6 +139,7 @@ impl Family {
         let named = presented.resource.as_ref();
         Ok(FamilyFacts {
             same_client: self.grant.3 == presented.client_id,
+            proved: self.grant.12 <= i64::from(presented.client_proved),
             same_resource: named.is_none_or(|named| *named == self.grant.5),
             ..self.own_facts()?
         })
@@ -148,6 +149,7 @@ impl Family {
     pub(crate) fn own_facts(&self) -> Result<FamilyFacts, Failure> {
         Ok(FamilyFacts {
             same_client: true,
+            proved: true,
             same_resource: true,
             active: self.active,
             revoked: self.grant.10.is_some() || self.disabled,
@@ -176,6 +178,7 @@ async fn round(
                 presented.expires_at.0,
                 &presented.client_id,
                 presented.resource.as_deref(),
+                i64::from(presented.client_proved),
             )
         })
         .collect();
@@ -226,9 +229,11 @@ const PRESENT: &str = "
 UPDATE grants SET presented = shown.generation, presented_at = shown.now,
     last_used_at = shown.now, expires_at = shown.expires_at
 FROM (SELECT value ->> 0 AS id, value ->> 1 AS generation, value ->> 2 AS now,
-    value ->> 3 AS expires_at, value ->> 4 AS client_id, value ->> 5 AS resource
+    value ->> 3 AS expires_at, value ->> 4 AS client_id, value ->> 5 AS resource,
+    value ->> 6 AS client_proved
     FROM json_each($1)) AS shown
 WHERE grants.id = shown.id AND grants.client_id = shown.client_id
+    AND grants.client_proves <= shown.client_proved
     AND (shown.resource IS NULL OR grants.resource = shown.resource)
     AND grants.presented = shown.generation - 1
     AND grants.activated_at IS NOT NULL AND grants.revoked_at IS NULL
@@ -238,7 +243,7 @@ WHERE grants.id = shown.id AND grants.client_id = shown.client_id
         WHERE d.client_id = grants.client_id AND d.enabled_at IS NULL);
 SELECT json_group_array(json_array(shown.place,
     json_array(g.id, g.person_id, p.name, g.client_id, g.client_name, g.resource, g.scopes,
-        g.created_at, g.last_used_at, g.expires_at, g.revoked_at, g.revoked_why),
+        g.created_at, g.last_used_at, g.expires_at, g.revoked_at, g.revoked_why, g.client_proves),
     g.activated_at, coalesce(p.disabled_at, (SELECT d.disabled_at FROM disabled_clients d
         WHERE d.client_id = g.client_id AND d.enabled_at IS NULL)), g.presented, g.presented_at))
 FROM (SELECT key AS place, value ->> 0 AS id FROM json_each($1)) AS shown
@@ -249,6 +254,11 @@ const PRESENT_CHECKS: &[(&str, &str, &str)] = &[
         "a_018",
         "grants.client_id = shown.client_id",
         "shown.client_id IS NOT NULL",
+    ),
+    (
+        "n_as_32c",
+        "grants.client_proves <= shown.client_proved",
+        "TRUE",
     ),
     ("a_023", "grants.revoked_at IS NULL", "TRUE"),
 ];

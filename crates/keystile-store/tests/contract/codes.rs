@@ -101,6 +101,25 @@ async fn a_017_a_wrong_presenter_spends_nothing() {
 }
 
 #[tokio::test]
+async fn n_as_32_a_code_of_a_client_that_proves_who_it_is_takes_proof() {
+    let world = world().await;
+    let grant = world.approved_for_one_that_proves("code").await;
+    let (bare, proved) = (
+        proof("code"),
+        CodeProof {
+            client_proved: true,
+            ..proof("code")
+        },
+    );
+    let unproven = || world.store.take(bare.clone(), NOW);
+    let no = Taken::NoMatch(Mismatch::ClientProof);
+    assert_eq!(unproven().await.unwrap(), no);
+    let taken = world.store.take(proved, NOW).await.unwrap();
+    assert!(matches!(taken, Taken::First(taken) if taken.grant == grant));
+    assert_eq!(unproven().await.unwrap(), no, "no reason to revoke");
+}
+
+#[tokio::test]
 async fn a_015_a_code_without_the_right_challenge_is_never_redeemed() {
     let world = world().await;
     world.approved("code").await;

@@ -26,6 +26,7 @@ fn request(world: &World, code: &str) -> NewDeviceRequest {
                 name: Some("Editor".to_owned()),
                 is_loopback_only: false,
                 trust: Trust::Operator,
+                proves: false,
             },
             server: "notes".to_owned(),
             resource: RESOURCE.to_owned(),
@@ -60,12 +61,17 @@ fn yes(world: &World, request: DeviceRequestId) -> DeviceApproval {
 }
 
 async fn poll(world: &World, code: &str, client: &str, at: i64) -> DeviceOutcome {
-    let poll = DevicePoll {
+    let shown = shown(code, client);
+    world.store.poll(shown, later(at)).await.unwrap()
+}
+
+fn shown(code: &str, client: &str) -> DevicePoll {
+    DevicePoll {
         code: Digest::of(&format!("device {code}")),
         client_id: client.to_owned(),
+        client_proved: false,
         resource: None,
-    };
-    world.store.poll(poll, later(at)).await.unwrap()
+    }
 }
 
 #[tokio::test]
@@ -146,9 +152,8 @@ async fn rfc_8628_a_wrong_presenter_spends_nothing_in_the_store() {
     let thief = poll(&world, "a", "thief", MINUTE).await;
     assert_eq!(thief, DeviceOutcome::No(DeviceMismatch::Client));
     let other = DevicePoll {
-        code: Digest::of("device a"),
-        client_id: CLIENT.to_owned(),
         resource: Some("http://localhost:7717/git/mcp".to_owned()),
+        ..shown("a", CLIENT)
     };
     let other = world.store.poll(other, later(MINUTE)).await.unwrap();
     assert_eq!(other, DeviceOutcome::No(DeviceMismatch::Resource));
@@ -158,6 +163,36 @@ async fn rfc_8628_a_wrong_presenter_spends_nothing_in_the_store() {
         poll(&world, "a", CLIENT, MINUTE).await,
         DeviceOutcome::First(_)
     ));
+}
+
+#[tokio::test]
+async fn n_as_32_a_device_whose_client_proves_who_it_is_takes_proof() {
+    let world = world().await;
+    let mut new = request(&world, "a");
+    new.asked.client.proves = true;
+    let id = new.id;
+    world.store.begin(new, NOW).await.unwrap();
+    let proved = async |at| {
+        let shown = DevicePoll {
+            client_proved: true,
+            ..shown("a", CLIENT)
+        };
+        world.store.poll(shown, later(at)).await.unwrap()
+    };
+    let no = DeviceOutcome::No(DeviceMismatch::ClientProof);
+    assert_eq!(poll(&world, "a", CLIENT, SECOND).await, no);
+    assert_eq!(
+        proved(SECOND).await,
+        DeviceOutcome::Pending,
+        "not slowed down"
+    );
+    let yes = yes(&world, id);
+    let grant = yes.grant;
+    DeviceRequests::approve(&world.store, yes).await.unwrap();
+    assert_eq!(poll(&world, "a", CLIENT, MINUTE).await, no);
+    assert!(matches!(proved(MINUTE).await, DeviceOutcome::First(_)));
+    let record = Grants::lookup(&world.store, grant).await.unwrap().unwrap();
+    assert!(record.client_proves, "its refresh tokens take proof too");
 }
 
 #[tokio::test]

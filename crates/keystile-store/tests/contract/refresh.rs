@@ -108,6 +108,31 @@ async fn a_018_another_client_changes_nothing_and_the_owner_goes_on() {
 }
 
 #[tokio::test]
+async fn n_as_32_a_grant_remembers_that_its_client_proves_who_it_is() {
+    let world = world().await;
+    let grant = world.granted_to_one_that_proves("code").await;
+    let proved = |generation| Presented {
+        client_proved: true,
+        ..shown(grant, generation)
+    };
+    assert!(is_successor(&rotate(&world, proved(1), NOW).await));
+    assert!(is_successor(&rotate(&world, proved(2), NOW).await));
+    // The next one, the last one, and one whose replay would end the grant.
+    for generation in [3, 2, 1] {
+        let refused = rotate(&world, shown(grant, generation), later(DAY)).await;
+        assert_eq!(refused, Rotated::Refused(RefreshMismatch::ClientProof));
+    }
+    assert!(is_successor(&rotate(&world, proved(3), later(DAY)).await));
+    // Whoever proves more than was asked for is not refused.
+    let public = world.granted("another").await;
+    let more = Presented {
+        client_proved: true,
+        ..shown(public, 1)
+    };
+    assert!(is_successor(&rotate(&world, more, NOW).await));
+}
+
+#[tokio::test]
 async fn what_was_never_given_out_is_unknown() {
     let world = world().await;
     let waiting = world.approved("waiting").await;
@@ -184,22 +209,25 @@ proptest! {
     /// The store does what the pure rule says, step by step.
     #[test]
     fn the_store_follows_the_rule(
-        steps in prop::collection::vec((0..7_u32, any::<bool>(), 0..45_000_i64), 1..40),
+        steps in prop::collection::vec((0..7_u32, any::<bool>(), any::<bool>(), 0..45_000_i64), 1..40),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let world = world().await;
-            let grant = world.granted("code").await;
+            let grant = world.granted_to_one_that_proves("code").await;
             let mut facts = FamilyFacts {
-                same_client: true, same_resource: true, active: true, revoked: false,
+                same_client: true, proved: true, same_resource: true, active: true, revoked: false,
                 expires_at: later(30 * DAY), presented: 0, presented_at: None,
             };
             let mut now = NOW;
-            for (generation, same_client, gap) in steps {
-                facts.same_client = same_client;
+            for (generation, same_client, proved, gap) in steps {
+                (facts.same_client, facts.proved) = (same_client, proved);
                 let client_id = if same_client { CLIENT } else { "other" }.to_owned();
                 let expected = judge(&facts, generation, now);
-                let got = rotate(&world, Presented { client_id, ..shown(grant, generation) }, now).await;
+                let presented = Presented {
+                    client_id, client_proved: proved, ..shown(grant, generation)
+                };
+                let got = rotate(&world, presented, now).await;
                 match expected {
                     Judgement::First | Judgement::Again => assert!(is_successor(&got), "{got:?}"),
                     Judgement::Reused => assert_eq!(got, Rotated::Reused),
@@ -210,7 +238,7 @@ proptest! {
                     facts.presented_at = Some(now);
                 }
                 facts.revoked |= expected == Judgement::Reused;
-                let own = FamilyFacts { same_client: true, ..facts };
+                let own = FamilyFacts { same_client: true, proved: true, ..facts };
                 let (record, found) = world.store.family(grant).await.unwrap().unwrap();
                 assert_eq!((record.id, found), (grant, own));
                 now = Timestamp(now.0 + gap);

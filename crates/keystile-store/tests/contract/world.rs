@@ -92,6 +92,7 @@ impl World {
             person: self.alice,
             client_id: CLIENT.to_owned(),
             client_name: "Editor".to_owned(),
+            client_proves: false,
             resource: RESOURCE.to_owned(),
             scopes: "notes:call offline_access".parse().unwrap(),
             code: Digest::of(code),
@@ -119,6 +120,25 @@ impl World {
         grant
     }
 
+    /// The same for a client of a document that names `private_key_jwt` only.
+    pub(crate) async fn approved_for_one_that_proves(&self, code: &str) -> GrantId {
+        let mut approval = self.approval(code);
+        approval.client_proves = true;
+        let grant = approval.grant;
+        assert_eq!(self.store.approve(approval).await.unwrap(), Approved::First);
+        grant
+    }
+
+    /// And with tokens.
+    pub(crate) async fn granted_to_one_that_proves(&self, code: &str) -> GrantId {
+        let grant = self.approved_for_one_that_proves(code).await;
+        let mut proof = proof(code);
+        proof.client_proved = true;
+        let taken = self.store.take(proof, NOW).await.unwrap();
+        assert!(matches!(taken, Taken::First(taken) if taken.grant == grant));
+        grant
+    }
+
     /// Closes the store and opens it again.
     pub(crate) async fn reopened(self, now: Timestamp) -> Self {
         self.store.close().await;
@@ -133,6 +153,7 @@ pub(crate) fn proof(code: &str) -> CodeProof {
     CodeProof {
         code: Digest::of(code),
         client_id: CLIENT.to_owned(),
+        client_proved: false,
         redirect_uri: Some(REDIRECT.to_owned()),
         challenge: challenge(),
         resource: Some(RESOURCE.to_owned()),
@@ -144,6 +165,7 @@ pub(crate) fn shown(grant: GrantId, generation: u32) -> Presented {
         grant,
         generation,
         client_id: CLIENT.to_owned(),
+        client_proved: false,
         resource: None,
         expires_at: later(30 * DAY),
     }

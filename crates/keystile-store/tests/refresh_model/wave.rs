@@ -259,6 +259,7 @@ pub(crate) fn proof(number: usize) -> CodeProof {
     CodeProof {
         code: Digest::of(&client(number)),
         client_id: client(number),
+        client_proved: false,
         redirect_uri: Some(REDIRECT.to_owned()),
         challenge: CodeChallenge::from_bytes([7; 32]),
         resource: Some(RESOURCE.to_owned()),
@@ -278,6 +279,7 @@ async fn done(store: &Store, template: &Template, number: usize, act: Act, now: 
         Act::Redeem { own } => {
             let proof = CodeProof {
                 client_id: client_id(own),
+                client_proved: false,
                 ..proof(number)
             };
             match store.take(proof, now).await.expect("the real parts work") {
@@ -291,6 +293,7 @@ async fn done(store: &Store, template: &Template, number: usize, act: Act, now: 
                 grant,
                 generation,
                 client_id: client_id(own),
+                client_proved: false,
                 resource: None,
                 expires_at: Timestamp(now.0 + IDLE),
             };

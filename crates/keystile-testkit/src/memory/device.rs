@@ -118,6 +118,7 @@ impl DeviceRequests for MemoryStore {
             person_name,
             client_id: asked.client.client_id.clone(),
             client_name: approval.client_name,
+            client_proves: asked.client.proves,
             resource: asked.resource.clone(),
             scopes: approval.scopes,
             created_at: approval.created_at,
@@ -153,6 +154,9 @@ impl State {
         let asked = &kept.new.asked;
         if asked.client.client_id != poll.client_id && !weakened("rfc_8628b") {
             return DeviceOutcome::No(DeviceMismatch::Client);
+        }
+        if asked.client.proves && !poll.client_proved && !weakened("n_as_32d") {
+            return DeviceOutcome::No(DeviceMismatch::ClientProof);
         }
         if kept.waits(now) {
             let due = |at: Timestamp| at.plus(kept.pace.saturating_sub(DEVICE_JITTER));

@@ -71,6 +71,7 @@ impl Grants for MemoryStore {
             person_name,
             client_id: approval.client_id.clone(),
             client_name: approval.client_name.clone(),
+            client_proves: approval.client_proves,
             resource: approval.resource.clone(),
             scopes: approval.scopes.clone(),
             created_at: approval.created_at,
@@ -195,6 +196,9 @@ impl State {
         if approval.client_id != proof.client_id && !weakened("a_017") {
             return Err(Mismatch::Client);
         }
+        if approval.client_proves && !proof.client_proved && !weakened("n_as_32b") {
+            return Err(Mismatch::ClientProof);
+        }
         if differs(&proof.redirect_uri, &approval.redirect_uri) {
             return Err(Mismatch::RedirectUri);
         }
@@ -221,6 +225,7 @@ impl State {
         let (grant, resource) = (&family.grant, presented.resource.as_ref());
         Some(FamilyFacts {
             same_client: presented.client_id == grant.client_id,
+            proved: presented.client_proved || !grant.client_proves,
             same_resource: resource.is_none_or(|it| *it == grant.resource),
             ..self.facts_of(family)
         })
@@ -230,6 +235,7 @@ impl State {
         let grant = &family.grant;
         FamilyFacts {
             same_client: true,
+            proved: true,
             same_resource: true,
             active: family.active,
             revoked: grant.revoked_at.is_some() || self.is_disabled(grant),

@@ -91,6 +91,7 @@ impl Bench {
             person: self.person,
             client_id: client_id.to_owned(),
             client_name: "Desk".to_owned(),
+            client_proves: false,
             resource: RESOURCE.to_owned(),
             scopes: "knowledge-base:call".parse().unwrap(),
             code: code.digest,

@@ -90,7 +90,7 @@ fn bad_documents(host: &Hostile) -> Vec<(&'static str, Answer, &'static str)> {
                 "token_endpoint_auth_method",
                 json!("private_key_jwt"),
             ),
-            "The client's document asks for an authentication that is not supported for documents; expected none.",
+            "The client's document has to name token_endpoint_auth_method none, or private_key_jwt with its public keys: as jwks, or at a jwks_uri on the document's own origin.",
         ),
         (
             "/many.json",

@@ -92,7 +92,12 @@ pub(crate) async fn redeem(
         ("code", code),
         ("code_verifier", VERIFIER),
     ];
-    let reply = browser(gate).post("/oauth/token", &[], &fields).await;
+    ask(gate, &fields).await
+}
+
+/// What the token endpoint answers.
+pub(crate) async fn ask(gate: &Gate, fields: &[(&str, &str)]) -> (u16, Value) {
+    let reply = browser(gate).post("/oauth/token", &[], fields).await;
     let body = serde_json::from_str(&reply.body).expect("JSON");
     (reply.status.as_u16(), body)
 }

@@ -107,6 +107,7 @@ async fn late_code(scene: &Scene, client_id: &str, resource: &str) -> String {
         person: person.id,
         client_id: client_id.to_owned(),
         client_name: "Operator test".to_owned(),
+        client_proves: false,
         resource: resource.to_owned(),
         scopes: "notes:call".parse().expect("a scope"),
         code: code.digest,

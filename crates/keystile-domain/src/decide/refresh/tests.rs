@@ -9,6 +9,7 @@ const NOW: Timestamp = Timestamp(1_000_000_000);
 fn family(presented: u32, presented_ago: i64) -> FamilyFacts {
     FamilyFacts {
         same_client: true,
+        proved: true,
         same_resource: true,
         active: true,
         revoked: false,
@@ -67,6 +68,13 @@ fn a_018_a_stranger_learns_and_changes_nothing_whatever_they_show() {
 fn what_is_dead_or_foreign_is_refused_before_reuse_is_punished() {
     let replay = family(5, 90_000);
     for (facts, why) in [
+        (
+            FamilyFacts {
+                proved: false,
+                ..replay
+            },
+            RefreshMismatch::ClientProof,
+        ),
         (
             FamilyFacts {
                 active: false,

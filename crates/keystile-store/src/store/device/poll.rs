@@ -29,6 +29,7 @@ impl Verb for Poll {
             .bind(&self.poll.client_id)
             .bind(&self.poll.resource)
             .bind(self.now.0)
+            .bind(i64::from(self.poll.client_proved))
             .fetch_optional(&mut *connection)
             .await?;
         if let Some(grant) = spent {
@@ -44,6 +45,7 @@ impl Verb for Poll {
             .bind(millis(DEVICE_JITTER))
             .bind(millis(DEVICE_SLOWER))
             .bind(millis(DEVICE_SLOWEST))
+            .bind(i64::from(self.poll.client_proved))
             .fetch_optional(&mut *connection)
             .await?;
         match hasty {
@@ -81,6 +83,7 @@ impl Poll {
     async fn explain(&self, connection: &mut SqliteConnection) -> Result<DeviceOutcome, Failure> {
         type Row = (
             String,
+            i64,
             String,
             Option<i64>,
             Option<String>,
@@ -88,18 +91,20 @@ impl Poll {
             i64,
         );
         let row: Option<Row> = sqlx::query_as(
-            "SELECT client_id, resource, answered_at, grant_id, spent_at, expires_at
+            "SELECT client_id, client_proves, resource, answered_at, grant_id, spent_at, expires_at
              FROM device_requests WHERE device_code = $1",
         )
         .bind(self.poll.code.as_bytes().as_slice())
         .fetch_optional(connection)
         .await?;
-        let Some((client, resource, answered_at, grant, spent_at, expires_at)) = row else {
+        let Some((client, proves, resource, answered_at, grant, spent_at, expires_at)) = row else {
             return Ok(DeviceOutcome::No(DeviceMismatch::Unknown));
         };
         let asked = &self.poll.resource;
         let mismatch = if client != self.poll.client_id {
             DeviceMismatch::Client
+        } else if proves > i64::from(self.poll.client_proved) {
+            DeviceMismatch::ClientProof
         } else if answered_at.is_some() && grant.is_none() {
             DeviceMismatch::Denied
         } else if spent_at.is_some() {
@@ -116,7 +121,7 @@ impl Poll {
 }
 
 const SPEND: &str = "UPDATE device_requests SET spent_at = $4
-     WHERE device_code = $1 AND client_id = $2
+     WHERE device_code = $1 AND client_id = $2 AND client_proves <= $5
      AND (CAST($3 AS TEXT) IS NULL OR resource = $3)
      AND spent_at IS NULL AND expires_at > $4
      AND EXISTS (SELECT 1 FROM grants g JOIN people p ON p.id = g.person_id
@@ -128,6 +133,7 @@ const SPEND: &str = "UPDATE device_requests SET spent_at = $4
 
 const SPEND_CHECKS: &[(&str, &str, &str)] = &[
     ("rfc_8628a", "spent_at IS NULL", "TRUE"),
+    ("n_as_32d", "client_proves <= $5", "TRUE"),
     ("rfc_8628b", "client_id = $2", "$2 IS NOT NULL"),
 ];
 
@@ -136,7 +142,7 @@ const WAIT: &str = "UPDATE device_requests SET
          hasty = CASE WHEN $3 < polled_at + pace - $4 THEN 1 ELSE 0 END,
          pace = CASE WHEN $3 < polled_at + pace - $4 THEN min(pace + $5, $6) ELSE pace END,
          polled_at = $3
-     WHERE device_code = $1 AND client_id = $2 AND answered_at IS NULL AND expires_at > $3
+     WHERE device_code = $1 AND client_id = $2 AND client_proves <= $7 AND answered_at IS NULL AND expires_at > $3
      RETURNING hasty";
 
 const WAIT_CHECKS: &[(&str, &str, &str)] = &[("rfc_8628c", "THEN 1 ELSE 0", "THEN 0 ELSE 0")];

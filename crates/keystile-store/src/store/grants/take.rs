@@ -32,6 +32,7 @@ impl Verb for Take {
             .bind(proof.challenge.as_bytes().as_slice())
             .bind(&proof.resource)
             .bind(self.now.0)
+            .bind(i64::from(proof.client_proved))
             .fetch_optional(&mut *connection)
             .await?;
         match spent {
@@ -50,16 +51,27 @@ impl Take {
     /// Nothing was spent: says why, and knows a replay only when everything matches, so that a
     /// bogus presenter can't have a grant revoked (A-019).
     async fn explain(&self, connection: &mut SqliteConnection) -> Result<Taken, Failure> {
-        type Row = (String, String, String, Vec<u8>, Option<i64>, i64, String);
+        type Row = (
+            String,
+            String,
+            i64,
+            String,
+            Vec<u8>,
+            Option<i64>,
+            i64,
+            String,
+        );
         let row: Option<Row> = sqlx::query_as(
-            "SELECT c.grant_id, c.client_id, c.redirect_uri, c.challenge, c.spent_at, c.expires_at,
-                 g.resource
+            "SELECT c.grant_id, c.client_id, g.client_proves, c.redirect_uri, c.challenge,
+                 c.spent_at, c.expires_at, g.resource
              FROM codes c JOIN grants g ON g.id = c.grant_id WHERE c.digest = $1",
         )
         .bind(self.proof.code.as_bytes().as_slice())
         .fetch_optional(connection)
         .await?;
-        let Some((grant, client, redirect, challenge, spent_at, expires_at, resource)) = row else {
+        let Some((grant, client, proves, redirect, challenge, spent_at, expires_at, resource)) =
+            row
+        else {
             return Ok(Taken::NoMatch(Mismatch::Unknown));
         };
         let grant: GrantId = row::parse(&grant, "codes.grant_id")?;
@@ -69,6 +81,8 @@ impl Take {
         };
         let mismatch = if client != proof.client_id && !weakened("a_019") {
             Mismatch::Client
+        } else if proves > i64::from(proof.client_proved) {
+            Mismatch::ClientProof
         } else if differs(&proof.redirect_uri, &redirect) {
             Mismatch::RedirectUri
         } else if challenge.as_slice() != proof.challenge.as_bytes() {
@@ -93,7 +107,7 @@ const SPEND: &str = "UPDATE codes SET spent_at = $6
      AND challenge = $4 AND spent_at IS NULL AND expires_at > $6
      AND EXISTS (SELECT 1 FROM grants g JOIN people p ON p.id = g.person_id
          WHERE g.id = codes.grant_id AND (CAST($5 AS TEXT) IS NULL OR g.resource = $5)
-         AND g.revoked_at IS NULL AND g.expires_at > $6 AND p.disabled_at IS NULL)
+         AND g.client_proves <= $7 AND g.revoked_at IS NULL AND g.expires_at > $6 AND p.disabled_at IS NULL)
      AND NOT EXISTS (SELECT 1 FROM disabled_clients d
          WHERE d.client_id = codes.client_id AND d.enabled_at IS NULL);
      UPDATE grants SET activated_at = $6, last_used_at = $6
@@ -103,5 +117,6 @@ const SPEND: &str = "UPDATE codes SET spent_at = $6
 const SPEND_CHECKS: &[(&str, &str, &str)] = &[
     ("n_as_21", "spent_at IS NULL", "TRUE"),
     ("a_017", "client_id = $2", "$2 IS NOT NULL"),
+    ("n_as_32b", "g.client_proves <= $7", "TRUE"),
     ("a_015", "challenge = $4", "$4 IS NOT NULL"),
 ];

@@ -81,8 +81,8 @@ pub(super) const LINES: &[Advice] = &[
     ),
     on(
         "client_document_auth_method",
-        "The document names token_endpoint_auth_method none, alone or among others.",
-        "The app's publisher has to name none; or add the app yourself: keystile client add --auth METHOD.",
+        "The document names token_endpoint_auth_method none, alone or among others; or private_key_jwt, with jwks or with a jwks_uri on its own origin.",
+        "The app's publisher has to mend it; or add the app yourself: keystile client add --auth METHOD.",
     ),
     on(
         "client_id_url",
@@ -98,6 +98,11 @@ pub(super) const LINES: &[Advice] = &[
         "registration_off",
         "Clients register themselves only where that is on.",
         "Register the app yourself: keystile client add.",
+    ),
+    on(
+        "client_proof_missing",
+        "A client whose document named private_key_jwt and not none when its person allowed it shows a client_assertion with each request, whatever its document says now.",
+        "The app has to sign who it is, as its own document says. If it used to: its document changed meanwhile; remove the connection in the app and connect again. If it never did, somebody else uses its client_id.",
     ),
     on(
         "client_assertion_unreadable",
