@@ -14,6 +14,7 @@ use keystile_protocol::mcp::Envelope;
 use keystile_protocol::mutation::weakened;
 use keystile_resource::{Verified, Verifier, bearer};
 
+use crate::inspect::in_batch;
 use crate::relay::Caller;
 use crate::route::Route;
 
@@ -199,6 +200,14 @@ impl Denied {
             caller: caller.cloned(),
             found: None,
         }
+    }
+
+    /// Says which message of a batch it is.
+    pub(crate) fn in_batch(mut self, place: usize) -> Self {
+        if let Self::Challenged { error, .. } = &mut self {
+            error.description = format!("{}{}", in_batch(place), error.description).into();
+        }
+        self
     }
 
     /// As [`no_good`](Self::no_good), with what the operator can know of it.

@@ -15,6 +15,7 @@ use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, Uri};
 use http_body_util::Full;
+use keystile_protocol::mcp::Revision;
 use keystile_protocol::mutation::weakened;
 
 use crate::admit::Permit;
@@ -57,6 +58,8 @@ pub(crate) struct Forwarded {
     pub(crate) body: Bytes,
     pub(crate) exchange: Exchange,
     pub(crate) session: Option<InSession>,
+    /// The revision that an `initialize` asks for.
+    pub(crate) begins: Option<Revision>,
 }
 
 /// Why a forwarded request got no answer from the upstream.

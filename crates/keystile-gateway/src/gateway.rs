@@ -14,7 +14,8 @@ use keystile_domain::ports::{AuditSink, Standing};
 use keystile_domain::secrets::Secrets;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::issuer::Issuer;
-use keystile_protocol::mcp::Envelope;
+use keystile_protocol::mcp::{Envelope, Revision};
+use keystile_protocol::mutation::weakened;
 use keystile_protocol::resource::ServedResource;
 use keystile_resource::Verifier;
 
@@ -22,7 +23,7 @@ use crate::admit::{Denied, Permit, admit};
 use crate::drain::drain;
 use crate::forward::{Exchange, Forwarded, HttpUpstream, InSession, NotForwarded, Sessions};
 use crate::guard::{AllowedOrigin, Guard, is_preflight};
-use crate::inspect::{Asked, read};
+use crate::inspect::{Asked, no_batches, read};
 use crate::refusal::{Code, Refusal};
 use crate::relay::{Admitted, Caller, Ports, Relay};
 use crate::route::{Place, Route, Routes};
@@ -165,7 +166,7 @@ impl Gateway {
         let revocations = &*self.ports.revocations;
         match admit(parts, route, &self.verifier, revocations, sent.at) {
             Ok(permit) => self.admitted(&permit, sent, body).await,
-            Err(denied) => self.deny(denied, route, sent).await,
+            Err(denied) => self.deny(denied, None, route, sent).await,
         }
     }
 
@@ -187,8 +188,8 @@ impl Gateway {
             Ok(asked) => asked,
             Err(refusal) => return Err(self.record_refusal(refusal, permit, sent).await),
         };
-        if let Some(Err(denied)) = asked.message.as_ref().map(|message| permit.allows(message)) {
-            return self.deny(denied, permit.route(), sent).await;
+        if let Some((place, denied)) = first_denied(permit, &asked) {
+            return self.deny_message(denied, place, &asked, permit, sent).await;
         }
         let path = match self.path(permit, sent.parts, &asked).await {
             Ok(path) => path,
@@ -197,7 +198,7 @@ impl Gateway {
                 return Err(self.record_refusal(refusal, permit, sent).await);
             }
         };
-        self.record_call(permit, sent, asked.message.as_ref())?;
+        self.record_calls(permit, sent, &asked)?;
         match path {
             Path::Relay(relay, caller, admitted) => {
                 let response = relay.answer(&caller, &asked, admitted).await;
@@ -206,8 +207,9 @@ impl Gateway {
             Path::Forward(upstream, session) => {
                 let call = Forwarded {
                     body: body.clone(),
-                    exchange: exchange(sent.parts, asked.message.as_ref()),
+                    exchange: exchange(sent.parts, asked.message()),
                     session,
+                    begins: asked.message().and_then(begins),
                 };
                 let forwarded = self.forward(upstream, permit, sent, call).await;
                 forwarded.map_err(|refusal| refusal.with_id(asked.id()))
@@ -230,7 +232,12 @@ impl Gateway {
                 Path::Relay(relay, caller, admitted)
             }
             Way::Forward(upstream) => {
-                Path::Forward(upstream, self.sessions.named(permit, parts, asked.era)?)
+                let session = self.sessions.named(permit, parts, asked.era)?;
+                let has_batches = session.as_ref().is_some_and(InSession::has_batches);
+                if asked.is_batch() && !has_batches {
+                    return Err(no_batches());
+                }
+                Path::Forward(upstream, session)
             }
         })
     }
@@ -245,8 +252,9 @@ impl Gateway {
         let forwarded = upstream.forward(permit, sent.parts, &call, &self.ports);
         match forwarded.await {
             Ok(mut response) => {
+                let session = call.session.as_ref();
                 self.sessions
-                    .bind(permit, call.session.as_ref(), &mut response)?;
+                    .bind(permit, session, call.begins, &mut response)?;
                 Ok(response)
             }
             Err(NotForwarded::Refused(refusal)) => Err(refusal),
@@ -282,7 +290,7 @@ impl Gateway {
             at: self.ports.clock.now(),
             ..sent
         };
-        self.deny(denied, permit.route(), now).await
+        self.deny(denied, None, permit.route(), now).await
     }
 }
 
@@ -317,6 +325,25 @@ fn exchange(parts: &Parts, message: Option<&Envelope<'_>>) -> Exchange {
     } else {
         Exchange::Call
     }
+}
+
+/// The first message that the permit is not good for (CHECKLIST A-101: at any place of a batch).
+fn first_denied(permit: &Permit, asked: &Asked<'_>) -> Option<(usize, Denied)> {
+    let looked_at = match weakened("a_101") {
+        true => 1,
+        false => usize::MAX,
+    };
+    let messages = asked.messages().iter().take(looked_at).enumerate();
+    let mut denied =
+        messages.filter_map(|(place, message)| Some((place, permit.allows(message).err()?)));
+    denied.next()
+}
+
+/// The revision that an `initialize` asks for.
+fn begins(message: &Envelope<'_>) -> Option<Revision> {
+    let asked = message.params().protocol_version.as_deref();
+    let asked = asked.filter(|_| message.method() == Some("initialize"));
+    asked.and_then(Revision::parse)
 }
 
 fn metadata(

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
-use keystile_protocol::mcp::{Envelope, Era, Kind, McpHeaders, RpcError, method};
+use keystile_protocol::mcp::{
+    Batch, Envelope, EnvelopeError, Era, Kind, McpHeaders, Revision, RpcError, method,
+};
 use keystile_protocol::mutation::weakened;
 
 use crate::refusal::{Code, Refusal};
@@ -52,9 +54,21 @@ pub(crate) async fn read(parts: &Parts, body: &mut Body) -> Result<Bytes, Refusa
 
 /// What a request asks, once it is understood.
 pub(crate) struct Asked<'a> {
-    /// Of a POST; the others have none.
-    pub(crate) message: Option<Envelope<'a>>,
+    pub(crate) content: Content<'a>,
     pub(crate) era: Era,
+}
+
+/// What a request carries.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one for each request, on the stack; nearly all are a message"
+)]
+pub(crate) enum Content<'a> {
+    /// GET and DELETE.
+    Nothing,
+    Message(Envelope<'a>),
+    /// Of 2025-03-26, as far as its headers say. Whether its session is, the session knows.
+    Batch(Batch<'a>),
 }
 
 impl<'a> Asked<'a> {
@@ -66,23 +80,44 @@ impl<'a> Asked<'a> {
         let read = McpHeaders::read(&parts.headers)
             .map_err(|error| Refusal::rpc(Code::HeaderMismatch, error))?;
         Ok(Self {
-            message: None,
+            content: Content::Nothing,
             era: read.era(),
         })
     }
 
+    /// All that is asked; each message is to be allowed, and put on record.
+    pub(crate) fn messages(&self) -> &[Envelope<'a>] {
+        match &self.content {
+            Content::Nothing => &[],
+            Content::Message(message) => std::slice::from_ref(message),
+            Content::Batch(batch) => batch.messages(),
+        }
+    }
+
+    /// The only message.
+    pub(crate) fn message(&self) -> Option<&Envelope<'a>> {
+        match &self.content {
+            Content::Message(message) => Some(message),
+            Content::Nothing | Content::Batch(_) => None,
+        }
+    }
+
+    pub(crate) fn is_batch(&self) -> bool {
+        matches!(self.content, Content::Batch(_))
+    }
+
     /// The request's id, as JSON text.
     pub(crate) fn id(&self) -> Option<&'a str> {
-        let id = self.message.as_ref().and_then(Envelope::id);
+        let id = self.message().and_then(Envelope::id);
         id.map(|id| id.lexeme)
     }
 }
 
 fn inspect<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Asked<'a>, Refusal> {
-    let message = Envelope::parse(body).map_err(|error| {
-        let rpc = RpcError::new(error.code, error.reason);
-        Refusal::rpc(Code::NotAMessage, rpc).with_id(error.id.as_deref())
-    })?;
+    if Batch::is_one(body) {
+        return inspect_batch(headers, body);
+    }
+    let message = Envelope::parse(body).map_err(not_a_message)?;
     let id = message.id().map(|id| id.lexeme);
     let read = McpHeaders::agree(headers, &message)
         .map_err(|error| Refusal::rpc(Code::HeaderMismatch, error).with_id(id))?;
@@ -90,14 +125,9 @@ fn inspect<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Asked<'a>, Refusal
         Some(_) => Era::Stateless,
         None => read.era(),
     };
-    if let Some(method) = message.method() {
-        let known = match message.kind() {
-            Kind::Notification => method::is_notification(method),
-            _ => method::is_request(method),
-        };
-        if !known && !weakened("n_tr_12") {
-            let sentence = "This method is in no revision of MCP; names are compared exactly.";
-            let refusal = Refusal::new(Code::UnknownMethod, sentence).with_id(id);
+    if message.method().is_some() {
+        if !has_known_method(&message) {
+            let refusal = Refusal::new(Code::UnknownMethod, UNKNOWN_METHOD).with_id(id);
             // Before 2026-07-28 a 404 means that the session is gone, and clients start over.
             return Err(match era {
                 Era::Stateless => refusal,
@@ -113,9 +143,59 @@ fn inspect<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Asked<'a>, Refusal
         return Err(Refusal::new(Code::NotAMessage, sentence).with_id(id));
     }
     Ok(Asked {
-        message: Some(message),
+        content: Content::Message(message),
         era,
     })
+}
+
+/// MCP 2025-03-26, transports: the one revision with batches. A client of it sends no header that says so; one that
+/// says another revision has no batches.
+fn inspect_batch<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Asked<'a>, Refusal> {
+    let read =
+        McpHeaders::of_batch(headers).map_err(|error| Refusal::rpc(Code::HeaderMismatch, error))?;
+    if !matches!(read.revision, None | Some(Revision::V2025_03_26)) {
+        return Err(no_batches());
+    }
+    let batch = Batch::parse(body).map_err(not_a_message)?;
+    for (place, message) in batch.messages().iter().enumerate() {
+        let refused = if message.params().meta.protocol_version.is_some() {
+            (Code::NotAMessage, "2026-07-28 has no batches.")
+        } else if message.method().is_some() && !has_known_method(message) {
+            (Code::UnknownMethod, UNKNOWN_METHOD)
+        } else {
+            continue;
+        };
+        let sentence = format!("{}{}", in_batch(place), refused.1);
+        return Err(Refusal::new(refused.0, sentence).with_status(StatusCode::BAD_REQUEST));
+    }
+    Ok(Asked {
+        content: Content::Batch(batch),
+        era: Era::Legacy,
+    })
+}
+
+/// Of a session whose revision has none.
+pub(crate) fn no_batches() -> Refusal {
+    let sentence = "Only sessions of 2025-03-26 have batches; send one message per request.";
+    Refusal::new(Code::NotAMessage, sentence)
+}
+
+/// Which of its messages a batch is refused for.
+pub(crate) fn in_batch(place: usize) -> String {
+    format!("Message {} of the batch: ", place + 1)
+}
+
+fn has_known_method(message: &Envelope<'_>) -> bool {
+    let known = match message.kind() {
+        Kind::Notification => method::is_notification,
+        _ => method::is_request,
+    };
+    message.method().is_some_and(known) || weakened("n_tr_12")
+}
+
+fn not_a_message(error: EnvelopeError) -> Refusal {
+    let rpc = RpcError::new(error.code, error.reason);
+    Refusal::rpc(Code::NotAMessage, rpc).with_id(error.id.as_deref())
 }
 
 /// Exactly `application/json`, in UTF-8 if it says so, and as it is (CHECKLIST A-110).
@@ -159,3 +239,5 @@ fn too_large() -> Refusal {
     let sentence = format!("A message may have at most {} MiB.", MAX_BODY / 1024 / 1024);
     Refusal::new(Code::BodyTooLarge, sentence)
 }
+
+const UNKNOWN_METHOD: &str = "This method is in no revision of MCP; names are compared exactly.";

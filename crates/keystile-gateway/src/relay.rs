@@ -5,6 +5,7 @@
 //! stands between (`legacy_bridge`, `stateless_bridge`) which drives the pure translations of `era`.
 
 mod answer;
+mod batch;
 mod caller;
 mod eras;
 mod failure;

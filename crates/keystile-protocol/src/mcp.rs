@@ -4,12 +4,14 @@
 //! found, and the upstream gets the very bytes that were read. An edit replaces one member's bytes
 //! ([`Envelope::replaced`]); nothing is ever serialised again.
 
+pub mod batch;
 pub mod envelope;
 pub mod error;
 pub mod headers;
 pub mod method;
 pub mod revision;
 
+pub use batch::Batch;
 pub use envelope::{Envelope, EnvelopeError, Id, Kind, Meta, Params};
 pub use error::RpcError;
 pub use headers::McpHeaders;

@@ -178,7 +178,7 @@ impl<'a> Scanner<'a> {
                 Kind::Object
             }
             Some(b'[') => {
-                self.elements(depth)?;
+                self.elements(depth, |scanner| scanner.value(depth + 1).map(drop))?;
                 Kind::Array
             }
             Some(b'"') => {
@@ -246,6 +246,37 @@ impl<'a> Scanner<'a> {
         })
     }
 
+    /// Reads an array; `element` is called for each of its values and must read exactly that.
+    ///
+    /// # Errors
+    /// The first fault inside it, or what `element` returns.
+    pub fn elements<F>(&mut self, depth: usize, mut element: F) -> Result<Span, StrictJsonError>
+    where
+        F: FnMut(&mut Self) -> Result<(), StrictJsonError>,
+    {
+        self.deep(depth)?;
+        let start = self.skip_space();
+        self.byte(b'[')?;
+        self.skip_space();
+        if self.peek() != Some(b']') {
+            loop {
+                self.skip_space();
+                element(self)?;
+                self.skip_space();
+                match self.peek() {
+                    Some(b',') => self.at += 1,
+                    Some(b']') => break,
+                    _ => return Err(self.fault(Fault::Syntax)),
+                }
+            }
+        }
+        self.at += 1;
+        Ok(Span {
+            start,
+            end: self.at,
+        })
+    }
+
     /// Reads a string.
     ///
     /// # Errors
@@ -306,27 +337,6 @@ impl<'a> Scanner<'a> {
         }
         self.open.push(name.clone());
         Ok(name)
-    }
-
-    fn elements(&mut self, depth: usize) -> Result<(), StrictJsonError> {
-        self.deep(depth)?;
-        self.at += 1;
-        self.skip_space();
-        if self.peek() == Some(b']') {
-            self.at += 1;
-            return Ok(());
-        }
-        loop {
-            self.value(depth + 1)?;
-            self.skip_space();
-            match self.peek() {
-                Some(b',') => self.at += 1,
-                Some(b']') => break,
-                _ => return Err(self.fault(Fault::Syntax)),
-            }
-        }
-        self.at += 1;
-        Ok(())
     }
 
     fn number(&mut self) -> Result<(), StrictJsonError> {

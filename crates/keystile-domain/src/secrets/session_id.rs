@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use keystile_protocol::mcp::Revision;
 use keystile_protocol::mutation::weakened;
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
@@ -18,6 +19,8 @@ pub struct SessionOwner<'a> {
     pub person: &'a str,
     /// `client_id`.
     pub client: &'a str,
+    /// Where the revision that it was begun with allows what others do not.
+    pub revision: Option<Revision>,
 }
 
 impl Secrets {
@@ -47,7 +50,9 @@ impl Subkeys {
     fn session_tag(&self, owner: SessionOwner<'_>, id: &str) -> String {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(self.session_id.bytes()).expect("HMAC takes any key");
-        for part in [owner.resource, owner.person, owner.client, id] {
+        let revision = owner.revision.map(Revision::as_str);
+        let parts = [owner.resource, owner.person, owner.client, id];
+        for part in parts.into_iter().chain(revision) {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
         }
@@ -66,6 +71,7 @@ mod tests {
         resource: "http://localhost:7717/kb/mcp",
         person: "alice",
         client: "desk",
+        revision: None,
     };
 
     fn secrets(first: u8) -> Secrets {
@@ -92,6 +98,10 @@ mod tests {
             },
             SessionOwner {
                 resource: "http://localhost:7717/git/mcp",
+                ..ALICE
+            },
+            SessionOwner {
+                revision: Some(Revision::V2025_03_26),
                 ..ALICE
             },
             // The same text, cut elsewhere.

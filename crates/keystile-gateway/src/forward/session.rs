@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response};
 use keystile_domain::secrets::Secrets;
 use keystile_domain::secrets::session_id::SessionOwner;
-use keystile_protocol::mcp::{Era, headers};
+use keystile_protocol::mcp::{Era, Revision, headers};
 use keystile_protocol::mutation::weakened;
 
 use crate::admit::Permit;
@@ -26,6 +26,15 @@ pub(crate) struct InSession {
     shown: HeaderValue,
     /// As the upstream does.
     theirs: HeaderValue,
+    /// Begun with a revision of its own.
+    revision: Option<Revision>,
+}
+
+impl InSession {
+    /// Whether its client may send several messages at once.
+    pub(crate) fn has_batches(&self) -> bool {
+        self.revision == Some(Revision::V2025_03_26) || weakened("a_101d")
+    }
 }
 
 impl Sessions {
@@ -49,20 +58,24 @@ impl Sessions {
         if era == Era::Stateless {
             return Ok(None);
         }
-        let text = shown.to_str().ok();
-        let opened = text.and_then(|text| self.0.open_session_id(owner(permit), text));
-        let theirs = opened.and_then(|id| HeaderValue::from_str(id).ok());
-        let theirs = theirs.ok_or_else(|| {
+        let opened = |revision| {
+            let owner = owner(permit, revision);
+            let id = self.0.open_session_id(owner, shown.to_str().ok()?)?;
+            Some(InSession {
+                shown: shown.clone(),
+                theirs: HeaderValue::from_str(id).ok()?,
+                revision,
+            })
+        };
+        let session = opened(None).or_else(|| opened(Some(Revision::V2025_03_26)));
+        session.map(Some).ok_or_else(|| {
             let sentence = "There is no such session. Send initialize again.";
             Refusal::new(Code::UnknownSession, sentence)
-        })?;
-        Ok(Some(InSession {
-            shown: shown.clone(),
-            theirs,
-        }))
+        })
     }
 
-    /// The upstream's answer with an id that is good for this caller only.
+    /// The upstream's answer with an id that is good for this caller only. `begun` with is what the caller asked for; a
+    /// server that answers with another revision has clients say so from then on (`MCP-Protocol-Version`).
     ///
     /// # Errors
     /// 502 for an id that is none: more than one, longer than [`LONGEST`], or not visible ASCII.
@@ -70,6 +83,7 @@ impl Sessions {
         &self,
         permit: &Permit,
         session: Option<&InSession>,
+        begun: Option<Revision>,
         response: &mut Response<Body>,
     ) -> Result<(), Refusal> {
         let mut ids = response.headers().get_all(headers::SESSION_ID).iter();
@@ -80,7 +94,8 @@ impl Sessions {
             Some(session) if one && session.theirs == id => session.shown.clone(),
             _ => {
                 let text = id.to_str().ok().filter(|text| one && is_id(text));
-                let bound = text.map(|text| self.0.bind_session_id(owner(permit), text));
+                let apart = begun.filter(|revision| *revision == Revision::V2025_03_26);
+                let bound = text.map(|text| self.0.bind_session_id(owner(permit, apart), text));
                 let bound = bound.and_then(|bound| HeaderValue::try_from(bound).ok());
                 bound.ok_or_else(|| {
                     let sentence = "The server behind this gateway began a session under an id that can't be one; its own log may say why.";
@@ -93,7 +108,7 @@ impl Sessions {
     }
 }
 
-fn owner(permit: &Permit) -> SessionOwner<'_> {
+fn owner(permit: &Permit, revision: Option<Revision>) -> SessionOwner<'_> {
     let person = match weakened("a_115") {
         true => &permit.verified().jti,
         false => permit.person(),
@@ -102,6 +117,7 @@ fn owner(permit: &Permit) -> SessionOwner<'_> {
         resource: &permit.route().resource.resource,
         person,
         client: permit.client(),
+        revision,
     }
 }
 

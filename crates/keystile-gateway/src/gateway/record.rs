@@ -12,12 +12,27 @@ use keystile_resource::refuse;
 
 use super::{Gateway, Sent};
 use crate::admit::{Denied, Permit, describe};
+use crate::inspect::Asked;
 use crate::refusal::{Code, Refusal};
 use crate::route::Route;
 
 impl Gateway {
-    /// The allowed call is in the audit trail before it is forwarded; if it can't be, it is not.
-    pub(super) fn record_call(
+    /// What is allowed is in the audit trail before it is forwarded, message by message; if it can't be, it is not.
+    pub(super) fn record_calls(
+        &self,
+        permit: &Permit,
+        of: Sent<'_>,
+        asked: &Asked<'_>,
+    ) -> Result<(), Refusal> {
+        match asked.messages() {
+            [] => self.record_call(permit, of, None),
+            messages => messages
+                .iter()
+                .try_for_each(|message| self.record_call(permit, of, Some(message))),
+        }
+    }
+
+    fn record_call(
         &self,
         permit: &Permit,
         of: Sent<'_>,
@@ -28,10 +43,7 @@ impl Gateway {
         event.peer = from.as_deref();
         event.method = Some(of.parts.method.as_str());
         if let Some(message) = message {
-            let params = message.params();
-            event.method = message.method().or(Some("response"));
-            event.name = params.name.as_deref().or(params.uri.as_deref());
-            event.name = event.name.or(params.task_id.as_deref());
+            event = about(event, message);
         }
         match self.audit.append(&event) {
             Ok(()) => Ok(()),
@@ -64,10 +76,38 @@ impl Gateway {
         refusal.with_reference(reference)
     }
 
+    /// Challenges for one message. Of a batch nothing is done then, and each of the others is on record as refused, too.
+    pub(super) async fn deny_message(
+        &self,
+        denied: Denied,
+        place: usize,
+        asked: &Asked<'_>,
+        permit: &Permit,
+        of: Sent<'_>,
+    ) -> Result<Response<Body>, Refusal> {
+        let messages = asked.messages();
+        let from = of.address();
+        for (other, message) in messages.iter().enumerate() {
+            if other != place {
+                let mut event = about(permit.event(of.at, Outcome::Deny), message);
+                event.peer = from.as_deref();
+                event.reason = Some("batch_denied");
+                self.record(&event).await;
+            }
+        }
+        let denied = match asked.is_batch() {
+            true => denied.in_batch(place),
+            false => denied,
+        };
+        self.deny(denied, messages.get(place), permit.route(), of)
+            .await
+    }
+
     /// Challenges. What was shown and refused is in the audit trail before the answer.
     pub(super) async fn deny(
         &self,
         denied: Denied,
+        message: Option<&Envelope<'_>>,
         route: &Route,
         of: Sent<'_>,
     ) -> Result<Response<Body>, Refusal> {
@@ -94,6 +134,9 @@ impl Gateway {
         if let Some(caller) = &caller {
             event = describe(event, caller, route);
             whose.client = Some(caller.client_id.clone());
+        }
+        if let Some(message) = message {
+            event = about(event, message);
         }
         (event.reason, event.reference) = (Some(reason), Some(reference.as_str()));
         event.peer = from.as_deref();
@@ -137,4 +180,13 @@ impl Gateway {
             tracing::error!(audit.error = %error, "a denial could not be recorded");
         }
     }
+}
+
+/// Says which message it is about.
+fn about<'a>(mut event: Event<'a>, message: &'a Envelope<'_>) -> Event<'a> {
+    let params = message.params();
+    event.method = message.method().or(Some("response"));
+    event.name = params.name.as_deref().or(params.uri.as_deref());
+    event.name = event.name.or(params.task_id.as_deref());
+    event
 }

@@ -18,6 +18,8 @@ pub(crate) enum Piece {
     Event(String),
     /// The answer, and the status where it is the whole response.
     Answer(String, StatusCode),
+    /// The answers to the requests of a batch.
+    Answers(Vec<String>),
     /// The gateway's own answer.
     Refused(Refusal),
 }
@@ -51,6 +53,10 @@ impl Out {
 
     pub(crate) async fn answer(&self, text: String, status: StatusCode) {
         let _ = self.pieces.send(Piece::Answer(text, status)).await;
+    }
+
+    pub(crate) async fn answers(&self, texts: Vec<String>) {
+        let _ = self.pieces.send(Piece::Answers(texts)).await;
     }
 
     /// Resolves when the client is gone.
@@ -122,10 +128,13 @@ pub(crate) async fn respond(
             }
             Some(Piece::Refused(refusal)) => return refusal.respond(&*ports.rng),
             Some(Piece::Answer(text, status)) if accepts.json => return json(status, text),
+            Some(Piece::Answers(texts)) if accepts.json || !accepts.events => {
+                return json(StatusCode::OK, format!("[{}]", texts.join(",")));
+            }
             Some(piece) if accepts.events => return event_stream(Some(piece), pieces, ports),
             Some(Piece::Answer(text, status)) => return json(status, text),
             // A client that takes no stream does without what comes before the answer.
-            Some(Piece::Event(_)) => {}
+            Some(Piece::Event(_) | Piece::Answers(_)) => {}
             // The task of the call is gone without a word: a bug, contained (CHECKLIST A-157).
             None => {
                 let refusal = Refusal::new(Code::CallLost, "The gateway failed to answer.");
@@ -178,17 +187,19 @@ fn frames(
                 }
             },
         };
-        let (text, over) = match piece? {
-            Piece::Event(text) => (text, false),
-            Piece::Answer(text, _) => (text, true),
-            Piece::Refused(refusal) => (refusal.tell(&ports), true),
+        let over = !matches!(piece, Some(Piece::Event(_)));
+        let frame = match piece? {
+            Piece::Event(text) | Piece::Answer(text, _) => frame(&text),
+            // Clients of 2025-03-26 read one message from each event.
+            Piece::Answers(texts) => texts.iter().map(|text| frame(text)).collect(),
+            Piece::Refused(refusal) => frame(&refusal.tell(&ports)),
         };
-        Some((Ok(frame(&text)), (None, pieces, ports, over)))
+        Some((Ok(frame.into()), (None, pieces, ports, over)))
     })
 }
 
 /// The text has no line break inside a string; one between tokens becomes a space.
-fn frame(text: &str) -> Bytes {
+fn frame(text: &str) -> String {
     let mut frame = String::with_capacity(text.len() + 24);
     frame.push_str("event: message\ndata: ");
     if text.contains(['\n', '\r']) {
@@ -197,7 +208,7 @@ fn frame(text: &str) -> Bytes {
         frame.push_str(text);
     }
     frame.push_str("\n\n");
-    frame.into()
+    frame
 }
 
 /// One JSON object.

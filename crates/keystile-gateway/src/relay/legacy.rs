@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, request::Parts};
-use keystile_protocol::mcp::{Envelope, Era, Kind, headers};
+use keystile_protocol::mcp::{Envelope, Era, Kind, Revision, headers};
 use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -135,7 +135,7 @@ impl Inner {
     }
 
     /// The caller's session with this id. A session of somebody else is as unknown as none (CHECKLIST N-RS-16).
-    fn session(&self, caller: &Caller, id: &str) -> Option<Arc<Session>> {
+    pub(super) fn session(&self, caller: &Caller, id: &str) -> Option<Arc<Session>> {
         let mut sessions = self.sessions.lock();
         let session = sessions.get(id)?;
         if session.peer.failure().is_some() {
@@ -192,8 +192,9 @@ impl Inner {
     ) -> Result<(Arc<Session>, String), NotOpened> {
         let deadline = Instant::now() + self.limits.first_answer;
         let slot = self.slot(&caller.owner())?;
-        let session = |peer, inbox, bridge| {
+        let session = |peer, inbox, bridge, answer: &str| {
             Arc::new(Session {
+                revision: agreed(answer),
                 id: self.session_id(),
                 owner: caller.owner(),
                 caller: Mutex::new(caller.clone()),
@@ -208,7 +209,7 @@ impl Inner {
             match self.handshake(initialize, &inbox, deadline).await {
                 Ok((peer, answer)) => {
                     self.eras.learn_legacy(true);
-                    return Ok((session(peer, inbox, None), answer));
+                    return Ok((session(peer, inbox, None, &answer), answer));
                 }
                 Err(refused) => {
                     let known = self.eras.known();
@@ -225,7 +226,7 @@ impl Inner {
         let wire = self.wire().await?;
         let (peer, inbox, bridge, answer) =
             Bridge::open(wire, &self.ports, initialize, deadline).await?;
-        Ok((session(peer, inbox, Some(bridge)), answer))
+        Ok((session(peer, inbox, Some(bridge), &answer), answer))
     }
 
     async fn handshake(
@@ -264,7 +265,7 @@ impl From<Failure> for NotOpened {
     }
 }
 
-async fn request(session: &Session, text: &str, id: &str, streams: bool, out: Out) {
+pub(super) async fn request(session: &Session, text: &str, id: &str, streams: bool, out: Out) {
     if let Some(bridge) = &session.bridge {
         return bridge.request(session, text, id, streams, out).await;
     }
@@ -375,19 +376,25 @@ impl Inner {
     }
 }
 
-fn no_session_named() -> Refusal {
+pub(super) fn no_session_named() -> Refusal {
     let sentence = "Mcp-Session-Id is missing. Send initialize first, or name the revision of a stateless request in _meta.";
     Refusal::new(Code::NoSessionNamed, sentence)
 }
 
 /// MCP 2025-11-25, "Session Management".
-fn unknown_session() -> Refusal {
+pub(super) fn unknown_session() -> Refusal {
     let sentence = "There is no such session. Send initialize again.";
     Refusal::new(Code::UnknownSession, sentence)
 }
 
-fn session_id(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn session_id(headers: &HeaderMap) -> Option<&str> {
     headers.get(headers::SESSION_ID)?.to_str().ok()
+}
+
+/// The revision in an answer to `initialize`.
+fn agreed(answer: &str) -> Option<Revision> {
+    let agreed = Message::of(answer).root.path(["result", "protocolVersion"]);
+    Revision::parse(&agreed.and_then(Node::string)?)
 }
 
 fn has_sessions(era: Era) -> bool {

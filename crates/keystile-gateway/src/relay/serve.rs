@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     era::stateless_to_legacy::Elicitation,
-    inspect::Asked,
+    inspect::{Asked, Content},
     refusal::{Code, Refusal},
 };
 
@@ -191,17 +191,20 @@ impl Inner {
         parts: &Parts,
         asked: &Asked<'_>,
     ) -> Result<Admitted, Refusal> {
-        let Some(message) = &asked.message else {
+        if let Content::Nothing = asked.content {
             return match parts.method {
                 Method::GET => self.admit_stream(caller, parts, asked.era),
                 _ => self.admit_end(caller, parts, asked.era),
             };
-        };
+        }
         let accepts = Accepts::of(&parts.headers);
         if !accepts.json && !accepts.events {
             let sentence = "Accept must take application/json and text/event-stream.";
             return Err(Refusal::new(Code::NotAcceptable, sentence));
         }
+        let Some(message) = asked.message() else {
+            return self.admit_batch(caller, parts, accepts);
+        };
         match (asked.era, message.kind()) {
             (Era::Legacy, _) => self.admit_legacy(caller, parts, message, accepts),
             (Era::Stateless, Kind::Request) => admit_stateless(message, accepts, &parts.headers),
@@ -217,16 +220,18 @@ impl Inner {
         asked: &Asked<'_>,
         admitted: Admitted,
     ) -> Response<Body> {
-        let message = asked.message.as_ref();
-        match (admitted, message) {
-            (Admitted::Stateless(accepts, sent), Some(message)) => {
+        match (admitted, &asked.content) {
+            (Admitted::Stateless(accepts, sent), Content::Message(message)) => {
                 self.stateless_request(caller, message, accepts, sent).await
             }
-            (Admitted::Initialize(accepts), Some(message)) => {
+            (Admitted::Initialize(accepts), Content::Message(message)) => {
                 self.initialize(caller, message, accepts).await
             }
-            (Admitted::InSession(session, accepts), Some(message)) => {
+            (Admitted::InSession(session, accepts), Content::Message(message)) => {
                 self.in_session(caller, session, message, accepts).await
+            }
+            (Admitted::InSession(session, accepts), Content::Batch(batch)) => {
+                self.batch(caller, session, batch, accepts).await
             }
             (Admitted::Stream(session), _) => self.listen(caller, session),
             (Admitted::End(session), _) => self.end(session),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use keystile_protocol::mcp::Revision;
 use parking_lot::Mutex;
 
 use super::{
@@ -24,6 +25,8 @@ pub(crate) struct Session {
     pub(crate) caller: Mutex<Caller>,
     pub(crate) peer: Peer,
     pub(crate) inbox: Arc<Inbox>,
+    /// What client and server agreed on.
+    pub(crate) revision: Option<Revision>,
     /// For a server of the stateless era.
     pub(crate) bridge: Option<Bridge>,
     pub(crate) _slot: Slot,

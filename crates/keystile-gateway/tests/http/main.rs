@@ -1,5 +1,6 @@
 //! The gateway in front of a real HTTP upstream.
 
+mod batches;
 mod forwarding;
 mod guard;
 #[path = "../shared/log.rs"]

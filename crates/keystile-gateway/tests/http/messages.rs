@@ -2,7 +2,8 @@
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderValue, Request};
+use serde_json::{Value, json};
 
 use crate::support::{App, TOOL_CALL, refusal, text};
 
@@ -254,4 +255,82 @@ async fn a_110_only_json_in_utf8_as_it_is() {
             "{media}"
         );
     }
+}
+
+/// MCP 2026-07-28, basic and streamable HTTP. −32021 is for whoever knows what an operation needs: the server, or the
+/// bridge in front of an older one (`tests/stdio/bridges.rs`).
+#[tokio::test]
+async fn n_rs_21_what_a_stateless_request_lacks_has_a_code_of_its_own() {
+    let app = App::echo().await;
+    let (version, capabilities) = (
+        "io.modelcontextprotocol/protocolVersion",
+        "io.modelcontextprotocol/clientCapabilities",
+    );
+    let current = json!("2026-07-28");
+    for (header, meta, code) in [
+        (Some("2026-07-28"), None, -32602),
+        (Some("2026-07-28"), Some(json!({})), -32602),
+        (Some("2026-07-28"), Some(json!({capabilities: {}})), -32602),
+        (Some("2026-07-28"), Some(json!({version: current})), -32602),
+        (
+            Some("2026-07-28"),
+            Some(json!({version: "2026-07-29", capabilities: {}})),
+            -32020,
+        ),
+        (
+            Some("2025-11-25"),
+            Some(json!({version: current, capabilities: {}})),
+            -32020,
+        ),
+        (
+            None,
+            Some(json!({version: current, capabilities: {}})),
+            -32020,
+        ),
+        (
+            Some("2026-07-29"),
+            Some(json!({version: "2026-07-29", capabilities: {}})),
+            -32022,
+        ),
+        (Some("2099-01-01"), None, -32022),
+        (
+            Some("draft"),
+            Some(json!({version: current, capabilities: {}})),
+            -32022,
+        ),
+        (
+            Some(""),
+            Some(json!({version: "", capabilities: {}})),
+            -32022,
+        ),
+        // What is no string or object at all is no message.
+        (
+            Some("2026-07-28"),
+            Some(json!({version: 1, capabilities: {}})),
+            -32600,
+        ),
+        (
+            Some("2026-07-28"),
+            Some(json!({version: current, capabilities: true})),
+            -32600,
+        ),
+    ] {
+        let mut params = json!({"name": "read"});
+        if let Some(meta) = &meta {
+            params["_meta"] = meta.clone();
+        }
+        let body = json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params});
+        let mut request = app.post(body.to_string());
+        let headers = request.headers_mut();
+        headers.insert("mcp-method", HeaderValue::from_static("tools/call"));
+        headers.insert("mcp-name", HeaderValue::from_static("read"));
+        if let Some(header) = header {
+            headers.insert("mcp-protocol-version", HeaderValue::from_static(header));
+        }
+        let (status, told) = text(app.send(request).await).await;
+        let told: Value = serde_json::from_str(&told).unwrap();
+        let seen = (status.as_u16(), &told["error"]["code"]);
+        assert_eq!(seen, (400, &json!(code)), "{header:?} {meta:?}: {told}");
+    }
+    assert_eq!(app.server.count(), 0);
 }

@@ -267,6 +267,7 @@ impl App {
             resource: &format!("{ORIGIN}/kb/mcp"),
             person: PERSON,
             client: "client-1",
+            revision: None,
         };
         self.secrets.bind_session_id(owner, id)
     }

@@ -1,6 +1,8 @@
 //! stdio servers behind HTTP, with real child processes.
 
 #[cfg(test)]
+mod batches;
+#[cfg(test)]
 mod bridges;
 #[cfg(test)]
 mod failures;

@@ -112,8 +112,10 @@ impl Client {
         let mut request = Request::builder()
             .method(method)
             .uri("/s/mcp")
-            .header("accept", "application/json, text/event-stream")
             .header("content-type", "application/json");
+        if !headers.iter().any(|(name, _)| *name == "accept") {
+            request = request.header("accept", "application/json, text/event-stream");
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -111,7 +111,7 @@ pub struct EnvelopeError {
 }
 
 impl<'a> Envelope<'a> {
-    /// Reads one message.
+    /// Reads one message; [`Batch`](super::Batch) reads several.
     ///
     /// # Errors
     /// Anything of CHECKLIST R1, a batch, or an object that is none of the four kinds.
@@ -229,7 +229,7 @@ impl<'a> Envelope<'a> {
     }
 }
 
-fn invalid(reason: &'static str, id: Option<String>) -> EnvelopeError {
+pub(super) fn invalid(reason: &'static str, id: Option<String>) -> EnvelopeError {
     EnvelopeError {
         reason: Cow::Borrowed(reason),
         code: RpcError::INVALID_REQUEST,
@@ -237,7 +237,7 @@ fn invalid(reason: &'static str, id: Option<String>) -> EnvelopeError {
     }
 }
 
-fn fault_error(error: StrictJsonError, id: Option<String>) -> EnvelopeError {
+pub(super) fn fault_error(error: StrictJsonError, id: Option<String>) -> EnvelopeError {
     let code = match error.fault {
         Fault::Syntax | Fault::InvalidUtf8 | Fault::LoneSurrogate | Fault::TrailingData => {
             RpcError::PARSE_ERROR

@@ -89,7 +89,7 @@ impl McpHeaders {
                 (_, None) => Some("clientCapabilities"),
                 _ => None,
             };
-            if let Some(key) = lacking {
+            if let Some(key) = lacking.filter(|_| !weakened("n_rs_21")) {
                 let reason = format!("_meta lacks io.modelcontextprotocol/{key}");
                 return Err(RpcError::new(RpcError::INVALID_PARAMS, reason));
             }
@@ -98,6 +98,21 @@ impl McpHeaders {
             mirrors(headers, message, stateless)?;
         }
         Ok(read)
+    }
+
+    /// Reads the headers of a batch, which can mirror no one message of it.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and −32020 for a header that mirrors a message. Status 400.
+    pub fn of_batch(headers: &HeaderMap) -> Result<Self, RpcError<'static>> {
+        let mirrors = |name: &HeaderName| {
+            let name = name.as_str();
+            name == METHOD || name == NAME || name.starts_with(PARAM_PREFIX)
+        };
+        if headers.keys().any(mirrors) {
+            return Err(mismatch("a header that mirrors one message, and a batch"));
+        }
+        Self::read(headers)
     }
 
     /// The era that the request belongs to.
@@ -117,7 +132,7 @@ fn mirrors(
         return Ok(());
     };
     match single(headers, &METHOD_NAME, "Mcp-Method")? {
-        Some(in_header) if in_header != in_body => {
+        Some(in_header) if !is_same(in_header, in_body) => {
             return Err(mismatch("Mcp-Method and the body's method differ"));
         }
         None if demanded => return Err(mismatch("Mcp-Method is missing")),
@@ -132,7 +147,7 @@ fn mirrors(
     };
     match (single(headers, &NAME_NAME, "Mcp-Name")?, named) {
         (Some(in_header), Some(in_body)) => match decode(in_header) {
-            Some(name) if name == in_body => Ok(()),
+            Some(name) if is_same(&name, in_body) => Ok(()),
             Some(_) => Err(mismatch("Mcp-Name and the name in the body differ")),
             None => Err(mismatch("Mcp-Name is not valid Base64 of UTF-8")),
         },
@@ -140,6 +155,11 @@ fn mirrors(
         (None, Some(_)) if demanded => Err(mismatch("Mcp-Name is missing")),
         (None, _) => Ok(()),
     }
+}
+
+/// Header names ignore case, their values do not (MCP 2026-07-28, streamable HTTP).
+fn is_same(in_header: &str, in_body: &str) -> bool {
+    in_header == in_body || (weakened("n_tr_11") && in_header.eq_ignore_ascii_case(in_body))
 }
 
 /// The value of a mirrored header: plain, or `=?base64?…?=` where the value can't stand in a header.

@@ -104,6 +104,7 @@ const OWNER: SessionOwner<'_> = SessionOwner {
     resource: "http://localhost:7717/kb/mcp",
     person: "alice",
     client: "desk",
+    revision: None,
 };
 
 const SESSION: Digest = Digest::from_bytes([3; 32]);

@@ -221,3 +221,37 @@ fn n_tr_08_encoded_names_are_decoded_before_they_are_compared() {
         assert!(agree(&pairs, &body).is_ok(), "{header}");
     }
 }
+
+#[test]
+fn n_tr_11_names_of_headers_ignore_case_and_their_values_do_not() {
+    let body = call("read", MODERN);
+    for names in [
+        ["mcp-protocol-version", "mcp-method", "mcp-name"],
+        ["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"],
+        ["MCP-PROTOCOL-VERSION", "MCP-METHOD", "MCP-NAME"],
+        ["mCP-pROTOCOL-vERSION", "mCP-mETHOD", "mCP-nAME"],
+    ] {
+        let with = |values: [&str; 2]| {
+            let pairs = [
+                (names[0], "2026-07-28"),
+                (names[1], values[0]),
+                (names[2], values[1]),
+            ];
+            agree(&pairs, &body).map(McpHeaders::era)
+        };
+        assert_eq!(
+            with(["tools/call", "read"]),
+            Ok(Era::Stateless),
+            "{names:?}"
+        );
+        for values in [
+            ["Tools/Call", "read"],
+            ["TOOLS/CALL", "read"],
+            ["tools/cal\u{212a}", "read"],
+            ["tools/call", "Read"],
+            ["tools/call", "READ"],
+        ] {
+            assert_eq!(with(values), Err(-32020), "{names:?} {values:?}");
+        }
+    }
+}
