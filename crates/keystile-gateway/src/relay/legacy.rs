@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, request::Parts};
-use keystile_protocol::mcp::{Envelope, Era, Kind, Revision, headers};
+use keystile_protocol::mcp::{Envelope, Era, Kind, headers};
 use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -18,7 +18,7 @@ use super::{
     outbox::Asker,
     peer::{CANCELLED, CallFacts, Event, NotCalled, Peer, Step},
     serve::{Admitted, Inner},
-    session::{Inbox, Session, answered_id},
+    session::{Inbox, Session, agreed, answered_id},
 };
 use crate::{
     era::{json::Node, message::Message},
@@ -389,12 +389,6 @@ pub(super) fn unknown_session() -> Refusal {
 
 pub(super) fn session_id(headers: &HeaderMap) -> Option<&str> {
     headers.get(headers::SESSION_ID)?.to_str().ok()
-}
-
-/// The revision in an answer to `initialize`.
-fn agreed(answer: &str) -> Option<Revision> {
-    let agreed = Message::of(answer).root.path(["result", "protocolVersion"]);
-    Revision::parse(&agreed.and_then(Node::string)?)
 }
 
 fn has_sessions(era: Era) -> bool {

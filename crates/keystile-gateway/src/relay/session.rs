@@ -99,3 +99,9 @@ impl Inbound for Inbox {
 pub(crate) fn answered_id(message: Message<'_>) -> Option<&str> {
     message.root.member("id").map(Node::text)
 }
+
+/// The revision in an answer to `initialize`.
+pub(crate) fn agreed(answer: &str) -> Option<Revision> {
+    let agreed = Message::of(answer).root.path(["result", "protocolVersion"]);
+    Revision::parse(&agreed.and_then(Node::string)?)
+}

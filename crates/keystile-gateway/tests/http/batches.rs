@@ -27,7 +27,7 @@ fn batch(app: &App, token: &str, body: impl Into<Body>) -> Request<Body> {
         .header("content-type", "application/json")
         .header("mcp-session-id", session(app))
         .body(body.into())
-        .unwrap()
+        .expect("works in a test")
 }
 
 fn listings(count: usize) -> Vec<String> {
