@@ -62,6 +62,9 @@ pub struct Transaction {
     /// S256 challenge.
     #[serde(rename = "h", with = "challenge")]
     pub challenge: CodeChallenge,
+    /// Who is signed in already is asked once more when the browser comes.
+    #[serde(rename = "g", default, skip_serializing_if = "std::ops::Not::not")]
+    pub another_sign_in: bool,
     /// When the request came.
     #[serde(rename = "a")]
     pub created_at: Timestamp,

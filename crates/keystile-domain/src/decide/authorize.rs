@@ -28,6 +28,8 @@ pub struct Authorizable {
     pub scopes: ScopeSet,
     /// What the verifier must hash to.
     pub challenge: CodeChallenge,
+    /// Who is signed in already is asked once more.
+    pub another_sign_in: bool,
 }
 
 /// Judges the rest of the request; the redirect is trusted by now, so a refusal may be sent there.
@@ -53,6 +55,7 @@ pub fn authorize(params: &Params, resources: &ResourceTable) -> Result<Authoriza
         resource: resource.clone(),
         scopes,
         challenge,
+        another_sign_in: wants_another_sign_in(params),
     })
 }
 
@@ -98,6 +101,14 @@ fn no_request_object(params: &Params) -> Result<(), OAuthError> {
         .because("request_object"));
     }
     Ok(())
+}
+
+/// OpenID Connect Core §3.1.2.1: who is signed in already is not taken for granted. `consent` asks for
+/// nothing more than what always comes.
+fn wants_another_sign_in(params: &Params) -> bool {
+    let prompts = params.one("prompt").unwrap_or_default();
+    let mut prompts = prompts.split(' ');
+    prompts.any(|prompt| ["login", "select_account"].contains(&prompt))
 }
 
 /// Consent always takes a click, so `prompt=none` can't succeed.

@@ -36,6 +36,7 @@ pub(super) fn transaction(
         server: "knowledge-base".to_owned(),
         resource: "https://mcp.example.com/knowledge-base/mcp".to_owned(),
         scopes: "knowledge-base:call offline_access".parse().unwrap(),
+        another_sign_in: true,
         challenge: CodeChallenge::from_bytes([0xff; 32]),
         created_at: NOW,
     }

@@ -154,17 +154,10 @@ async fn begin(app: &App, request: &Parts, reference: &Reference) -> Result<Resp
         oauth.client_name = transaction.client.name,
         "a sign-in begins"
     );
-    if wants_another_sign_in(&params) {
+    if transaction.another_sign_in {
         return Ok(see_other(&format!("/ks/sign-in?tx={handle}&again=1")));
     }
     Ok(see_other(&format!("/ks/consent?tx={handle}")))
-}
-
-/// OpenID Connect Core §3.1.2.1: who is signed in already is not taken for granted.
-fn wants_another_sign_in(params: &Params) -> bool {
-    let prompts = params.one("prompt").unwrap_or_default().split(' ');
-    let mut prompts = prompts.filter(|prompt| ["login", "select_account"].contains(prompt));
-    prompts.next().is_some()
 }
 
 /// The request that this client pushed (RFC 9126 §4). It was judged then, and only what was pushed

@@ -10,16 +10,18 @@ use keystile_domain::ids::GrantId;
 use keystile_domain::ports::{Standing, TokenFacts};
 use keystile_domain::time::Timestamp;
 use keystile_protocol::error::OAuthError;
+use keystile_protocol::form::Params;
 use keystile_protocol::mutation::weakened;
 use keystile_protocol::scope::ScopeSet;
 use serde::Serialize;
 
 use crate::app::{App, SharedApp};
-use crate::client_auth::{AuthenticatedClient, authenticate};
+use crate::client_auth::{self, AuthenticatedClient, authenticate};
 use crate::clients;
 use crate::endpoints::body::Form;
 use crate::endpoints::own_tokens::access_claims;
 use crate::refusal::Refusal;
+use crate::traced;
 
 /// RFC 7662 §2.2. Of a token that is dead, foreign, unknown or none of the asker's business nothing is
 /// said but that (CHECKLIST A-024).
@@ -45,31 +47,45 @@ struct Said {
     jti: Option<String>,
 }
 
-/// Answers clients that proved who they are: the one that the token was made for, and the resource
-/// server that it is for.
+/// No cache keeps what is true only now.
 pub(crate) async fn post(
     State(app): State<SharedApp>,
     request: Parts,
     Form(params): Form,
-) -> Result<Response, Refusal> {
+) -> Response {
     let now = app.clock.now();
-    let client = authenticate(&app, &request, &params, now).await?;
+    let answered = answer(&app, &request, &params, now).await;
+    let answered = answered.map(|answer| ([(CACHE_CONTROL, "no-store")], Json(answer)));
+    let mut response = answered.map_err(Refusal::from).into_response();
+    let id = || client_auth::claimed(&app, &request, &params, now);
+    traced::tell_whose(&app, id, &params, &mut response).await;
+    response
+}
+
+/// Answers clients that proved who they are: the one that the token was made for, and the resource
+/// server that it is for.
+async fn answer(
+    app: &App,
+    request: &Parts,
+    params: &Params,
+    now: Timestamp,
+) -> Result<Answer, OAuthError> {
+    let client = authenticate(app, request, params, now).await?;
     if !client.is_confidential() {
-        return Err(clients::not_proven().into());
+        return Err(clients::not_proven());
     }
     let token = params.one("token").ok_or_else(|| {
         OAuthError::invalid_request("token is missing: send the token to ask about.")
     })?;
     let said = match app.secrets.open_refresh_token(token) {
-        Some((grant, generation)) => refresh_token(&app, grant, generation, now).await?,
-        None => access_token(&app, token, now)?,
+        Some((grant, generation)) => refresh_token(app, grant, generation, now).await?,
+        None => access_token(app, token, now)?,
     };
-    let said = said.filter(|said| concerns(&app, &client, said));
-    let answer = Answer {
+    let said = said.filter(|said| concerns(app, &client, said));
+    Ok(Answer {
         active: said.is_some(),
         said,
-    };
-    Ok(([(CACHE_CONTROL, "no-store")], Json(answer)).into_response())
+    })
 }
 
 /// The client that holds the token, or the one that serves the resource that an access token is for.

@@ -39,7 +39,12 @@ impl Connecting {
     /// Sends the browser to the authorization endpoint.
     pub(crate) async fn begin(&mut self, changes: Changes<'_>) -> Reply {
         let url = authorize_url(&self.client, changes);
-        self.browser.get(&url).await
+        self.visit(&url).await
+    }
+
+    /// Sends the browser to this address, and no further.
+    pub(crate) async fn visit(&mut self, url: &str) -> Reply {
+        self.browser.get(url).await
     }
 
     /// The whole way to the redirect with the answer.

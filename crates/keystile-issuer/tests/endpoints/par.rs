@@ -62,6 +62,32 @@ async fn a_pushed_request_is_a_sign_in_like_any_other_and_only_what_was_pushed_c
 }
 
 #[tokio::test]
+async fn a_pushed_prompt_counts_and_one_beside_the_request_uri_does_not() {
+    let mut connecting = Connecting::new().await;
+    let client = connecting.client.clone();
+    for (prompt, beside, page) in [
+        (None, "&prompt=login", "/ks/consent?tx="),
+        (Some("consent"), "&prompt=none", "/ks/consent?tx="),
+        (Some("login"), "", "/ks/sign-in?tx="),
+        (Some("select_account"), "&prompt=consent", "/ks/sign-in?tx="),
+    ] {
+        let reply = push(&connecting.test, &client, &[("prompt", prompt)]).await;
+        let uri = json(&reply)["request_uri"]
+            .as_str()
+            .expect("a URI")
+            .to_owned();
+        let begun = connecting.visit(&(with_uri(&client, &uri) + beside)).await;
+        let next = begun.location().expect("on to a page");
+        assert!(next.starts_with(page), "{prompt:?} {beside}: {next}");
+        assert_eq!(
+            next.ends_with("&again=1"),
+            page.contains("sign-in"),
+            "{next}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_pushed_request_survives_a_look_ahead_and_a_reload_and_gives_one_code() {
     let mut connecting = Connecting::new().await;
     let client = connecting.client.clone();

@@ -4,7 +4,7 @@ use keystile_testkit::browser::Reply;
 use keystile_testkit::issuer::TestApp;
 
 use crate::connecting::{Connecting, text};
-use crate::{get, post_form, refused};
+use crate::{LOOPBACK, changed, get, post_form, refused};
 
 /// Gives a token back.
 async fn revoke(test: &TestApp, client: &str, token: &str) -> Reply {
@@ -147,4 +147,20 @@ async fn a_request_that_is_no_revocation_is_refused() {
         "invalid_request"
     );
     assert_eq!(get(&test, "/oauth/revoke").await.status, 405);
+}
+
+#[tokio::test]
+async fn a_refused_revocation_or_introspection_says_whose_it_was() {
+    let test = TestApp::new();
+    test.add_client("notes", "Notes", &[LOOPBACK]).await;
+    for (path, token, status) in [
+        ("/oauth/revoke", None, (400, "invalid_request")),
+        ("/oauth/introspect", Some("any"), (401, "invalid_client")),
+    ] {
+        let form = changed(&[("client_id", "notes")], &[("token", token)]);
+        let reply = post_form(&test, path, form).await;
+        assert_eq!(refused(&reply), (status.0, status.1.to_owned()), "{path}");
+        let attempt = crate::attempt(&test, &reply);
+        assert_eq!(attempt.client.as_deref(), Some("Notes (notes)"), "{path}");
+    }
 }

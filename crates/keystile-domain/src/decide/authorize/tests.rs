@@ -174,7 +174,15 @@ fn only_the_code_flow_by_query() {
         judge(&format!("response_type=code&prompt=none&{CHALLENGE}")).unwrap_err(),
         ErrorCode::LoginRequired
     );
-    assert!(judge(&format!("response_type=code&prompt=consent&{CHALLENGE}")).is_ok());
+    for (prompt, another) in [
+        ("consent", false),
+        ("login", true),
+        ("consent%20select_account", true),
+        ("logins", false),
+    ] {
+        let asked = judge(&format!("response_type=code&prompt={prompt}&{CHALLENGE}"));
+        assert_eq!(asked.expect(prompt).another_sign_in, another, "{prompt}");
+    }
 }
 
 #[test]

@@ -84,6 +84,7 @@ pub(crate) async fn judge(
         resource: granted.resource.resource.to_string(),
         scopes: granted.scopes,
         challenge: granted.challenge,
+        another_sign_in: granted.another_sign_in,
         created_at: now,
     })
 }
