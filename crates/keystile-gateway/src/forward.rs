@@ -21,7 +21,7 @@ use keystile_protocol::mutation::weakened;
 use crate::admit::Permit;
 use crate::connections::Connections;
 use crate::refusal::{Code, Refusal};
-use crate::relay::{HttpBridge, Ports, Reach};
+use crate::relay::{HttpBridge, Ports, Reach, Spoken, Transport};
 use answer::Media;
 pub(crate) use session::{InSession, Sessions};
 use stream::{Lasts, PermittedBody, Waited};
@@ -34,6 +34,7 @@ struct Target {
     bridge: OnceLock<HttpBridge>,
     uri: Uri,
     host: HeaderValue,
+    transport: Transport,
     connections: Connections,
     call_limit: Duration,
     keep_alive: Duration,
@@ -94,10 +95,18 @@ impl HttpUpstream {
             bridge: OnceLock::new(),
             uri,
             host,
+            transport: Transport::default(),
             connections: Connections::new(tls),
             call_limit: CALL_LIMIT,
             keep_alive: KEEP_ALIVE,
         })))
+    }
+
+    /// The transport that it takes, where that is known; otherwise it is found out.
+    #[must_use]
+    pub fn with_transport(mut self, transport: Transport) -> Self {
+        self.0.transport = transport;
+        self
     }
 
     /// How long a call may take until its answer begins; 10 minutes unless said otherwise.
@@ -126,6 +135,7 @@ impl HttpUpstream {
                 call_limit: target.call_limit,
                 max_message: MAX_BRIDGED,
                 strange: Arc::default(),
+                spoken: Spoken::new(target.transport),
             };
             HttpBridge::new(reach, ports.clone())
         })

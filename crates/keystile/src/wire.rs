@@ -18,6 +18,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use keystile_domain::decide::register::RegistrationMode;
 use keystile_fetch::ClientHosts;
+use keystile_gateway::relay::Transport;
 use keystile_protocol::issuer::Issuer;
 use url::Url;
 
@@ -29,7 +30,7 @@ pub(crate) use serving::serve;
 /// What stands behind the gate.
 pub(crate) enum Upstream {
     /// A running HTTP server.
-    Http(Url),
+    Http { url: Url, transport: Transport },
     /// A command that is started as it is.
     Stdio {
         argv: Vec<OsString>,

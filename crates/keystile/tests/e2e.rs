@@ -203,6 +203,28 @@ fn ts_v2_auto_calls_a_tool_of_a_2026_only_server() {
     signs_in_refreshes_and_signs_in_again(&TS_V2_AUTO, modern_only);
 }
 
+// Servers that speak HTTP+SSE of 2024-11-05 only.
+
+#[test]
+fn ts_v1_calls_a_tool_of_a_typescript_server_over_sse() {
+    signs_in_refreshes_and_signs_in_again(&TS_V1, ts_over_sse);
+}
+
+#[test]
+fn ts_v2_2026_calls_a_tool_of_a_typescript_server_over_sse() {
+    signs_in_refreshes_and_signs_in_again(&TS_V2_2026, ts_over_sse);
+}
+
+#[test]
+fn python_sdk_calls_a_tool_of_a_python_server_over_sse() {
+    signs_in_refreshes_and_signs_in_again(&PYTHON_SDK, python_over_sse);
+}
+
+#[test]
+fn rmcp_calls_a_tool_of_a_python_server_over_sse() {
+    signs_in_refreshes_and_signs_in_again(&RMCP, python_over_sse);
+}
+
 // Revoked means now.
 
 #[test]

@@ -114,7 +114,9 @@ impl Inner {
         let speaks = match answer {
             Ok(Ok(text)) => Message::of(&text).result().is_some_and(offers_stateless),
             // What stands in front of the server refused: that says nothing about the server.
-            Ok(Err(failure @ (Failure::Unreachable(_) | Failure::Closed))) => return Err(failure),
+            Ok(Err(
+                failure @ (Failure::Unreachable(_) | Failure::Closed | Failure::SecondEndpoint),
+            )) => return Err(failure),
             Ok(Err(failure @ Failure::BadStatus(401 | 403 | 429 | 500..))) => return Err(failure),
             // A legacy server may end, print what it likes or say nothing. But it may also be broken or slow: a
             // handshake will tell, or the next conversation asks again.

@@ -44,6 +44,15 @@ pub enum Failure {
     /// The HTTP server behind the gateway answered with something that is no MCP.
     #[error("the server answered with HTTP status {0}, which is no MCP answer")]
     BadStatus(u16),
+    /// An event stream that does not say where messages are to be posted (HTTP+SSE of 2024-11-05).
+    #[error("the server's event stream did not begin with an endpoint event")]
+    NoEndpoint,
+    /// Messages are to be posted to another origin, or to what is no URI (CHECKLIST A-139).
+    #[error("the server wants messages posted to {0}, which is not at its own origin")]
+    ForeignEndpoint(String),
+    /// It named a second endpoint on the same stream.
+    #[error("the server named a second endpoint in the middle of its event stream")]
+    SecondEndpoint,
 }
 
 impl Failure {
@@ -69,6 +78,9 @@ impl Failure {
             Self::Closed => "upstream_closed",
             Self::Unreachable(_) => "upstream_unreachable",
             Self::BadStatus(_) => "upstream_bad_status",
+            Self::NoEndpoint => "upstream_no_endpoint",
+            Self::ForeignEndpoint(_) => "upstream_foreign_endpoint",
+            Self::SecondEndpoint => "upstream_second_endpoint",
         }
     }
 
@@ -92,6 +104,10 @@ impl Failure {
             Self::Closed => "The conversation with the MCP server was ended.",
             Self::Unreachable(_) => "The MCP server could not be reached.",
             Self::BadStatus(_) => "The MCP server refused in a way that is not MCP.",
+            Self::NoEndpoint => "The MCP server did not say where it takes messages.",
+            Self::ForeignEndpoint(_) | Self::SecondEndpoint => {
+                "The MCP server wants its messages sent elsewhere, which is not done."
+            }
         }
     }
 
@@ -130,6 +146,13 @@ impl Failure {
             }
             Self::BadStatus(500..) => "Its own log says why.",
             Self::BadStatus(_) => "Check that the address is an MCP endpoint.",
+            Self::NoEndpoint => {
+                "The address must be the event stream of an HTTP+SSE server; its own log may say why it names no endpoint."
+            }
+            Self::ForeignEndpoint(_) => {
+                "Configure the address that the server itself names, host and port alike; the gateway's log has it."
+            }
+            Self::SecondEndpoint => "Connect again; its own log may say why.",
         }
     }
 
@@ -150,6 +173,9 @@ impl Failure {
                 Self::BadStatus(401 | 403 | 407) => self.hint(),
                 _ => "See whether the URL on the command line is its MCP endpoint.",
             },
+            Self::ForeignEndpoint(_) => {
+                "Give the URL with the host and port that the server itself names; nothing is posted to another origin."
+            }
             other => other.hint(),
         }
     }
@@ -185,7 +211,10 @@ impl Failure {
             | Self::NotMcp
             | Self::TooLong(_)
             | Self::Unreachable(_)
-            | Self::BadStatus(_) => StatusCode::BAD_GATEWAY,
+            | Self::BadStatus(_)
+            | Self::NoEndpoint
+            | Self::ForeignEndpoint(_)
+            | Self::SecondEndpoint => StatusCode::BAD_GATEWAY,
         }
     }
 }

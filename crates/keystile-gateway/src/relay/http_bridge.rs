@@ -1,4 +1,4 @@
-//! The era bridge in front of an HTTP upstream.
+//! What stands in front of an HTTP upstream for those clients whom its answers can't be forwarded to as they are.
 
 use std::time::Duration;
 
@@ -8,11 +8,12 @@ use http::{Response, request::Parts};
 use keystile_protocol::mcp::Era;
 use tokio::sync::watch;
 
-use super::{Caller, Limits, Ports, Relay, eras::Known, http_link::Reach};
+use super::{Caller, Limits, Ports, Reach, Relay, eras::Known, reach::Spoken};
 
-/// Stands between clients and an upstream of the other era, and nowhere else.
+/// Stands between clients and an upstream of the other era or of the transport of 2024-11-05, and nowhere else.
 pub struct HttpBridge {
     relay: Relay,
+    spoken: Spoken,
     /// For the log; without the query, where some servers want a key.
     url: String,
     /// The upstream is being asked for its eras for the first time.
@@ -32,6 +33,7 @@ impl HttpBridge {
         let scheme = reach.uri.scheme_str().unwrap_or_default();
         let url = format!("{scheme}://{host}{}", reach.uri.path());
         Self {
+            spoken: reach.spoken.clone(),
             relay: Relay::new(url.clone(), Box::new(reach), ports, limits),
             url,
             asking: watch::Sender::new(false),
@@ -70,9 +72,12 @@ impl HttpBridge {
         }
     }
 
-    /// Whether a client of this era speaks one that the upstream is known not to. Waits while the upstream is being
+    /// Whether a client of this era speaks one that the upstream is known not to, or a newer transport. Waits while the upstream is being
     /// asked for the first time; where nobody asks, nothing is bridged, and a request meets its fate on its own.
     pub(crate) async fn is_needed(&self, era: Era) -> bool {
+        if self.spoken.is_http_sse() {
+            return true;
+        }
         let mut known = self.relay.known();
         if known.stateless.is_none() {
             if !*self.asking.borrow() {
@@ -82,6 +87,9 @@ impl HttpBridge {
             let answered = asking.wait_for(|asking| !*asking);
             // Whatever comes of it: a request that has waited this long goes on as it is.
             let _ = tokio::time::timeout(FIRST_ANSWER, answered).await;
+            if self.spoken.is_http_sse() {
+                return true;
+            }
             known = self.relay.known();
         }
         let stateless = era == Era::Stateless;

@@ -1,16 +1,17 @@
-//! An HTTP upstream as a conversation: each message its own POST, the answer's stream read back.
+//! A conversation over Streamable HTTP: each message its own POST, the answer's stream read back.
 //!
-//! Only the era bridge talks to an upstream this way; traffic of one era is forwarded as it is.
+//! Only what stands between the eras and between transports talks to an upstream this way; traffic of one era is
+//! forwarded as it is.
 
 mod answers;
 mod mirror;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, BodyStream, Full, Limited};
 use hyper::body::Incoming;
 use keystile_protocol::mcp::headers;
@@ -18,58 +19,39 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use super::{Connect, Failure, Link, Outgoing, Received, Strange, Wire, peer::CANCELLED};
-use crate::connections::Connections;
-use crate::era::{
-    json::Node,
-    message::{Kind, Message},
-    meta,
-    param_headers::ParamHeaders,
+use super::{
+    Failure, Link, Outgoing, Received, Wire,
+    link::{Calls, Sorted},
+    reach::{Reach, media},
 };
+use crate::era::{json::Node, message::Message, meta, param_headers::ParamHeaders};
 use crate::sse::EventReader;
 use answers::Answers;
 
-/// How the upstream is reached.
-#[derive(Clone)]
-pub(crate) struct Reach {
-    pub(crate) uri: Uri,
-    pub(crate) host: HeaderValue,
-    pub(crate) connections: Connections,
-    /// Until an answer begins.
-    pub(crate) call_limit: Duration,
-    /// Bytes in one message.
-    pub(crate) max_message: usize,
-    /// What it has sent that is no MCP.
-    pub(crate) strange: Arc<Strange>,
-}
-
-#[async_trait]
-impl Connect for Reach {
-    async fn connect(&self) -> Result<Wire, Failure> {
-        let (sender, inbox) = mpsc::channel(QUEUE);
-        let shared = Arc::new(Shared {
-            reach: self.clone(),
-            inbox: sender,
-            session: Mutex::default(),
-            params: Mutex::default(),
-            stop: CancellationToken::new(),
-        });
-        let link = HttpLink {
-            shared,
-            running: Mutex::default(),
-            listening: Arc::default(),
-        };
-        Ok(Wire {
-            link: Arc::new(link),
-            inbox,
-        })
+/// A conversation with the upstream; nothing is sent for it yet.
+pub(super) fn connect(reach: &Reach) -> Wire {
+    let (sender, inbox) = mpsc::channel(QUEUE);
+    let shared = Arc::new(Shared {
+        reach: reach.clone(),
+        inbox: sender,
+        session: Mutex::default(),
+        params: Mutex::default(),
+        stop: CancellationToken::new(),
+    });
+    let link = HttpLink {
+        shared,
+        calls: Calls::default(),
+        listening: Arc::default(),
+    };
+    Wire {
+        link: Arc::new(link),
+        inbox,
     }
 }
 
 struct HttpLink {
     shared: Arc<Shared>,
-    /// By upstream id.
-    running: Mutex<HashMap<Box<str>, AbortOnDropHandle<()>>>,
+    calls: Calls,
     /// The GET stream of a legacy session.
     listening: Arc<Mutex<Option<AbortOnDropHandle<()>>>>,
 }
@@ -93,8 +75,9 @@ struct LegacySession {
 #[async_trait]
 impl Link for HttpLink {
     async fn send(&self, message: Outgoing) -> Result<(), Failure> {
+        let sorted = message.sort();
         let text = message.text;
-        match self.sort(&text) {
+        match sorted {
             Sorted::Call(id) => self.spawn(id, text),
             Sorted::Cancel(id) if self.stops(&id) => {}
             // In order: what comes next may rely on it.
@@ -104,8 +87,9 @@ impl Link for HttpLink {
     }
 
     fn try_send(&self, message: Outgoing) -> bool {
+        let sorted = message.sort();
         let text = message.text;
-        match self.sort(&text) {
+        match sorted {
             Sorted::Call(id) => self.spawn(id, text),
             Sorted::Cancel(id) if self.stops(&id) => {}
             Sorted::Cancel(_) | Sorted::Notice => {
@@ -118,7 +102,7 @@ impl Link for HttpLink {
 
     async fn close(&self) {
         self.shared.stop.cancel();
-        self.running.lock().clear();
+        self.calls.clear();
         self.listening.lock().take();
         if self.shared.session.lock().id.is_some() {
             let request = self
@@ -136,35 +120,10 @@ impl Link for HttpLink {
     }
 }
 
-enum Sorted {
-    /// A request, by its upstream id.
-    Call(Box<str>),
-    /// Of a call, by its upstream id.
-    Cancel(Box<str>),
-    Notice,
-}
-
 impl HttpLink {
-    fn sort(&self, text: &str) -> Sorted {
-        let message = Message::of(text);
-        match message.kind() {
-            Some(Kind::Request { id, .. }) => {
-                Sorted::Call(Node::root(id).string().unwrap_or_default().into())
-            }
-            Some(Kind::Notification { method }) if method == CANCELLED => {
-                let id = message
-                    .root
-                    .path(["params", "requestId"])
-                    .and_then(Node::string);
-                Sorted::Cancel(id.unwrap_or_default().into())
-            }
-            _ => Sorted::Notice,
-        }
-    }
-
     /// Closes the call's stream. In the stateless era that is the cancellation, and there is nothing more to say.
     fn stops(&self, id: &str) -> bool {
-        self.running.lock().remove(id);
+        self.calls.end(id);
         self.shared.session.lock().revision.is_none()
     }
 
@@ -187,9 +146,7 @@ impl HttpLink {
                 }
             }
         });
-        let mut running = self.running.lock();
-        running.retain(|_, task| !task.is_finished());
-        running.insert(id, AbortOnDropHandle::new(task));
+        self.calls.begin(id, task);
     }
 }
 
@@ -233,14 +190,11 @@ impl Shared {
     async fn post(&self, text: &str) -> Result<Response<Incoming>, Failure> {
         let headers = self.mirrored(text);
         let request = self.request(Method::POST, headers, Bytes::from(text.to_owned()));
-        let sent = self.reach.connections.request(request);
+        let sent = self.reach.send(request, self.reach.call_limit);
         let response = tokio::select! {
             () = self.stop.cancelled() => return Err(Failure::Closed),
-            sent = tokio::time::timeout(self.reach.call_limit, sent) => sent,
+            sent = sent => sent?,
         };
-        let response = response
-            .map_err(|_| Failure::Unreachable("no answer in time".into()))?
-            .map_err(|error| Failure::unreachable(&error))?;
         let status = response.status();
         if status == StatusCode::NOT_FOUND && self.session.lock().id.is_some() {
             // The upstream has forgotten the session: the next call opens a new one.
@@ -251,19 +205,6 @@ impl Shared {
     }
 
     fn request(&self, method: Method, mut headers: HeaderMap, body: Bytes) -> Request<Full<Bytes>> {
-        let accept = if method == Method::GET {
-            "text/event-stream"
-        } else {
-            "application/json, text/event-stream"
-        };
-        headers.insert(header::HOST, self.reach.host.clone());
-        headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
-        if method == Method::POST {
-            headers.insert(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/json"),
-            );
-        }
         let session = self.session.lock().clone();
         if let Some(id) = session.id {
             headers.insert(headers::SESSION_ID, id);
@@ -271,11 +212,8 @@ impl Shared {
         if let Some(revision) = session.revision {
             headers.insert(headers::PROTOCOL_VERSION, revision);
         }
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
-        *request.uri_mut() = self.reach.uri.clone();
-        *request.headers_mut() = headers;
-        request
+        let uri = self.reach.uri.clone();
+        self.reach.request(method, uri, headers, body)
     }
 
     async fn whole(&self, response: Response<Incoming>) -> Result<Vec<u8>, Failure> {
@@ -343,15 +281,6 @@ fn method_of(text: &str) -> Option<String> {
         .member("method")
         .and_then(Node::string)
         .map(String::from)
-}
-
-fn media(response: &Response<Incoming>) -> Option<&str> {
-    let value = response
-        .headers()
-        .get(header::CONTENT_TYPE)?
-        .to_str()
-        .ok()?;
-    value.split(';').next().map(str::trim)
 }
 
 fn is_stateless(text: &str) -> bool {

@@ -1,16 +1,71 @@
 //! One conversation with one upstream server, whatever carries it: a child's pipes or HTTP.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
-use tokio::sync::mpsc;
+use parking_lot::Mutex;
+use tokio::{sync::mpsc, task::JoinHandle};
+use tokio_util::task::AbortOnDropHandle;
 
-use super::Failure;
+use super::{Failure, peer::CANCELLED};
+use crate::era::{
+    json::Node,
+    message::{Kind, Message},
+};
 
 /// What goes to the server. One JSON-RPC message without line breaks.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     pub(crate) text: String,
+}
+
+/// What a message is to a carrier that sends each as a request of its own.
+pub(crate) enum Sorted {
+    /// A request, by its upstream id.
+    Call(Box<str>),
+    /// Of a call, by its upstream id.
+    Cancel(Box<str>),
+    Notice,
+}
+
+impl Outgoing {
+    pub(crate) fn sort(&self) -> Sorted {
+        let message = Message::of(&self.text);
+        match message.kind() {
+            Some(Kind::Request { id, .. }) => {
+                Sorted::Call(Node::root(id).string().unwrap_or_default().into())
+            }
+            Some(Kind::Notification { method }) if method == CANCELLED => {
+                let id = message
+                    .root
+                    .path(["params", "requestId"])
+                    .and_then(Node::string);
+                Sorted::Cancel(id.unwrap_or_default().into())
+            }
+            _ => Sorted::Notice,
+        }
+    }
+}
+
+/// The requests under way, by the upstream ids of what they carry.
+#[derive(Default)]
+pub(crate) struct Calls(Mutex<HashMap<Box<str>, AbortOnDropHandle<()>>>);
+
+impl Calls {
+    pub(crate) fn begin(&self, id: Box<str>, task: JoinHandle<()>) {
+        let mut running = self.0.lock();
+        running.retain(|_, task| !task.is_finished());
+        running.insert(id, AbortOnDropHandle::new(task));
+    }
+
+    /// Hangs up, if it is still under way.
+    pub(crate) fn end(&self, id: &str) {
+        self.0.lock().remove(id);
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.lock().clear();
+    }
 }
 
 /// What comes from the server.
@@ -61,6 +116,15 @@ pub(crate) trait Connect: Send + Sync {
     /// As [`connect`](Self::connect), to see how it goes: whoever asks reports a failure himself, once.
     async fn try_out(&self) -> Result<Wire, Failure> {
         self.connect().await
+    }
+
+    /// After a first conversation came to nothing: whether there is another way to speak to the server, which is the
+    /// one from now on.
+    ///
+    /// # Errors
+    /// There is, and it can't be gone.
+    async fn fall_back(&self, _refused: &Failure) -> Result<bool, Failure> {
+        Ok(false)
     }
 
     /// Whether it is worth the trouble to have a conversation begun before anybody wants it.

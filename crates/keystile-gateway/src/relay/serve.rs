@@ -141,10 +141,21 @@ impl Relay {
         Ok(())
     }
 
-    /// As [`probe`](Self::probe), and finds out whether a stateless server takes handshakes, too.
+    /// As [`probe`](Self::probe), and finds out whether the server is spoken to in another way, and whether a stateless one
+    /// takes handshakes, too.
     pub(crate) async fn learn(&self) -> Result<(), Failure> {
         let inner = &self.inner;
-        self.probe().await?;
+        if let Err(refused) = self.probe().await {
+            let other = inner.connect.fall_back(&refused).await;
+            if other != Ok(false) {
+                // What answered was no answer to the question.
+                inner.eras.forget();
+            }
+            match other? {
+                true => self.probe().await?,
+                false => return Err(refused),
+            }
+        }
         if self.known().stateless == Some(true) {
             inner
                 .learn_legacy(Instant::now() + inner.limits.start_limit)

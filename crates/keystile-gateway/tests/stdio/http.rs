@@ -24,9 +24,9 @@ struct Upstream {
     discoveries: Arc<AtomicUsize>,
 }
 
-struct Bridged {
-    upstream: HttpUpstream,
-    ports: Ports,
+pub(crate) struct Bridged {
+    pub(crate) upstream: HttpUpstream,
+    pub(crate) ports: Ports,
 }
 
 #[async_trait]

@@ -9,6 +9,11 @@ mod failures;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod http_sse;
+#[cfg(test)]
+#[path = "../shared/http_sse.rs"]
+mod http_sse_server;
+#[cfg(test)]
 #[path = "../shared/log.rs"]
 mod log;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use keystile_gateway::relay::Transport;
 use keystile_protocol::issuer::is_loopback_host;
 use url::Url;
 
@@ -27,6 +28,9 @@ pub(crate) struct Protect {
         required_unless_present = "command"
     )]
     url: Option<String>,
+    /// How the HTTP server is spoken to.
+    #[arg(long, value_enum, default_value_t, conflicts_with = "command")]
+    transport: SpokenTo,
     /// Give the stdio server this variable: NAME=VALUE, or NAME to pass on your own. Without, it gets
     /// PATH, HOME, LANG and TMPDIR only. May be given several times.
     #[arg(long, value_name = "NAME[=VALUE]", conflicts_with = "url")]
@@ -42,13 +46,37 @@ pub(crate) struct Protect {
     command: Vec<OsString>,
 }
 
+/// The transport of an HTTP server.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum SpokenTo {
+    /// Found out when Keystile starts.
+    #[default]
+    Auto,
+    /// Streamable HTTP, since 2025-03-26.
+    Http,
+    /// HTTP+SSE of 2024-11-05: the URL is that of its event stream.
+    Sse,
+}
+
+impl From<SpokenTo> for Transport {
+    fn from(spoken: SpokenTo) -> Self {
+        match spoken {
+            SpokenTo::Auto => Self::Detect,
+            SpokenTo::Http => Self::StreamableHttp,
+            SpokenTo::Sse => Self::HttpSse,
+        }
+    }
+}
+
 impl Protect {
     pub(crate) fn run(self, global: &Global) -> Result<(), Failure> {
         match &self.url {
             Some(text) => {
                 let url = upstream_url(text)?;
                 let name = url_name(&url);
-                self.serving.serve(global, Upstream::Http(url), &name)
+                let transport = self.transport.into();
+                let upstream = Upstream::Http { url, transport };
+                self.serving.serve(global, upstream, &name)
             }
             None => {
                 let name = command_name(&self.command);

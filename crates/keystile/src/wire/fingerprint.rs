@@ -14,7 +14,7 @@ impl Upstream {
     /// part of it, nor are the path of this program and where a command was found.
     pub(crate) fn fingerprint(&self) -> String {
         let (kind, words, text) = match self {
-            Self::Http(url) => ("http", vec![url.as_str().into()], shown_url(url)),
+            Self::Http { url, .. } => ("http", vec![url.as_str().into()], shown_url(url)),
             Self::Stdio { known_as, .. } => match known_as {
                 KnownAs::Demo(None) => ("demo", vec![], "keystile demo".to_owned()),
                 KnownAs::Demo(Some(folder)) => {
@@ -130,7 +130,10 @@ mod tests {
 
     #[test]
     fn another_command_or_url_is_another_server() {
-        let http = |url: &str| Upstream::Http(url.parse().unwrap()).fingerprint();
+        let http = |url: &str| {
+            let (url, transport) = (url.parse().unwrap(), Default::default());
+            Upstream::Http { url, transport }.fingerprint()
+        };
         assert!(!same(&stdio("a bc"), &stdio("ab c")));
         let (one, other) = (
             http("http://127.0.0.1:1/mcp"),

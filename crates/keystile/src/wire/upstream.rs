@@ -19,7 +19,7 @@ impl Upstream {
         ports: relay::Ports,
     ) -> Result<(GatewayUpstream, Option<Arc<Pool>>), Failure> {
         match self {
-            Self::Http(url) => {
+            Self::Http { url, transport } => {
                 let trust = (url.scheme() == "https").then(|| keystile_fetch::client_config(None));
                 let tls = trust.transpose().map_err(|error| {
                     Failure::configuration(
@@ -35,7 +35,10 @@ impl Upstream {
                         "write the MCP endpoint of the running server",
                     )
                 })?;
-                Ok((GatewayUpstream::Http(upstream), None))
+                Ok((
+                    GatewayUpstream::Http(upstream.with_transport(transport)),
+                    None,
+                ))
             }
             Self::Stdio {
                 argv, env, idle, ..

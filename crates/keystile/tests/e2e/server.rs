@@ -137,6 +137,18 @@ pub(crate) fn modern_only(tools: &Tools) -> Server {
     )
 }
 
+/// A server on the TypeScript SDK 1.x that speaks HTTP+SSE of 2024-11-05 only.
+pub(crate) fn ts_over_sse(tools: &Tools) -> Server {
+    let mut command = Command::new(tools.path("node"));
+    over_http(command.arg(conformance("servers/sse.mjs")), "ts-sse")
+}
+
+/// A server on the Python SDK, over the same transport.
+pub(crate) fn python_over_sse(tools: &Tools) -> Server {
+    let mut command = Command::new(tools.path("python_mcp"));
+    over_http(command.arg(conformance("servers/py_sse.py")), "py-sse")
+}
+
 fn over_http(command: &mut Command, name: &'static str) -> Server {
     let process = Process::start(command);
     let line = process.line().expect("it says where it listens");

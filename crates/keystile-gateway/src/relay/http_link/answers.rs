@@ -4,13 +4,13 @@ use http::{HeaderValue, Response};
 use hyper::body::Incoming;
 use keystile_protocol::mcp::{Envelope, Kind};
 
-use super::{LegacySession, Shared, media};
+use super::{LegacySession, Shared};
 use crate::{
     era::{
         json::{Node, Reshape, quoted},
         message::Message,
     },
-    relay::{Failure, Received},
+    relay::{Failure, Received, reach::media},
 };
 
 /// Takes the messages of one response.

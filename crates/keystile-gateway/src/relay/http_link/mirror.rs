@@ -3,14 +3,14 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use keystile_protocol::mcp::{Envelope, Kind, headers};
 
-use super::{Shared, media, method_of};
+use super::{Shared, method_of};
 use crate::{
     era::{
         json::{Node, Reshape, quoted},
         message::{Message, request},
         meta,
     },
-    relay::Failure,
+    relay::{Failure, reach::media},
     sse::{Event, EventReader},
 };
 
