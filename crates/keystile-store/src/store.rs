@@ -3,7 +3,7 @@
 mod bindings;
 mod clients;
 mod device;
-mod grants;
+pub(crate) mod grants;
 pub(crate) mod open;
 mod people;
 pub(crate) mod prune;

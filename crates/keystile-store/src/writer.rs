@@ -5,23 +5,26 @@
 //! wait. A job that fails is undone alone; a request that went away is committed all the same.
 
 mod job;
+mod waiting;
 
 use std::sync::Arc;
 
 use keystile_domain::ports::StoreError;
-use keystile_domain::records::{Presented, Rotated};
-use keystile_domain::time::Timestamp;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::failure::{BatchFailed, Failure, WriterGone};
+use crate::failure::{BatchFailed, WriterGone};
 use crate::feed::RevocationFeed;
-use crate::store::rotation::{self, Rotation};
+use crate::store::grants::approve::Approve;
+use crate::store::grants::take::Take;
+use crate::store::grants::together::{Commits, Outcomes, Together};
+use crate::store::rotation::Rotate;
 
 pub(crate) use job::{Footprint, Verb};
 use job::{Job, Pending};
+pub(crate) use waiting::{SharedVerb, Waiting};
 
 /// Where verbs are handed to the writer.
 #[derive(Clone)]
@@ -29,11 +32,31 @@ pub(crate) struct Writer {
     jobs: mpsc::Sender<Message>,
 }
 
-enum Message {
-    /// The hot verb: all rotations of a batch are one statement.
-    Rotate(Rotation),
+/// What can be handed to it.
+pub(crate) enum Message {
+    Approve(Waiting<Approve>),
+    Take(Waiting<Take>),
+    Rotate(Waiting<Rotate>),
     Job(Box<dyn Job>),
     Close,
+}
+
+impl From<Waiting<Approve>> for Message {
+    fn from(waiting: Waiting<Approve>) -> Self {
+        Self::Approve(waiting)
+    }
+}
+
+impl From<Waiting<Take>> for Message {
+    fn from(waiting: Waiting<Take>) -> Self {
+        Self::Take(waiting)
+    }
+}
+
+impl From<Waiting<Rotate>> for Message {
+    fn from(waiting: Waiting<Rotate>) -> Self {
+        Self::Rotate(waiting)
+    }
 }
 
 impl Writer {
@@ -61,19 +84,15 @@ impl Writer {
         answer.await.map_err(|_| WriterGone)?
     }
 
-    /// As [`run`](Self::run), for the presentation of a refresh token.
-    pub(crate) async fn rotate(
-        &self,
-        presented: Presented,
-        now: Timestamp,
-    ) -> Result<Rotated, StoreError> {
-        let (reply, answer) = oneshot::channel();
-        let rotation = Message::Rotate(Rotation {
-            presented,
-            now,
-            reply,
-        });
-        self.jobs.send(rotation).await.map_err(|_| WriterGone)?;
+    /// As [`run`](Self::run), together with all others of its kind that wait.
+    pub(crate) async fn settle<V>(&self, verb: V) -> Result<V::Answer, StoreError>
+    where
+        V: SharedVerb,
+        Waiting<V>: Into<Message>,
+    {
+        let (waiting, answer) = Waiting::new(verb);
+        let sent = self.jobs.send(waiting.into()).await;
+        sent.map_err(|_| WriterGone)?;
         answer.await.map_err(|_| WriterGone)?
     }
 
@@ -102,7 +121,7 @@ impl Drop for StarvesFeed {
 
 #[derive(Default)]
 struct Batch {
-    rotations: Vec<Rotation>,
+    together: Together,
     jobs: Vec<Box<dyn Job>>,
     close: bool,
 }
@@ -111,14 +130,18 @@ impl Task {
     async fn run(mut self, mut queue: mpsc::Receiver<Message>) {
         let _starves = StarvesFeed(Arc::clone(&self.feed));
         let mut messages = Vec::with_capacity(MOST_PER_COMMIT);
-        while queue.recv_many(&mut messages, MOST_PER_COMMIT).await > 0 {
+        loop {
+            // What waits for the last batch's outcome is there already.
+            if messages.is_empty() && queue.recv_many(&mut messages, MOST_PER_COMMIT).await == 0 {
+                break;
+            }
             // Those whose answers just went out run now, so that their next jobs come along.
             tokio::task::yield_now().await;
             while messages.len() < MOST_PER_COMMIT {
                 let Ok(message) = queue.try_recv() else { break };
                 messages.push(message);
             }
-            let batch = Batch::of(messages.drain(..));
+            let batch = Batch::of(&mut messages);
             let close = batch.close;
             self.commit(batch).await;
             if close {
@@ -131,14 +154,12 @@ impl Task {
     }
 
     async fn commit(&mut self, mut batch: Batch) {
-        if batch.rotations.is_empty() && batch.jobs.is_empty() {
+        if batch.together.is_empty() && batch.jobs.is_empty() {
             return;
         }
         match self.transact(&mut batch).await {
-            Ok(rotated) => {
-                for (rotation, outcome) in batch.rotations.into_iter().zip(rotated) {
-                    rotation.committed(outcome, &self.feed);
-                }
+            Ok(outcomes) => {
+                batch.together.committed(outcomes, &self.feed);
                 for job in batch.jobs {
                     job.committed(&self.feed);
                 }
@@ -147,9 +168,7 @@ impl Task {
                 tracing::error!(%error, "the writer could not commit: {error}");
                 self.abandon().await;
                 let failed = BatchFailed(Arc::new(error));
-                for rotation in batch.rotations {
-                    rotation.failed(&failed);
-                }
+                batch.together.failed(&failed);
                 for job in batch.jobs {
                     job.failed(&failed);
                 }
@@ -158,20 +177,15 @@ impl Task {
     }
 
     /// Everything of the batch in one transaction. An error means that nothing of it is durable.
-    async fn transact(
-        &mut self,
-        batch: &mut Batch,
-    ) -> Result<Vec<Result<Rotated, Failure>>, sqlx::Error> {
+    async fn transact(&mut self, batch: &mut Batch) -> Result<Outcomes, sqlx::Error> {
         let connection = self.connection().await?;
         if batch.jobs.is_empty() {
-            // One statement is a transaction by itself: one trip to SQLite's thread, not three.
-            return rotation::present(connection, &batch.rotations).await;
+            // One trip to SQLite's thread, not three.
+            return batch.together.settle(connection, Commits::Itself).await;
         }
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        let rotated = match batch.rotations.as_slice() {
-            [] => Vec::new(),
-            rotations => rotation::present(&mut transaction, rotations).await?,
-        };
+        let settled = batch.together.settle(&mut transaction, Commits::WithOthers);
+        let outcomes = settled.await?;
         for job in &mut batch.jobs {
             match job.footprint() {
                 Footprint::OneStatement => job.run(&mut transaction).await,
@@ -190,7 +204,7 @@ impl Task {
             }
         }
         transaction.commit().await?;
-        Ok(rotated)
+        Ok(outcomes)
     }
 
     async fn connection(&mut self) -> Result<&mut SqliteConnection, sqlx::Error> {
@@ -211,15 +225,23 @@ impl Task {
 }
 
 impl Batch {
-    fn of(messages: impl Iterator<Item = Message>) -> Self {
+    /// Takes what can be done at once. The second presentation of a code waits for what becomes of the first.
+    fn of(messages: &mut Vec<Message>) -> Self {
         let mut batch = Self::default();
-        for message in messages {
+        let mut later = Vec::new();
+        for message in messages.drain(..) {
             match message {
-                Message::Rotate(rotation) => batch.rotations.push(rotation),
+                Message::Approve(approve) => batch.together.approvals.push(approve),
+                Message::Take(take) if batch.together.takes_code(&take.verb.proof.code) => {
+                    later.push(Message::Take(take));
+                }
+                Message::Take(take) => batch.together.takes.push(take),
+                Message::Rotate(rotate) => batch.together.rotations.push(rotate),
                 Message::Job(job) => batch.jobs.push(job),
                 Message::Close => batch.close = true,
             }
         }
+        *messages = later;
         batch
     }
 }

@@ -1,6 +1,8 @@
 //! Grants and their codes; the refresh family is in [`super::rotation`].
 
-mod take;
+pub(crate) mod approve;
+pub(crate) mod take;
+pub(crate) mod together;
 
 use async_trait::async_trait;
 use keystile_domain::decide::refresh::FamilyFacts;
@@ -14,25 +16,26 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow as _, Row as _, SqliteConnection};
 
 use super::Store;
-use super::rotation::Family;
+use super::rotation::{Family, Rotate};
 use crate::failure::Failure;
 use crate::feed::RevocationFeed;
 use crate::row::{self, GrantRow};
 use crate::writer::{Footprint, Verb};
+use approve::Approve;
 use take::Take;
 
 #[async_trait]
 impl Grants for Store {
     async fn approve(&self, approval: Approval) -> Result<Approved, StoreError> {
-        self.writer.run(Approve(approval)).await
+        self.writer.settle(Approve(approval)).await
     }
 
     async fn take(&self, proof: CodeProof, now: Timestamp) -> Result<Taken, StoreError> {
-        self.writer.run(Take { proof, now }).await
+        self.writer.settle(Take { proof, now }).await
     }
 
     async fn rotate(&self, presented: Presented, now: Timestamp) -> Result<Rotated, StoreError> {
-        self.writer.rotate(presented, now).await
+        self.writer.settle(Rotate { presented, now }).await
     }
 
     async fn revoke(&self, grant: GrantId, why: &str, now: Timestamp) -> Result<bool, StoreError> {
@@ -93,73 +96,6 @@ fn family(row: &SqliteRow) -> Result<(GrantRecord, FamilyFacts), Failure> {
     let facts = family.own_facts()?;
     Ok((row::grant(family.grant)?, facts))
 }
-
-struct Approve(Approval);
-
-#[async_trait]
-impl Verb for Approve {
-    type Answer = Approved;
-    /// Of several statements; but see [`Approve::apply`].
-    const FOOTPRINT: Footprint = Footprint::OneStatement;
-
-    /// Both rows in one trip to SQLite's thread. A grant whose code could not be written is taken back at once, which is
-    /// what a savepoint would do in three trips more.
-    async fn apply(&self, connection: &mut SqliteConnection) -> Result<Approved, Failure> {
-        let approval = &self.0;
-        let made: Result<Option<String>, sqlx::Error> = sqlx::query_scalar(APPROVE)
-            .bind(approval.grant.to_string())
-            .bind(approval.transaction.to_string())
-            .bind(approval.person.to_string())
-            .bind(&approval.client_id)
-            .bind(&approval.client_name)
-            .bind(&approval.resource)
-            .bind(approval.scopes.to_string())
-            .bind(approval.created_at.0)
-            .bind(approval.grant_expires_at.0)
-            .bind(approval.code.as_bytes().as_slice())
-            .bind(&approval.redirect_uri)
-            .bind(approval.challenge.as_bytes().as_slice())
-            .bind(approval.code_expires_at.0)
-            .bind(i64::from(approval.client_proves))
-            .fetch_optional(&mut *connection)
-            .await;
-        let made = match made {
-            Ok(made) => made,
-            Err(error) => {
-                sqlx::query("DELETE FROM grants WHERE id = $1")
-                    .bind(approval.grant.to_string())
-                    .execute(connection)
-                    .await?;
-                return Err(error.into());
-            }
-        };
-        if made.is_none() {
-            let answered = sqlx::query_scalar(
-                "SELECT EXISTS (SELECT 1 FROM grants WHERE transaction_id = $1)",
-            )
-            .bind(approval.transaction.to_string())
-            .fetch_one(connection)
-            .await?;
-            return Ok(if answered {
-                Approved::AlreadyAnswered
-            } else {
-                Approved::PersonGone
-            });
-        }
-        Ok(Approved::First)
-    }
-}
-
-/// The grant, unless its person is gone or its transaction was answered before; and the code of the grant that was made.
-const APPROVE: &str =
-    "INSERT INTO grants (id, transaction_id, person_id, client_id, client_name, resource,
-         scopes, created_at, expires_at, presented, client_proves)
-     SELECT $1, $2, id, $4, $5, $6, $7, $8, $9, 0, $14
-     FROM people WHERE id = $3 AND disabled_at IS NULL
-     ON CONFLICT (transaction_id) DO NOTHING;
-     INSERT INTO codes (digest, grant_id, client_id, redirect_uri, challenge, expires_at)
-     SELECT $10, id, $4, $11, $12, $13 FROM grants WHERE id = $1
-     RETURNING grant_id";
 
 struct Revoke {
     grant: GrantId,

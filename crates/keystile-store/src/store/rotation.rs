@@ -7,65 +7,62 @@
 
 use keystile_domain::decide::refresh::{FamilyFacts, Judgement, judge};
 use keystile_domain::ids::GrantId;
-use keystile_domain::ports::StoreError;
 use keystile_domain::records::{Presented, RefreshMismatch, Rotated};
 use keystile_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
-use tokio::sync::oneshot;
 
-use crate::failure::{BatchFailed, Failure};
+use super::grants::together::{json, read};
+use crate::failure::Failure;
 use crate::feed::RevocationFeed;
 use crate::row::{self, GrantRow};
 use crate::weaken::statement;
+use crate::writer::{SharedVerb, Waiting};
 
 /// Why a grant died by the rule.
 pub(crate) const REUSED: &str = "refresh_token_reused";
 
-/// One presentation that waits for its commit.
-pub(crate) struct Rotation {
+/// The presentation of one refresh token.
+pub(crate) struct Rotate {
     pub(crate) presented: Presented,
     pub(crate) now: Timestamp,
-    pub(crate) reply: oneshot::Sender<Result<Rotated, StoreError>>,
 }
 
-impl Rotation {
-    pub(crate) fn committed(self, outcome: Result<Rotated, Failure>, feed: &RevocationFeed) {
-        if matches!(outcome, Ok(Rotated::Reused)) {
+impl SharedVerb for Rotate {
+    type Answer = Rotated;
+
+    fn committed(&self, rotated: &Rotated, feed: &RevocationFeed) {
+        if matches!(rotated, Rotated::Reused) {
             feed.revoke(&[self.presented.grant], self.now);
         }
-        // Whoever asked may be gone; what is committed stays.
-        drop(self.reply.send(outcome.map_err(StoreError::from)));
-    }
-
-    pub(crate) fn failed(self, failed: &BatchFailed) {
-        drop(self.reply.send(Err(failed.clone().into())));
     }
 }
 
-/// Presents them all; outcomes come in the same order. Inside a transaction an error concerns all of
-/// it; outside of one each statement commits by itself, and what an error leaves behind is at most
-/// a presentation whose answer was lost, which the rule lets the client repeat.
-pub(crate) async fn present(
+/// Judges all of them by the families that the first round of [`PRESENT`] found; outcomes come in the same order. Inside a
+/// transaction an error concerns all of it; outside of one each statement commits by itself, and what an error leaves
+/// behind is at most a presentation whose answer was lost, which the rule lets the client repeat.
+pub(crate) async fn settle(
     connection: &mut SqliteConnection,
-    rotations: &[Rotation],
+    rotations: &[Waiting<Rotate>],
+    found: Vec<FamilyRow>,
 ) -> Result<Vec<Result<Rotated, Failure>>, sqlx::Error> {
     let mut outcomes: Vec<Option<Result<Rotated, Failure>>> =
         rotations.iter().map(|_| None).collect();
     let mut open: Vec<usize> = (0..rotations.len()).collect();
-    while !open.is_empty() {
-        let families = round(connection, rotations, &open).await?;
+    let mut families = by_place(open.len(), found);
+    loop {
         let before = open.len();
         let mut next = Vec::new();
         for (place, family) in open.into_iter().zip(families) {
-            let (Some(rotation), Some(outcome)) = (rotations.get(place), outcomes.get_mut(place))
+            let (Some(Waiting { verb, .. }), Some(outcome)) =
+                (rotations.get(place), outcomes.get_mut(place))
             else {
                 continue;
             };
-            match conclude(rotation, family) {
+            match conclude(verb, family) {
                 Ok(Conclusion::Answer(answer)) => *outcome = Some(Ok(answer)),
                 Ok(Conclusion::Reused) => {
-                    let first = revoke(connection, &rotation.presented.grant, rotation.now).await?;
+                    let first = revoke(connection, &verb.presented.grant, verb.now).await?;
                     *outcome = Some(Ok(match first {
                         true => Rotated::Reused,
                         false => Rotated::Refused(RefreshMismatch::Revoked),
@@ -77,10 +74,11 @@ pub(crate) async fn present(
             }
         }
         // Each round in which somebody has to wait has a winner.
-        if next.len() == before {
+        if next.is_empty() || next.len() == before {
             break;
         }
         open = next;
+        families = round(connection, rotations, &open).await?;
     }
     let declined = || Failure::Inconsistent("a refresh family moves against the rule".to_owned());
     Ok(outcomes
@@ -99,7 +97,7 @@ enum Conclusion {
     NotYet,
 }
 
-fn conclude(rotation: &Rotation, family: Option<Family>) -> Result<Conclusion, Failure> {
+fn conclude(rotation: &Rotate, family: Option<Family>) -> Result<Conclusion, Failure> {
     let Some(family) = family else {
         return Ok(Conclusion::Answer(Rotated::Refused(
             RefreshMismatch::Unknown,
@@ -118,7 +116,7 @@ fn conclude(rotation: &Rotation, family: Option<Family>) -> Result<Conclusion, F
 
 /// One row of what goes in.
 #[derive(Serialize)]
-struct Shown<'a>(String, u32, i64, i64, &'a str, Option<&'a str>, i64);
+pub(crate) struct Shown<'a>(String, u32, i64, i64, &'a str, Option<&'a str>, i64);
 
 /// What comes out.
 pub(crate) struct Family {
@@ -132,7 +130,7 @@ pub(crate) struct Family {
 /// The same as the statement writes it: place in the batch, grant, `activated_at`, `disabled_at`,
 /// `presented`, `presented_at`.
 #[derive(Deserialize)]
-struct FamilyRow(usize, GrantRow, Option<i64>, Option<i64>, i64, Option<i64>);
+pub(crate) struct FamilyRow(usize, GrantRow, Option<i64>, Option<i64>, i64, Option<i64>);
 
 impl Family {
     fn facts(&self, presented: &Presented) -> Result<FamilyFacts, Failure> {
@@ -160,36 +158,41 @@ impl Family {
     }
 }
 
+impl Rotate {
+    pub(crate) fn shown(&self) -> Shown<'_> {
+        let Self { presented, now } = self;
+        Shown(
+            presented.grant.to_string(),
+            presented.generation,
+            now.0,
+            presented.expires_at.0,
+            &presented.client_id,
+            presented.resource.as_deref(),
+            i64::from(presented.client_proved),
+        )
+    }
+}
+
 /// Updates what may be updated and reads all families of the round: one trip to the database's
 /// thread and one row back, which is what makes 64 refreshes cost little more than one.
 async fn round(
     connection: &mut SqliteConnection,
-    rotations: &[Rotation],
+    rotations: &[Waiting<Rotate>],
     open: &[usize],
 ) -> Result<Vec<Option<Family>>, sqlx::Error> {
-    let shown: Vec<Shown<'_>> = open
-        .iter()
-        .filter_map(|place| rotations.get(*place))
-        .map(|Rotation { presented, now, .. }| {
-            Shown(
-                presented.grant.to_string(),
-                presented.generation,
-                now.0,
-                presented.expires_at.0,
-                &presented.client_id,
-                presented.resource.as_deref(),
-                i64::from(presented.client_proved),
-            )
-        })
-        .collect();
-    let shown = serde_json::to_string(&shown).map_err(|error| sqlx::Error::Encode(error.into()))?;
-    let families: String = sqlx::query_scalar(statement(PRESENT, PRESENT_CHECKS))
-        .bind(shown)
+    let shown = open.iter().filter_map(|place| rotations.get(*place));
+    let shown: Vec<Shown<'_>> = shown.map(|one| one.verb.shown()).collect();
+    let (_, found): (String, String) = sqlx::query_as(statement(PRESENT, PRESENT_CHECKS))
+        .bind(None::<&str>)
+        .bind(None::<&str>)
+        .bind(json(&shown)?)
         .fetch_one(connection)
         .await?;
-    let rows: Vec<FamilyRow> =
-        serde_json::from_str(&families).map_err(|error| sqlx::Error::Decode(error.into()))?;
-    let mut families: Vec<Option<Family>> = open.iter().map(|_| None).collect();
+    Ok(by_place(open.len(), read(&found)?))
+}
+
+fn by_place(count: usize, rows: Vec<FamilyRow>) -> Vec<Option<Family>> {
+    let mut families: Vec<Option<Family>> = (0..count).map(|_| None).collect();
     for FamilyRow(place, grant, activated_at, disabled_at, presented, presented_at) in rows {
         if let Some(slot) = families.get_mut(place) {
             let (active, disabled) = (activated_at.is_some(), disabled_at.is_some());
@@ -202,7 +205,7 @@ async fn round(
             });
         }
     }
-    Ok(families)
+    families
 }
 
 /// Two presentations of one batch may find the same reuse: the family dies of the first, the other
@@ -223,15 +226,15 @@ async fn revoke(
     Ok(revoked.rows_affected() == 1)
 }
 
-/// `$1` is a JSON array of [`Shown`]. When two presentations of one family are in it, only those of
+/// `$3` is a JSON array of [`Shown`]. When two presentations of one family are in it, only those of
 /// the generation next to `presented` match, whichever of them SQLite takes.
-const PRESENT: &str = "
+pub(crate) const PRESENT: &str = "
 UPDATE grants SET presented = shown.generation, presented_at = shown.now,
     last_used_at = shown.now, expires_at = shown.expires_at
 FROM (SELECT value ->> 0 AS id, value ->> 1 AS generation, value ->> 2 AS now,
     value ->> 3 AS expires_at, value ->> 4 AS client_id, value ->> 5 AS resource,
     value ->> 6 AS client_proved
-    FROM json_each($1)) AS shown
+    FROM json_each($3)) AS shown
 WHERE grants.id = shown.id AND grants.client_id = shown.client_id
     AND grants.client_proves <= shown.client_proved
     AND (shown.resource IS NULL OR grants.resource = shown.resource)
@@ -241,15 +244,15 @@ WHERE grants.id = shown.id AND grants.client_id = shown.client_id
     AND EXISTS (SELECT 1 FROM people p WHERE p.id = grants.person_id AND p.disabled_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM disabled_clients d
         WHERE d.client_id = grants.client_id AND d.enabled_at IS NULL);
-SELECT json_group_array(json_array(shown.place,
+SELECT 'families', json_group_array(json_array(shown.place,
     json_array(g.id, g.person_id, p.name, g.client_id, g.client_name, g.resource, g.scopes,
         g.created_at, g.last_used_at, g.expires_at, g.revoked_at, g.revoked_why, g.client_proves),
     g.activated_at, coalesce(p.disabled_at, (SELECT d.disabled_at FROM disabled_clients d
         WHERE d.client_id = g.client_id AND d.enabled_at IS NULL)), g.presented, g.presented_at))
-FROM (SELECT key AS place, value ->> 0 AS id FROM json_each($1)) AS shown
-JOIN grants g ON g.id = shown.id JOIN people p ON p.id = g.person_id";
+FROM (SELECT key AS place, value ->> 0 AS id FROM json_each($3)) AS shown
+JOIN grants g ON g.id = shown.id JOIN people p ON p.id = g.person_id;";
 
-const PRESENT_CHECKS: &[(&str, &str, &str)] = &[
+pub(crate) const PRESENT_CHECKS: &[(&str, &str, &str)] = &[
     (
         "a_018",
         "grants.client_id = shown.client_id",

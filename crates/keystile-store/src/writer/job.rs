@@ -35,7 +35,7 @@ pub(crate) trait Verb: Send + Sync + 'static {
 
 /// A verb without its type.
 #[async_trait]
-pub(super) trait Job: Send {
+pub(crate) trait Job: Send {
     fn footprint(&self) -> Footprint;
     async fn run(&mut self, connection: &mut SqliteConnection);
     fn has_failed(&self) -> bool;

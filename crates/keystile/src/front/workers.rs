@@ -1,7 +1,8 @@
-//! A thread with a scheduler of its own for each core. A connection stays with the one that it was given to.
+//! A scheduler for each core, the first of which is the main thread's. A connection stays with the one that it was given to.
 //!
 //! One scheduler for all cores runs whoever was woken last at once, so each request wakes the upstream anew; these take
-//! their turns, so what came together is sent on together. That is a third of a call's CPU time (ADR 0002).
+//! their turns, so what came together is sent on together. That is a third of a call's CPU time (ADR 0002). The store's
+//! writer runs on the main thread, too: on one core, nobody has to be woken on another thread to write for a connection.
 
 use std::io;
 use std::num::NonZero;
@@ -13,7 +14,8 @@ use tokio::sync::oneshot;
 
 /// Ends its threads, and whatever still runs on them, when it is dropped.
 pub(crate) struct Workers {
-    workers: Vec<Worker>,
+    first: Handle,
+    others: Vec<Worker>,
     next: AtomicUsize,
 }
 
@@ -24,23 +26,27 @@ struct Worker {
 }
 
 impl Workers {
-    /// As many as this process has cores.
+    /// As many as this process has cores; the current scheduler is one of them.
     ///
     /// # Errors
     /// The system gives no thread.
     pub(crate) fn start() -> io::Result<Self> {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        let workers = (0..cores).map(Worker::start).collect::<Result<_, _>>()?;
+        let others = (1..cores).map(Worker::start).collect::<Result<_, _>>()?;
         Ok(Self {
-            workers,
+            first: Handle::current(),
+            others,
             next: AtomicUsize::new(0),
         })
     }
 
     /// Whose turn it is to get a connection.
     pub(crate) fn next(&self) -> &Handle {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        &self.workers[turn % self.workers.len()].handle
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % (self.others.len() + 1);
+        match turn.checked_sub(1) {
+            None => &self.first,
+            Some(other) => &self.others[other].handle,
+        }
     }
 }
 

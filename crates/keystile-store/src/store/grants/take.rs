@@ -1,56 +1,78 @@
 //! The redemption of a code: one statement matches and spends it (STYLE rule 5, CHECKLIST R8).
 
-use async_trait::async_trait;
 use keystile_domain::ids::GrantId;
 use keystile_domain::records::{CodeProof, Mismatch, Taken, TakenCode};
 use keystile_domain::time::Timestamp;
 use keystile_protocol::mutation::weakened;
+use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
 use crate::failure::Failure;
 use crate::row;
-use crate::weaken::statement;
-use crate::writer::{Footprint, Verb};
+use crate::writer::SharedVerb;
 
-pub(super) struct Take {
-    pub(super) proof: CodeProof,
-    pub(super) now: Timestamp,
+pub(crate) struct Take {
+    pub(crate) proof: CodeProof,
+    pub(crate) now: Timestamp,
 }
 
-#[async_trait]
-impl Verb for Take {
+impl SharedVerb for Take {
     type Answer = Taken;
-    const FOOTPRINT: Footprint = Footprint::Several;
+}
 
-    async fn apply(&self, connection: &mut SqliteConnection) -> Result<Taken, Failure> {
-        let proof = &self.proof;
-        type Row = (String, String, String, String);
-        let spent: Option<Row> = sqlx::query_as(statement(SPEND, SPEND_CHECKS))
-            .bind(proof.code.as_bytes().as_slice())
-            .bind(&proof.client_id)
-            .bind(&proof.redirect_uri)
-            .bind(proof.challenge.as_bytes().as_slice())
-            .bind(&proof.resource)
-            .bind(self.now.0)
-            .bind(i64::from(proof.client_proved))
-            .fetch_optional(&mut *connection)
-            .await?;
-        match spent {
-            Some((grant, person, resource, scopes)) => Ok(Taken::First(TakenCode {
-                grant: row::parse(&grant, "codes.grant_id")?,
-                person: row::parse(&person, "grants.person_id")?,
-                resource,
-                scopes: row::parse(&scopes, "grants.scopes")?,
-            })),
-            None => self.explain(connection).await,
-        }
+/// One row of what goes in.
+#[derive(Serialize)]
+pub(super) struct Shown<'a>(
+    String,
+    &'a str,
+    Option<&'a str>,
+    String,
+    Option<&'a str>,
+    i64,
+    i64,
+);
+
+/// A code that was spent: digest in upper-case hex, grant, person, resource, scopes.
+#[derive(Deserialize)]
+pub(super) struct Spent(pub(super) String, String, String, String, String);
+
+impl Spent {
+    pub(super) fn outcome(&self) -> Result<Taken, Failure> {
+        let Self(_, grant, person, resource, scopes) = self;
+        Ok(Taken::First(TakenCode {
+            grant: row::parse(grant, "codes.grant_id")?,
+            person: row::parse(person, "grants.person_id")?,
+            resource: resource.clone(),
+            scopes: row::parse(scopes, "grants.scopes")?,
+        }))
     }
 }
 
 impl Take {
+    pub(super) fn shown(&self) -> Shown<'_> {
+        let proof = &self.proof;
+        Shown(
+            self.digest(),
+            &proof.client_id,
+            proof.redirect_uri.as_deref(),
+            hex::encode(proof.challenge.as_bytes()),
+            proof.resource.as_deref(),
+            self.now.0,
+            i64::from(proof.client_proved),
+        )
+    }
+
+    /// Of the code, as [`Spent`] has it.
+    pub(super) fn digest(&self) -> String {
+        hex::encode_upper(self.proof.code.as_bytes())
+    }
+
     /// Nothing was spent: says why, and knows a replay only when everything matches, so that a
     /// bogus presenter can't have a grant revoked (A-019).
-    async fn explain(&self, connection: &mut SqliteConnection) -> Result<Taken, Failure> {
+    pub(super) async fn explain(
+        &self,
+        connection: &mut SqliteConnection,
+    ) -> Result<Taken, Failure> {
         type Row = (
             String,
             String,
@@ -100,23 +122,44 @@ impl Take {
     }
 }
 
-/// Spends the code; and, if it did, says that from now on its grant has tokens. One trip to SQLite's thread.
-const SPEND: &str = "UPDATE codes SET spent_at = $6
-     WHERE digest = $1 AND client_id = $2
-     AND (CAST($3 AS TEXT) IS NULL OR redirect_uri = $3)
-     AND challenge = $4 AND spent_at IS NULL AND expires_at > $6
-     AND EXISTS (SELECT 1 FROM grants g JOIN people p ON p.id = g.person_id
-         WHERE g.id = codes.grant_id AND (CAST($5 AS TEXT) IS NULL OR g.resource = $5)
-         AND g.client_proves <= $7 AND g.revoked_at IS NULL AND g.expires_at > $6 AND p.disabled_at IS NULL)
-     AND NOT EXISTS (SELECT 1 FROM disabled_clients d
-         WHERE d.client_id = codes.client_id AND d.enabled_at IS NULL);
-     UPDATE grants SET activated_at = $6, last_used_at = $6
-     WHERE changes() = 1 AND id = (SELECT grant_id FROM codes WHERE digest = $1)
-     RETURNING id, person_id, resource, scopes";
+/// `$2` is a JSON array of [`Shown`], each of another code. Spends the codes; and says of their grants that they have tokens
+/// from now on.
+pub(super) const SPEND: &str = "
+UPDATE codes SET spent_at = shown.now
+FROM (SELECT unhex(value ->> 0) AS digest, value ->> 1 AS client_id, value ->> 2 AS redirect_uri,
+    unhex(value ->> 3) AS challenge, value ->> 4 AS resource, value ->> 5 AS now,
+    value ->> 6 AS client_proved
+    FROM json_each($2)) AS shown
+WHERE codes.digest = shown.digest AND codes.client_id = shown.client_id
+    AND (shown.redirect_uri IS NULL OR codes.redirect_uri = shown.redirect_uri)
+    AND codes.challenge = shown.challenge
+    AND codes.spent_at IS NULL AND codes.expires_at > shown.now
+    AND EXISTS (SELECT 1 FROM grants g JOIN people p ON p.id = g.person_id
+        WHERE g.id = codes.grant_id AND (shown.resource IS NULL OR g.resource = shown.resource)
+        AND g.client_proves <= shown.client_proved
+        AND g.revoked_at IS NULL AND g.expires_at > shown.now AND p.disabled_at IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM disabled_clients d
+        WHERE d.client_id = codes.client_id AND d.enabled_at IS NULL)
+RETURNING 'taken', json_array(hex(digest), grant_id,
+    (SELECT g.person_id FROM grants g WHERE g.id = grant_id),
+    (SELECT g.resource FROM grants g WHERE g.id = grant_id),
+    (SELECT g.scopes FROM grants g WHERE g.id = grant_id));
+UPDATE grants SET activated_at = code.spent_at, last_used_at = code.spent_at
+FROM (SELECT c.grant_id, c.spent_at FROM json_each($2)
+    JOIN codes c ON c.digest = unhex(value ->> 0) WHERE c.spent_at IS NOT NULL) AS code
+WHERE grants.id = code.grant_id AND grants.activated_at IS NULL;";
 
-const SPEND_CHECKS: &[(&str, &str, &str)] = &[
-    ("n_as_21", "spent_at IS NULL", "TRUE"),
-    ("a_017", "client_id = $2", "$2 IS NOT NULL"),
-    ("n_as_32b", "g.client_proves <= $7", "TRUE"),
-    ("a_015", "challenge = $4", "$4 IS NOT NULL"),
+pub(super) const SPEND_CHECKS: &[(&str, &str, &str)] = &[
+    ("n_as_21", "codes.spent_at IS NULL", "TRUE"),
+    ("n_as_32b", "g.client_proves <= shown.client_proved", "TRUE"),
+    (
+        "a_017",
+        "codes.client_id = shown.client_id",
+        "shown.client_id IS NOT NULL",
+    ),
+    (
+        "a_015",
+        "codes.challenge = shown.challenge",
+        "shown.challenge IS NOT NULL",
+    ),
 ];
