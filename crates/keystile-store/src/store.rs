@@ -10,7 +10,7 @@ pub(crate) mod prune;
 mod registrations;
 pub(crate) mod rotation;
 mod service_grants;
-mod sessions;
+pub(crate) mod sessions;
 mod signing_keys;
 
 use std::path::Path;
@@ -22,8 +22,9 @@ use sqlx::SqlitePool;
 use tokio::task::JoinHandle;
 
 use crate::feed::RevocationFeed;
-use crate::writer::Writer;
+use crate::writer::{Told, Writer};
 use open::OpenError;
+use sessions::FoundSessions;
 
 /// The database of one data directory: people, sessions, clients, grants, bindings, signing keys.
 ///
@@ -33,6 +34,7 @@ pub struct Store {
     writer: Writer,
     readers: SqlitePool,
     feed: Arc<RevocationFeed>,
+    found: Arc<FoundSessions>,
     task: Mutex<Option<JoinHandle<()>>>,
     /// Where the next round of pruning goes on.
     walk: Mutex<String>,
@@ -48,11 +50,17 @@ impl Store {
     pub async fn open(path: &Path, now: Timestamp) -> Result<Self, OpenError> {
         let opened = open::open(path, now).await?;
         let feed = Arc::new(opened.feed);
-        let (writer, task) = Writer::start(opened.options, opened.connection, Arc::clone(&feed));
+        let found = Arc::<FoundSessions>::default();
+        let told = Told {
+            feed: Arc::clone(&feed),
+            found: Arc::clone(&found),
+        };
+        let (writer, task) = Writer::start(opened.options, opened.connection, told);
         Ok(Self {
             writer,
             readers: opened.readers,
             feed,
+            found,
             task: Mutex::new(Some(task)),
             walk: Mutex::default(),
         })

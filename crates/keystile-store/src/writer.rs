@@ -21,6 +21,7 @@ use crate::store::grants::approve::Approve;
 use crate::store::grants::take::Take;
 use crate::store::grants::together::{Commits, Outcomes, Together};
 use crate::store::rotation::Rotate;
+use crate::store::sessions::FoundSessions;
 
 pub(crate) use job::{Footprint, Verb};
 use job::{Job, Pending};
@@ -64,13 +65,13 @@ impl Writer {
     pub(crate) fn start(
         options: SqliteConnectOptions,
         connection: SqliteConnection,
-        feed: Arc<RevocationFeed>,
+        told: Told,
     ) -> (Self, JoinHandle<()>) {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let task = Task {
             options,
             connection: Some(connection),
-            feed,
+            told,
         };
         (Self { jobs }, tokio::spawn(task.run(queue)))
     }
@@ -107,7 +108,13 @@ struct Task {
     options: SqliteConnectOptions,
     /// `None` after a failure that may have left a transaction behind.
     connection: Option<SqliteConnection>,
-    feed: Arc<RevocationFeed>,
+    told: Told,
+}
+
+/// Who hears of a commit before its callers do.
+pub(crate) struct Told {
+    pub(crate) feed: Arc<RevocationFeed>,
+    pub(crate) found: Arc<FoundSessions>,
 }
 
 /// The feed is told that its writer is gone however the task ends, by a panic too.
@@ -128,7 +135,7 @@ struct Batch {
 
 impl Task {
     async fn run(mut self, mut queue: mpsc::Receiver<Message>) {
-        let _starves = StarvesFeed(Arc::clone(&self.feed));
+        let _starves = StarvesFeed(Arc::clone(&self.told.feed));
         let mut messages = Vec::with_capacity(MOST_PER_COMMIT);
         loop {
             // What waits for the last batch's outcome is there already.
@@ -157,11 +164,16 @@ impl Task {
         if batch.together.is_empty() && batch.jobs.is_empty() {
             return;
         }
-        match self.transact(&mut batch).await {
+        let done = self.transact(&mut batch).await;
+        if !batch.jobs.is_empty() {
+            // Of the others, none changes a session or a person.
+            self.told.found.forget();
+        }
+        match done {
             Ok(outcomes) => {
-                batch.together.committed(outcomes, &self.feed);
+                batch.together.committed(outcomes, &self.told.feed);
                 for job in batch.jobs {
-                    job.committed(&self.feed);
+                    job.committed(&self.told.feed);
                 }
             }
             Err(error) => {

@@ -1,5 +1,7 @@
 //! Browser sessions, by the digest of their cookie.
 
+mod found;
+
 use async_trait::async_trait;
 use keystile_domain::ports::{Sessions, StoreError};
 use keystile_domain::records::{PersonRecord, SessionRecord};
@@ -11,6 +13,7 @@ use super::Store;
 use crate::failure::Failure;
 use crate::row;
 use crate::writer::{Footprint, Verb};
+pub(crate) use found::FoundSessions;
 
 #[async_trait]
 impl Sessions for Store {
@@ -23,6 +26,10 @@ impl Sessions for Store {
         digest: Digest,
         now: Timestamp,
     ) -> Result<Option<(SessionRecord, PersonRecord)>, StoreError> {
+        let began = match self.found.find(&digest) {
+            Ok(known) => return Ok(Some(known).filter(|(session, _)| session.expires_at > now)),
+            Err(began) => began,
+        };
         type Row = (i64, i64, String, String, String, i64, Option<i64>);
         let row: Option<Row> = sqlx::query_as(
             "SELECT s.created_at, s.expires_at, p.id, p.name, p.password_hash, p.created_at, p.disabled_at
@@ -34,16 +41,17 @@ impl Sessions for Store {
         .fetch_optional(&self.readers)
         .await
         .map_err(Failure::from)?;
-        let Some((began, expires, id, name, hash, created, disabled)) = row else {
+        let Some((created_at, expires, id, name, hash, created, disabled)) = row else {
             return Ok(None);
         };
         let person = row::person((id, name, hash, created, disabled))?;
         let session = SessionRecord {
             digest,
             person: person.id,
-            created_at: Timestamp(began),
+            created_at: Timestamp(created_at),
             expires_at: Timestamp(expires),
         };
+        self.found.keep(began, &session, &person);
         Ok(Some((session, person)))
     }
 
