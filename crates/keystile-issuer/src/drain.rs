@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, HttpBody as _};
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::{Stream as _, StreamExt as _};
 use http::header::EXPECT;
@@ -26,15 +25,18 @@ const MOST: usize = 256 * LARGEST_BODY;
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// Answers, and reads what was not read of a request that was refused.
-pub(crate) async fn rest(request: Request, next: Next) -> Response {
+pub(crate) async fn rest(
+    request: Request,
+    answer: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
     // Who waits for leave to send a body does not send it when refused (RFC 9110 §10.1.1).
     if request.body().is_end_stream() || request.headers().contains_key(EXPECT) {
-        return next.run(request).await;
+        return answer(request).await;
     }
     let (parts, body) = request.into_parts();
     let body = Arc::new(Mutex::new(body.into_data_stream()));
     let lent = lend(Arc::clone(&body));
-    let response = next.run(Request::from_parts(parts, lent)).await;
+    let response = answer(Request::from_parts(parts, lent)).await;
     if response.status().is_client_error() && !weakened("a_151b") {
         // What is longer or slower ends with the connection.
         drop(tokio::time::timeout(LONGEST, drop_up_to(MOST, lend(body))).await);

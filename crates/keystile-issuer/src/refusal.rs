@@ -5,8 +5,6 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ALLOW, CACHE_CONTROL, LOCATION, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE,
@@ -14,14 +12,14 @@ use http::header::{
 use http::{HeaderValue, StatusCode};
 use keystile_domain::decide::authorize::NOT_REGISTERED;
 use keystile_domain::decide::diagnose::Diagnosis;
-use keystile_domain::flow::{Noted, Whose};
+use keystile_domain::flow::{Noted, Stage, Whose};
 use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::issuer::Issuer;
 use keystile_protocol::redirect::RedirectUri;
 use serde::Serialize;
 
-use crate::app::SharedApp;
+use crate::app::App;
 use crate::clients;
 use crate::limits;
 use crate::pages::error::ErrorPage;
@@ -30,7 +28,7 @@ use crate::traced;
 
 /// An OAuth error as the JSON body of a token, registration or revocation endpoint.
 ///
-/// As a response it is empty; `render`, which stands before every route, gives it a reference and
+/// As a response it is empty; [`render`], which each answer passes, gives it a reference and
 /// its body.
 #[derive(Debug)]
 pub struct Refusal {
@@ -131,9 +129,7 @@ impl IntoResponse for Refusal {
 }
 
 /// Renders what a handler refused, and keeps it for `keystile doctor`.
-pub(crate) async fn render(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
-    let stage = traced::stage(request.uri().path());
-    let mut response = next.run(request).await;
+pub(crate) fn render(app: &App, stage: Stage, mut response: Response) -> Response {
     let whose = response.extensions_mut().remove::<Whose>();
     if let Some(Refused(refusal)) = response.extensions_mut().remove::<Refused>() {
         let fresh = || Reference::new(&*app.rng);

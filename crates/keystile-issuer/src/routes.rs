@@ -1,8 +1,8 @@
 //! THE table of paths.
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, any, get, post};
 use http::{Method, StatusCode};
@@ -15,9 +15,10 @@ use crate::endpoints::{
     authorize, device, introspect, jwks, metadata, par, register, revoke, token,
 };
 use crate::limits::Endpoint;
-use crate::limits::endpoint::limited;
+use crate::limits::endpoint::counted;
 use crate::pages::asset;
 use crate::refusal::{self, Refusal};
+use crate::traced;
 
 /// The most bytes of a form or a registration.
 pub(crate) const LARGEST_BODY: usize = 64 * 1024;
@@ -29,34 +30,18 @@ pub fn routes(app: SharedApp) -> Router {
             "/.well-known/oauth-authorization-server",
             program(get(metadata::get), "GET, HEAD"),
         )
-        .route("/oauth/authorize", authorize(&app))
-        .route("/oauth/token", token(&app))
+        .route("/oauth/authorize", get(authorize::get))
+        .route("/oauth/token", token())
         .route("/oauth/register", register(&app))
-        .route(
-            "/oauth/revoke",
-            limited(&app, Endpoint::Token, program(post(revoke::post), "POST")),
-        )
-        .route(
-            "/oauth/introspect",
-            limited(
-                &app,
-                Endpoint::Introspect,
-                program(post(introspect::post), "POST"),
-            ),
-        )
-        .route(
-            "/oauth/device",
-            limited(&app, Endpoint::Device, program(post(device::post), "POST")),
-        )
-        .route(
-            "/oauth/par",
-            limited(&app, Endpoint::Push, program(post(par::post), "POST")),
-        )
+        .route("/oauth/revoke", program(post(revoke::post), "POST"))
+        .route("/oauth/introspect", program(post(introspect::post), "POST"))
+        .route("/oauth/device", program(post(device::post), "POST"))
+        .route("/oauth/par", program(post(par::post), "POST"))
         .route("/oauth/jwks", program(get(jwks::get), "GET, HEAD"))
         .route("/oauth/{*nowhere}", any(no_endpoint))
         .route("/ks/style.css", get(asset::style))
         .route("/ks/icon.svg", get(asset::icon))
-        .merge(crate::sign_in::routes(&app))
+        .merge(crate::sign_in::routes())
         .route("/ks/{*nowhere}", any(nowhere));
     if !weakened("n_as_02") {
         router = router.route(
@@ -68,8 +53,8 @@ pub fn routes(app: SharedApp) -> Router {
     // servers nobody could tell which one is meant.
     router = match app.settings.resources.only().is_some() || weakened("a_047") {
         true => router
-            .route("/authorize", authorize(&app))
-            .route("/token", token(&app))
+            .route("/authorize", get(authorize::get))
+            .route("/token", token())
             .route("/register", register(&app)),
         false => router
             .route("/authorize", any(no_endpoint))
@@ -79,25 +64,32 @@ pub fn routes(app: SharedApp) -> Router {
     router
         .method_not_allowed_fallback(crate::pages::error::other_method)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(from_fn_with_state(app.clone(), refusal::render))
-        .layer(from_fn(drain::rest))
+        .layer(from_fn_with_state(app.clone(), around))
         .with_state(app)
 }
 
-fn authorize(app: &SharedApp) -> MethodRouter<SharedApp> {
-    limited(app, Endpoint::Authorize, get(authorize::get))
-}
-
-fn token(app: &SharedApp) -> MethodRouter<SharedApp> {
-    limited(app, Endpoint::Token, program(post(token::post), "POST"))
+fn token() -> MethodRouter<SharedApp> {
+    program(post(token::post), "POST")
 }
 
 fn register(app: &SharedApp) -> MethodRouter<SharedApp> {
     if app.settings.registration.is_none() && !weakened("n_as_14") {
         return any(register::closed);
     }
-    let route = program(post(register::post), "POST");
-    limited(app, Endpoint::Register, route)
+    program(post(register::post), "POST")
+}
+
+/// What is the same for all of them, whatever is at the path: the limit of its endpoint, the end of its body, and its
+/// refusal.
+async fn around(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let (stage, endpoint) = (traced::stage(path), Endpoint::of(path));
+    let answer = async |request| match endpoint {
+        Some(endpoint) => counted(&app, endpoint, request, next).await,
+        None => next.run(request).await,
+    };
+    let response = drain::rest(request, answer).await;
+    refusal::render(&app, stage, response)
 }
 
 /// An endpoint for programs: a wrong method is refused as everything else is, in JSON.

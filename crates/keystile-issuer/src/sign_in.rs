@@ -18,13 +18,12 @@ mod transaction;
 mod with_password;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::app::SharedApp;
 
-/// The pages that have a session, for requests that pages of other origins did not send.
-pub(crate) fn routes(app: &SharedApp) -> Router<SharedApp> {
+/// The pages that have a session. Each of them takes a [`session::Visitor`], who was not sent by a page of another origin.
+pub(crate) fn routes() -> Router<SharedApp> {
     Router::new()
         .route(
             "/ks/sign-in",
@@ -41,5 +40,4 @@ pub(crate) fn routes(app: &SharedApp) -> Router<SharedApp> {
         .route("/ks/account/disconnect", post(account::disconnect))
         .route("/ks/sign-out", post(account::sign_out))
         .route("/ks/signed-out", get(account::signed_out))
-        .layer(from_fn_with_state(app.clone(), own_form::of_our_origin))
 }

@@ -2,30 +2,37 @@
 
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::Request;
+use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::MethodRouter;
 use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::error::OAuthError;
 
 use super::{Endpoint, TOO_MANY};
-use crate::app::SharedApp;
+use crate::app::App;
 use crate::pages::shown;
 use crate::peer;
 use crate::refusal::{self, Advice, Refusal};
 
-/// Counts the requests of each network to this route.
-pub(crate) fn limited(
-    app: &SharedApp,
-    endpoint: Endpoint,
-    route: MethodRouter<SharedApp>,
-) -> MethodRouter<SharedApp> {
-    route.layer(from_fn_with_state((app.clone(), endpoint), count))
+impl Endpoint {
+    /// What a request to this path counts as, whatever its method is.
+    pub(crate) fn of(path: &str) -> Option<Self> {
+        match path {
+            "/oauth/authorize" | "/authorize" => Some(Self::Authorize),
+            "/oauth/token" | "/token" | "/oauth/revoke" => Some(Self::Token),
+            "/oauth/register" | "/register" => Some(Self::Register),
+            "/oauth/introspect" => Some(Self::Introspect),
+            "/oauth/device" => Some(Self::Device),
+            "/oauth/par" => Some(Self::Push),
+            _ => None,
+        }
+    }
 }
 
-async fn count(
-    State((app, endpoint)): State<(SharedApp, Endpoint)>,
+/// Answers a request to this endpoint, unless there were too many from its network.
+pub(crate) async fn counted(
+    app: &App,
+    endpoint: Endpoint,
     request: Request,
     next: Next,
 ) -> Response {
@@ -33,7 +40,7 @@ async fn count(
     let paid = match app.limits.request(endpoint, peer, app.clock.now()) {
         Ok(paid) => paid,
         // Not in the audit trail: it would let a stranger fill the disk as fast as they can ask.
-        Err(wait) => return too_many(&app, endpoint, wait),
+        Err(wait) => return too_many(app, endpoint, wait),
     };
     let response = next.run(request).await;
     if response.status().is_success() || response.status().is_redirection() {
@@ -42,7 +49,7 @@ async fn count(
     response
 }
 
-fn too_many(app: &SharedApp, endpoint: Endpoint, wait: Duration) -> Response {
+fn too_many(app: &App, endpoint: Endpoint, wait: Duration) -> Response {
     let time = shown::wait(wait);
     let why = format!("Too many requests came from your network. Try again in {time}.");
     let error = OAuthError::too_many(why, wait).because(TOO_MANY);

@@ -48,7 +48,7 @@ pub(super) async fn sign_out(
     answer(&app, made)
 }
 
-pub(super) async fn signed_out() -> Response {
+pub(super) async fn signed_out(_: Visitor) -> Response {
     notice::SIGNED_OUT.page().into_response()
 }
 

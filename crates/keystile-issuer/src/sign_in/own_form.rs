@@ -1,8 +1,7 @@
 //! A form that one of our own pages sent.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request, State};
-use axum::middleware::Next;
+use axum::extract::{FromRequest, Request};
 use axum::response::Response;
 use http::HeaderMap;
 use http::header::ORIGIN;
@@ -10,7 +9,7 @@ use keystile_protocol::form::Params;
 use keystile_protocol::mutation::weakened;
 
 use super::refusal::{PageRefusal, Why};
-use crate::app::SharedApp;
+use crate::app::{App, SharedApp};
 use crate::endpoints::body;
 
 /// The fields of a form that came from a page of this origin.
@@ -37,22 +36,11 @@ impl FromRequest<SharedApp> for OwnForm {
     }
 }
 
-/// Refuses, on a page, what a page of another origin sent. This is the check of `Origin` on these
-/// paths (CHECKLIST N-TR-01): whoever reads the answer is a person.
-pub(super) async fn of_our_origin(
-    State(app): State<SharedApp>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let ours = is_all(
-        request.headers(),
-        ORIGIN.as_str(),
-        &[app.settings.issuer.as_str()],
-    );
-    if !ours && !weakened("n_as_36") {
-        return PageRefusal::from(Why::OtherSite).render(&app);
-    }
-    next.run(request).await
+/// Whether no page of another origin sent it. This is the check of `Origin` on these paths (CHECKLIST N-TR-01), which
+/// [`super::session::Visitor`] makes: whoever reads the answer is a person.
+pub(super) fn is_of_our_origin(app: &App, headers: &HeaderMap) -> bool {
+    let ours = app.settings.issuer.as_str();
+    is_all(headers, ORIGIN.as_str(), &[ours]) || weakened("n_as_36")
 }
 
 /// The parameters of a query or a form.
@@ -60,7 +48,7 @@ pub(super) fn read(text: &[u8]) -> Result<Params, PageRefusal> {
     Params::parse(text).map_err(|error| Why::Unreadable(error.to_string()).into())
 }
 
-/// `Sec-Fetch-Site` (Fetch Metadata), as `Origin`, which [`of_our_origin`] looks at, when there is one:
+/// `Sec-Fetch-Site` (Fetch Metadata), as `Origin`, which [`is_of_our_origin`] looks at, when there is one:
 /// programs that drive a sign-in without a browser send neither, and carry nobody's cookies.
 fn is_same_site(headers: &HeaderMap) -> bool {
     is_all(headers, "sec-fetch-site", &["same-origin", "none"])

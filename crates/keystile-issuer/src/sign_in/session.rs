@@ -17,14 +17,15 @@ use keystile_domain::time::Timestamp;
 use keystile_protocol::form::Params;
 use keystile_protocol::mutation::weakened;
 
-use super::refusal::PageRefusal;
+use super::own_form::is_of_our_origin;
+use super::refusal::{PageRefusal, Why};
 use crate::app::{App, SharedApp};
 use crate::peer;
 
 /// How long a person stays signed in.
 const LIFETIME: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// Who is in front of the browser.
+/// Who is in front of the browser, and was not sent by a page of another origin.
 pub(super) struct Visitor {
     /// The live session, if there is one.
     pub(super) session: Option<SignedIn>,
@@ -57,6 +58,9 @@ impl FromRequestParts<SharedApp> for Visitor {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &SharedApp) -> Result<Self, Response> {
+        if !is_of_our_origin(app, &parts.headers) {
+            return Err(PageRefusal::from(Why::OtherSite).render(app));
+        }
         let now = app.clock.now();
         let cookie = presented(app, &parts.headers);
         let session = match cookie {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use keystile_domain::audit::Event;
 use keystile_domain::ports::AuditFailed;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::watch;
 
 use super::{Trail, segment};
@@ -98,6 +98,10 @@ impl Shared {
         if !work.urgent && !work.stop {
             self.wake
                 .wait_while_for(&mut work, |work| !work.urgent && !work.stop, GATHER);
+        }
+        if work.urgent {
+            // Who was answered by the same commit writes its line now, on the core that this thread would take from it.
+            MutexGuard::unlocked(&mut work, thread::yield_now);
         }
         work.urgent = false;
         let more = work.written > synced;
