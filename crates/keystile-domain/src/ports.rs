@@ -119,12 +119,14 @@ pub trait Clients: Send + Sync {
         old_until: Timestamp,
     ) -> Result<bool, StoreError>;
     /// Puts `becomes` in the place of `was`, the client as the caller read it; `false` when it is
-    /// another by now. Its id, way to authenticate and secrets stay. If it may ask for other things
-    /// than before, what it holds for itself ends, before this returns.
+    /// another by now. Its id stays. Its secrets do as long as it authenticates with one; `secret` is
+    /// its only one from now on. If it may ask for other things than before, what it holds for itself
+    /// ends, before this returns.
     async fn replace(
         &self,
         was: PreRegisteredClient,
         becomes: PreRegisteredClient,
+        secret: Option<Digest>,
         now: Timestamp,
     ) -> Result<bool, StoreError>;
     /// Removes a client for good, with its secrets and all that it holds: a client that gets its id

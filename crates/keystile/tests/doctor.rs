@@ -30,6 +30,8 @@ mod pkce;
 mod program;
 #[path = "doctor/redirects.rs"]
 mod redirects;
+#[path = "doctor/sample.rs"]
+mod sample;
 #[path = "doctor/scene.rs"]
 mod scene;
 

@@ -85,9 +85,16 @@ impl Clients for Store {
         &self,
         was: PreRegisteredClient,
         becomes: PreRegisteredClient,
+        secret: Option<Digest>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let replaced = self.writer.run(Replace { was, becomes, now }).await?;
+        let replace = Replace {
+            was,
+            becomes,
+            secret,
+            now,
+        };
+        let replaced = self.writer.run(replace).await?;
         Ok(replaced.is_some())
     }
 

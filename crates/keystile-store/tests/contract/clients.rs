@@ -151,7 +151,7 @@ async fn a_client_is_changed_as_it_was_read_or_not_at_all() {
         ..job()
     };
     let replace = |was: &PreRegisteredClient, becomes: &PreRegisteredClient, now| {
-        world.store.replace(was.clone(), becomes.clone(), now)
+        world.store.replace(was.clone(), becomes.clone(), None, now)
     };
     assert!(replace(&job(), &renamed, later(1)).await.unwrap());
     let feed = world.store.revocations();
@@ -168,6 +168,51 @@ async fn a_client_is_changed_as_it_was_read_or_not_at_all() {
     let world = world.reopened(later(4)).await;
     let kept = Clients::lookup(&world.store, "job").await.unwrap();
     assert_eq!(kept, Some(wider));
+}
+
+#[tokio::test]
+async fn a_client_has_a_secret_as_long_as_it_authenticates_with_one() {
+    let world = world().await;
+    let as_it = |auth_method| PreRegisteredClient {
+        auth_method,
+        pushes_only: auth_method == TokenEndpointAuthMethod::None,
+        introspects: (auth_method != TokenEndpointAuthMethod::None).then(|| RESOURCE.to_owned()),
+        ..PreRegisteredClient::public(CLIENT, "Desk", Vec::new(), false, NOW)
+    };
+    let steps = [
+        (
+            TokenEndpointAuthMethod::ClientSecretBasic,
+            Some("first"),
+            "first",
+        ),
+        (TokenEndpointAuthMethod::ClientSecretPost, None, "first"),
+        (
+            TokenEndpointAuthMethod::ClientSecretBasic,
+            Some("second"),
+            "second",
+        ),
+        (TokenEndpointAuthMethod::PrivateKeyJwt, None, ""),
+        (
+            TokenEndpointAuthMethod::ClientSecretPost,
+            Some("third"),
+            "third",
+        ),
+        (TokenEndpointAuthMethod::None, None, ""),
+    ];
+    let mut was = as_it(TokenEndpointAuthMethod::None);
+    assert!(world.store.add(was.clone(), None).await.unwrap());
+    for (method, secret, works) in steps {
+        let (becomes, secret) = (as_it(method), secret.map(Digest::of));
+        let replaced = world.store.replace(was, becomes.clone(), secret, NOW).await;
+        assert!(replaced.unwrap(), "{method:?}");
+        let kept = Clients::lookup(&world.store, CLIENT).await.unwrap();
+        assert_eq!(kept.as_ref(), Some(&becomes));
+        let secrets = world.store.secrets(CLIENT, NOW).await.unwrap();
+        for secret in ["first", "second", "third"] {
+            assert_eq!(secrets.has(secret), secret == works, "{method:?} {secret}");
+        }
+        was = becomes;
+    }
 }
 
 #[tokio::test]

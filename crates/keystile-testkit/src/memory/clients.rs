@@ -65,11 +65,16 @@ impl Clients for MemoryStore {
         &self,
         was: PreRegisteredClient,
         becomes: PreRegisteredClient,
+        secret: Option<Digest>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut state = self.state();
         if state.clients.get(&was.client_id) != Some(&was) {
             return Ok(false);
+        }
+        if secret.is_some() || !becomes.auth_method.is_shared_secret() {
+            let secrets = secret.into_iter().map(|digest| (digest, None)).collect();
+            state.secrets.insert(was.client_id.clone(), secrets);
         }
         if was.scopes != becomes.scopes || was.grant_types != becomes.grant_types {
             state.end_its_own(&was.client_id, "client_changed", now);

@@ -82,20 +82,7 @@ impl Admin {
             Some(id) => legal_client_id(id)?,
             None => format!("kc_{}", GrantId::new(now, &*self.rng)),
         };
-        let record = PreRegisteredClient {
-            native: new.native()?,
-            grant_types: new.grant_types()?,
-            scopes: new.scopes()?,
-            introspects: new.introspected()?,
-            pushes_only: new.pushes_only,
-            client_id: client_id.clone(),
-            created_at: now,
-            auth_method: new.auth,
-            jwks: new.keys()?,
-            jwks_uri: new.jwks_uri,
-            name: new.name,
-            redirect_uris: new.redirect_uris,
-        };
+        let record = new.record(client_id.clone(), now)?;
         let unchecked = self.is_served(&record.scopes, record.introspects.as_deref())?;
         let known = self.clients.lookup(&client_id).await;
         if known.map_err(|error| store(&error))?.is_some() {

@@ -1,10 +1,11 @@
 //! `keystile client`: clients that the operator registers, and clients that are kept out.
 
+mod said;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueEnum};
 use keystile_domain::records::GrantType;
-use keystile_domain::shown;
 use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
 use serde_json::Value;
 
@@ -14,12 +15,14 @@ use crate::cli::registrations::{InitialAccessToken, Redirect};
 use crate::cli::{Global, output};
 use crate::control;
 use crate::failure::Failure;
+use said::{changed, credentials, in_words, list};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Client {
     /// Register a client: a public one that people sign in to, unless you say otherwise.
     Add(Box<Add>),
-    /// Change a client that you registered. Its id and secret stay, and so do the connections that people made.
+    /// Change a client that you registered. Its id stays, and so do the connections that people made; its
+    /// secret too, unless --auth makes or ends one.
     Update(Box<Update>),
     /// Remove a client that you registered, for good: its connections and tokens end before this
     /// returns. A client that gets its id later has nothing of it.
@@ -128,6 +131,24 @@ pub(crate) struct Update {
     /// For private_key_jwt: the https address of the client's public keys, instead of those before.
     #[arg(long, value_name = "URL")]
     jwks_uri: Option<String>,
+    /// How the client proves from now on who it is. What it does not need any more, a secret or keys, is
+    /// forgotten; a secret that it did not have before is made here and printed once.
+    #[arg(long, value_enum)]
+    auth: Option<Auth>,
+    /// Take the port of a loopback redirect exactly; with =false, any port will do.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    exact_port: Option<bool>,
+    /// The client is the server behind this MCP URL from now on, and behind no other: it may ask at
+    /// /oauth/introspect about tokens for it.
+    #[arg(long, value_name = "MCP_URL", conflicts_with = "no_introspect")]
+    introspect: Option<String>,
+    /// The client is no server: it may ask about its own tokens only.
+    #[arg(long)]
+    no_introspect: bool,
+    /// Refuse requests of the client that it did not push to /oauth/par first (RFC 9126); with =false, take
+    /// them again.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    require_pushed_requests: Option<bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -170,7 +191,7 @@ impl Client {
                 let change = Box::new(change);
                 let answer = ask(ClientRequest::Update { id, change })?;
                 warn(global, &answer);
-                output::answer(global.json, &answer, || "Changed.".to_owned())
+                output::answer(global.json, &answer, || changed(&answer))
             }
             Self::Remove { id } => {
                 let answer = ask(ClientRequest::Remove { id })?;
@@ -224,12 +245,7 @@ impl Add {
             redirect_uris: self.redirect_uris,
             client_id: self.client_id,
             exact_port: self.exact_port,
-            auth: match self.auth {
-                Auth::None => TokenEndpointAuthMethod::None,
-                Auth::ClientSecretBasic => TokenEndpointAuthMethod::ClientSecretBasic,
-                Auth::ClientSecretPost => TokenEndpointAuthMethod::ClientSecretPost,
-                Auth::PrivateKeyJwt => TokenEndpointAuthMethod::PrivateKeyJwt,
-            },
+            auth: self.auth.method(),
             jwks: self.jwks.as_deref().map(keys).transpose()?,
             jwks_uri: self.jwks_uri,
             grants: self.grants.iter().map(Grant::granted).collect(),
@@ -250,8 +266,24 @@ impl Update {
             scopes: self.scopes,
             jwks: self.jwks.as_deref().map(keys).transpose()?,
             jwks_uri: self.jwks_uri,
+            auth: self.auth.map(Auth::method),
+            exact_port: self.exact_port,
+            introspects: self.introspect,
+            no_introspection: self.no_introspect,
+            pushes_only: self.require_pushed_requests,
         };
         Ok((self.id, change))
+    }
+}
+
+impl Auth {
+    const fn method(self) -> TokenEndpointAuthMethod {
+        match self {
+            Self::None => TokenEndpointAuthMethod::None,
+            Self::ClientSecretBasic => TokenEndpointAuthMethod::ClientSecretBasic,
+            Self::ClientSecretPost => TokenEndpointAuthMethod::ClientSecretPost,
+            Self::PrivateKeyJwt => TokenEndpointAuthMethod::PrivateKeyJwt,
+        }
     }
 }
 
@@ -289,85 +321,4 @@ fn warn(global: &Global, answer: &Value) {
     if let (false, Some(warning)) = (global.json, answer["warning"].as_str()) {
         output::line_err(&format!("warning: {warning}"));
     }
-}
-
-/// The id; with its secret, if one was made, which nobody can show again.
-fn credentials(answer: &Value) -> String {
-    let part = |name: &str| answer[name].as_str().unwrap_or_default();
-    match answer["client_secret"].as_str() {
-        None => part("client_id").to_owned(),
-        Some(secret) => format!(
-            "client_id      {}\nclient_secret  {secret}\nThe secret is shown only now; only its digest is kept.",
-            part("client_id")
-        ),
-    }
-}
-
-fn list(answer: &Value) -> String {
-    let fields = [
-        "client_id",
-        "name",
-        "auth_method",
-        "grant_types",
-        "redirect_uris",
-        "disabled_at",
-    ];
-    let mut rows = control::rows(answer, fields);
-    let items = answer.as_array().into_iter().flatten();
-    for (row, item) in rows.iter_mut().zip(items) {
-        if item["exact_port"] == true {
-            row[4].push_str(" (exact port)");
-        }
-        row[0] = output::shortened(&row[0]);
-        let disabled = !row[5].is_empty();
-        row[5] = if disabled { "disabled" } else { "" }.to_owned();
-    }
-    let head = [
-        "CLIENT_ID",
-        "NAME",
-        "AUTH",
-        "GRANTS",
-        "REDIRECT_URIS",
-        "STATE",
-    ];
-    output::table(head, &rows)
-}
-
-/// One client for a person; what it does not have is left out.
-fn in_words(answer: &Value) -> String {
-    let plain = [
-        ("client_id", "client_id"),
-        ("name", "name"),
-        ("kind", "kind"),
-        ("authenticates", "auth_method"),
-        ("may ask for", "grant_types"),
-        ("scopes", "scopes"),
-        ("redirects", "redirect_uris"),
-        ("keys", "jwks_uri"),
-        ("introspects", "introspects"),
-        ("since", "created_at"),
-        ("disabled", "disabled_at"),
-    ];
-    let fields = plain.map(|(_, field)| field);
-    let one = Value::Array(vec![answer.clone()]);
-    let row = control::rows(&one, fields).pop().unwrap_or_default();
-    let mut lines = Vec::new();
-    for ((name, field), value) in plain.into_iter().zip(row) {
-        let value = match field {
-            "created_at" | "disabled_at" => output::moment_of(&value),
-            "redirect_uris" if answer["native"] == true => format!("{value} (loopback: any port)"),
-            "redirect_uris" if answer["exact_port"] == true => format!("{value} (exact port)"),
-            _ => value,
-        };
-        if !value.is_empty() {
-            lines.push(shown::line(&format!("{name:14} {value}")));
-        }
-    }
-    if answer["jwks"].is_object() {
-        lines.push(format!("{:14} sent along; see them with --json", "keys"));
-    }
-    if answer["require_pushed_authorization_requests"] == true {
-        lines.push(format!("{:14} always", "pushes"));
-    }
-    lines.join("\n")
 }

@@ -85,6 +85,107 @@ fn a_client_is_changed_while_it_is_in_use() {
 }
 
 #[test]
+fn how_a_client_proves_itself_is_changed_while_it_is_in_use() {
+    let installation = Installation::new();
+    let gate = installation.serve(&["protect", "--name", "notes", &dead()]);
+    installation.add_user(NAME, PASSWORD);
+    let mut client = desk(&installation, &gate);
+    let mcp_url = gate.text("mcp_url");
+    let tokens = connect(&client, NAME, PASSWORD);
+    let words = |said: &[&str]| {
+        let words = [&["client", "update", "desk"], said].concat();
+        words.into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let update = |said: &[&str]| installation.answer(&words(said));
+    let refused = |said: &[&str], code: &str| {
+        installation.failure(&words(said)).is(2, code);
+    };
+    let changed = update(&["--auth", "client_secret_basic", "--require-pushed-requests"]);
+    assert_eq!(changed["auth_method"], "client_secret_basic");
+    assert_eq!(changed["require_pushed_authorization_requests"], true);
+    let secret = changed["client_secret"].as_str().expect("made here");
+    assert_eq!(client.refresh(&tokens.refresh).status, 401, "unproven");
+    client.secret = Some(secret.to_owned());
+    assert_eq!(client.refresh(&tokens.refresh).status, 200, "as before");
+    let in_form = update(&["--auth", "client_secret_post"]);
+    assert_eq!(in_form["client_secret"], Value::Null, "it stays");
+    assert_eq!(client.refresh(&tokens.refresh).status, 401, "in the header");
+    update(&["--auth", "client_secret_basic", "--introspect", &mcp_url]);
+    assert_eq!(client.refresh(&tokens.refresh).status, 200);
+    refused(&["--introspect", "http://localhost/nope"], "introspects");
+    refused(&["--auth", "private_key_jwt"], "client_keys");
+    refused(&["--auth", "none"], "client_auth");
+    let no_browser = ["--grant", "device_code", "--remove-redirect-uri", REDIRECT];
+    refused(&no_browser, "require_pushed_requests");
+
+    let public = update(&[
+        "--auth",
+        "none",
+        "--no-introspect",
+        "--exact-port",
+        "--require-pushed-requests=false",
+    ]);
+    for (member, value) in [
+        ("auth_method", json!("none")),
+        ("native", json!(false)),
+        ("introspects", Value::Null),
+        ("require_pushed_authorization_requests", Value::Null),
+    ] {
+        assert_eq!(public[member], value, "{member}");
+    }
+    let anew = installation.run(&words(&["--auth", "client_secret_basic"]));
+    assert!(anew.stdout.starts_with("Changed.\n"), "{}", anew.stdout);
+    assert!(
+        anew.stdout.contains("\nclient_secret  ksx_"),
+        "{}",
+        anew.stdout
+    );
+    assert_eq!(client.refresh(&tokens.refresh).status, 401, "forgotten");
+    update(&["--auth", "none"]);
+    client.secret = None;
+    assert_eq!(client.refresh(&tokens.refresh).status, 200);
+    assert_eq!(update(&["--exact-port=false"])["native"], true);
+    update(&[
+        "--add-redirect-uri",
+        OTHER,
+        "--remove-redirect-uri",
+        REDIRECT,
+    ]);
+    refused(&["--exact-port"], "exact_port");
+    let verbs = on_record(&installation, "client_update");
+    assert!(
+        verbs.len() == 8 && verbs.iter().all(|said| said == "allow"),
+        "{verbs:?}"
+    );
+    gate.stop();
+}
+
+#[test]
+fn a_client_that_may_do_nothing_any_more_is_removed_and_not_kept() {
+    let installation = Installation::new();
+    let add = [
+        "client",
+        "add",
+        "--name",
+        "Notes server",
+        "--client-id",
+        "server",
+    ];
+    let asks = [
+        "--auth",
+        "client_secret_basic",
+        "--introspect",
+        "http://localhost:7717/notes/mcp",
+    ];
+    installation.answer(&[&add[..], &asks].concat());
+    let nothing = ["client", "update", "server", "--no-introspect"];
+    let refused = installation.failure(&nothing);
+    refused
+        .is(2, "client_for_nothing")
+        .advises("keystile client remove");
+}
+
+#[test]
 fn a_removed_client_is_out_when_the_command_returns_and_never_comes_back() {
     let installation = Installation::new();
     let gate = installation.serve(&["protect", "--name", "notes", &dead()]);

@@ -3,11 +3,12 @@
 use async_trait::async_trait;
 use keystile_domain::ids::GrantId;
 use keystile_domain::records::PreRegisteredClient;
+use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::mutation::weakened;
 use sqlx::SqliteConnection;
 
-use super::{LOOKUP, written};
+use super::{LOOKUP, insert_secret, written};
 use crate::failure::Failure;
 use crate::feed::RevocationFeed;
 use crate::row::{self, ClientRow};
@@ -16,6 +17,7 @@ use crate::writer::{Footprint, Verb};
 pub(super) struct Replace {
     pub(super) was: PreRegisteredClient,
     pub(super) becomes: PreRegisteredClient,
+    pub(super) secret: Option<Digest>,
     pub(super) now: Timestamp,
 }
 
@@ -36,7 +38,8 @@ impl Verb for Replace {
         }
         sqlx::query(
             "UPDATE clients SET name = $2, redirect_uris = $3, native = $4, jwks = $5,
-                 jwks_uri = $6, grant_types = $7, scopes = $8 WHERE client_id = $1",
+                 jwks_uri = $6, grant_types = $7, scopes = $8, auth_method = $9, introspects = $10,
+                 pushes_only = $11 WHERE client_id = $1",
         )
         .bind(&was.client_id)
         .bind(&becomes.name)
@@ -46,8 +49,20 @@ impl Verb for Replace {
         .bind(&becomes.jwks_uri)
         .bind(written(&becomes.grant_types))
         .bind(becomes.scopes.to_string())
+        .bind(becomes.auth_method.as_str())
+        .bind(&becomes.introspects)
+        .bind(i64::from(becomes.pushes_only))
         .execute(&mut *connection)
         .await?;
+        if self.secret.is_some() || !becomes.auth_method.is_shared_secret() {
+            sqlx::query("DELETE FROM client_secrets WHERE client_id = $1")
+                .bind(&was.client_id)
+                .execute(&mut *connection)
+                .await?;
+        }
+        if let Some(secret) = &self.secret {
+            insert_secret(connection, &was.client_id, secret, self.now).await?;
+        }
         if was.scopes == becomes.scopes && was.grant_types == becomes.grant_types {
             return Ok(Some(Vec::new()));
         }

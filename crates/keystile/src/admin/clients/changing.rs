@@ -1,6 +1,8 @@
 //! Clients that the operator added, and changes or removes.
 
 use keystile_domain::records::{GrantType, GrantTypes, PreRegisteredClient};
+use keystile_domain::secrets::code::FreshSecret;
+use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
 use keystile_protocol::redirect::{RedirectKind, RedirectUri};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,6 +16,7 @@ use crate::failure::Failure;
 #[serde(deny_unknown_fields)]
 pub(crate) struct ClientChange {
     pub(crate) name: Option<String>,
+    pub(crate) auth: Option<TokenEndpointAuthMethod>,
     pub(crate) add_redirect_uris: Vec<String>,
     pub(crate) remove_redirect_uris: Vec<String>,
     /// Those there are from now on; empty for as before. So are the scopes.
@@ -21,6 +24,11 @@ pub(crate) struct ClientChange {
     pub(crate) scopes: Vec<String>,
     pub(crate) jwks: Option<Value>,
     pub(crate) jwks_uri: Option<String>,
+    pub(crate) exact_port: Option<bool>,
+    pub(crate) introspects: Option<String>,
+    /// It asks about nobody's tokens from now on.
+    pub(crate) no_introspection: bool,
+    pub(crate) pushes_only: Option<bool>,
 }
 
 impl Admin {
@@ -38,23 +46,21 @@ impl Admin {
             ));
         }
         let described = change.made_to(&was)?;
-        let becomes = PreRegisteredClient {
-            native: described.native()?,
-            grant_types: described.grant_types()?,
-            scopes: described.scopes()?,
-            jwks: described.keys()?,
-            jwks_uri: described.jwks_uri,
-            name: described.name,
-            redirect_uris: described.redirect_uris,
-            ..was.clone()
+        let becomes = described.record(was.client_id.clone(), was.created_at)?;
+        let strange = becomes.scopes != was.scopes || becomes.introspects != was.introspects;
+        let unchecked = match strange {
+            false => None,
+            true => self.is_served(&becomes.scopes, becomes.introspects.as_deref())?,
         };
-        let unchecked = match becomes.scopes == was.scopes {
-            true => None,
-            false => self.is_served(&becomes.scopes, None)?,
-        };
+        // One secret serves both ways to send it.
+        let needs_one =
+            becomes.auth_method.is_shared_secret() && !was.auth_method.is_shared_secret();
+        let secret = needs_one.then(|| FreshSecret::client_secret(&*self.rng));
+        let digest = secret.as_ref().map(|secret| secret.digest);
         let now = self.clock.now();
         let replaced = async {
-            match self.clients.replace(was, becomes.clone(), now).await {
+            let replaced = self.clients.replace(was, becomes.clone(), digest, now);
+            match replaced.await {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(Failure::failed(
                     "client_changed_meanwhile",
@@ -66,6 +72,9 @@ impl Admin {
         };
         self.recorded("client_update", id, replaced).await?;
         let mut answer = json!(becomes);
+        if let Some(secret) = secret {
+            answer["client_secret"] = secret.text.into();
+        }
         if let Some(unchecked) = unchecked {
             answer["warning"] = unchecked.into();
         }
@@ -126,32 +135,55 @@ impl ClientChange {
             [] if acts => was.scopes.iter().map(str::to_owned).collect(),
             _ => self.scopes,
         };
-        let keeps_keys = self.jwks.is_none() && self.jwks_uri.is_none();
+        let auth = self.auth.unwrap_or(was.auth_method);
+        let names_keys = self.jwks.is_some() || self.jwks_uri.is_some();
+        let keeps_keys = !names_keys && auth == was.auth_method;
         let (jwks, jwks_uri) = if keeps_keys {
             (was.jwks.clone(), was.jwks_uri.clone())
         } else {
             (self.jwks, self.jwks_uri)
         };
+        let introspects = match self.no_introspection {
+            true => None,
+            false => self.introspects.or_else(|| was.introspects.clone()),
+        };
+        if grants.iter().next().is_none() && introspects.is_none() && redirect_uris.is_empty() {
+            return Err(Failure::usage(
+                "client_for_nothing",
+                "nothing would be left that this client may do",
+                "say with --grant what it may ask for, or remove it: keystile client remove",
+            ));
+        }
+        if self.exact_port.is_some() && !redirect_uris.iter().any(|uri| is_of_a_program(uri)) {
+            return Err(Failure::usage(
+                "exact_port",
+                "no redirect of this client comes back to a program on the person's computer, so no port can differ",
+                "leave --exact-port out",
+            ));
+        }
         Ok(NewClient {
             name: self.name.unwrap_or_else(|| was.name.clone()),
             redirect_uris,
             client_id: Some(was.client_id.clone()),
-            exact_port: takes_ports_exactly(was),
-            auth: was.auth_method,
+            exact_port: self.exact_port.unwrap_or_else(|| takes_ports_exactly(was)),
+            auth,
             jwks,
             jwks_uri,
             grants: grants.iter().collect(),
             scopes,
-            introspects: was.introspects.clone(),
-            pushes_only: was.pushes_only,
+            introspects,
+            pushes_only: self.pushes_only.unwrap_or(was.pushes_only),
         })
     }
 }
 
 /// Whether it was added with `--exact-port`: otherwise a redirect that is not of the web makes it native.
 pub(super) fn takes_ports_exactly(client: &PreRegisteredClient) -> bool {
-    let is_of_the_web = |uri: &RedirectUri| matches!(uri.kind(), RedirectKind::Https { .. });
-    let uris = client.redirect_uris.iter();
-    let mut uris = uris.filter_map(|uri| RedirectUri::parse(uri).ok());
-    !client.native && uris.any(|uri| !is_of_the_web(&uri))
+    let mut uris = client.redirect_uris.iter();
+    !client.native && uris.any(|uri| is_of_a_program(uri))
+}
+
+/// Whether a redirect leads to a program on the person's computer, and not to a site.
+fn is_of_a_program(uri: &str) -> bool {
+    RedirectUri::parse(uri).is_ok_and(|uri| !matches!(uri.kind(), RedirectKind::Https { .. }))
 }

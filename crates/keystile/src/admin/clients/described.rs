@@ -1,7 +1,8 @@
 //! What the operator says of a client, and whether it can be so.
 
-use keystile_domain::records::{GrantType, GrantTypes};
+use keystile_domain::records::{GrantType, GrantTypes, PreRegisteredClient};
 use keystile_domain::secrets::client_id::PREFIX;
+use keystile_domain::time::Timestamp;
 use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
 use keystile_protocol::jwt::KeySet;
 use keystile_protocol::redirect::{RedirectKind, RedirectUri};
@@ -32,8 +33,42 @@ pub(crate) struct NewClient {
 }
 
 impl NewClient {
+    /// The client that is described, if there can be such a one.
+    pub(super) fn record(
+        self,
+        client_id: String,
+        created_at: Timestamp,
+    ) -> Result<PreRegisteredClient, Failure> {
+        let grant_types = self.grant_types()?;
+        Ok(PreRegisteredClient {
+            native: self.native()?,
+            scopes: self.scopes()?,
+            introspects: self.introspected()?,
+            pushes_only: self.pushes_only(&grant_types)?,
+            jwks: self.keys()?,
+            client_id,
+            created_at,
+            grant_types,
+            auth_method: self.auth,
+            jwks_uri: self.jwks_uri,
+            name: self.name,
+            redirect_uris: self.redirect_uris,
+        })
+    }
+
+    fn pushes_only(&self, kinds: &GrantTypes) -> Result<bool, Failure> {
+        if self.pushes_only && !kinds.contains(GrantType::AuthorizationCode) {
+            return Err(Failure::usage(
+                "require_pushed_requests",
+                "only a client that people sign in to in a browser pushes its requests",
+                "leave --require-pushed-requests out, or say --require-pushed-requests=false",
+            ));
+        }
+        Ok(self.pushes_only)
+    }
+
     /// Whether a loopback redirect may come with another port; checks name and redirects.
-    pub(super) fn native(&self) -> Result<bool, Failure> {
+    fn native(&self) -> Result<bool, Failure> {
         if !is_legal_name(&self.name) {
             return Err(Failure::usage(
                 "client_name",
@@ -55,7 +90,7 @@ impl NewClient {
         Ok(native)
     }
 
-    pub(super) fn grant_types(&self) -> Result<GrantTypes, Failure> {
+    fn grant_types(&self) -> Result<GrantTypes, Failure> {
         let only_asks = self.introspects.is_some() && self.redirect_uris.is_empty();
         let kinds: GrantTypes = match self.grants.as_slice() {
             [] if only_asks => GrantTypes::from_iter([]),
@@ -88,7 +123,7 @@ impl NewClient {
         Ok(kinds)
     }
 
-    pub(super) fn scopes(&self) -> Result<ScopeSet, Failure> {
+    fn scopes(&self) -> Result<ScopeSet, Failure> {
         let text = self.scopes.join(" ");
         let scopes: ScopeSet = text
             .parse()
@@ -111,7 +146,7 @@ impl NewClient {
         Ok(scopes)
     }
 
-    pub(super) fn introspected(&self) -> Result<Option<String>, Failure> {
+    fn introspected(&self) -> Result<Option<String>, Failure> {
         let Some(text) = &self.introspects else {
             return Ok(None);
         };
@@ -127,7 +162,7 @@ impl NewClient {
     }
 
     /// Checks the keys of `private_key_jwt` and gives those that were sent along.
-    pub(super) fn keys(&self) -> Result<Option<Value>, Failure> {
+    fn keys(&self) -> Result<Option<Value>, Failure> {
         let wanted = self.auth == TokenEndpointAuthMethod::PrivateKeyJwt;
         let named = usize::from(self.jwks.is_some()) + usize::from(self.jwks_uri.is_some());
         if named != usize::from(wanted) {
