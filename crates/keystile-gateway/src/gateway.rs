@@ -1,5 +1,6 @@
 //! One request through the gateway: guard, route, admit, inspect, record, forward.
 
+mod path;
 mod record;
 
 use std::borrow::Cow;
@@ -21,13 +22,14 @@ use keystile_resource::Verifier;
 
 use crate::admit::{Denied, Permit, admit};
 use crate::drain::drain;
-use crate::forward::{Exchange, Forwarded, HttpUpstream, InSession, NotForwarded, Sessions};
+use crate::forward::{Exchange, Forwarded, HttpUpstream, NotForwarded, Sessions};
 use crate::guard::{AllowedOrigin, Guard, is_preflight};
-use crate::inspect::{Asked, no_batches, read};
+use crate::inspect::{Asked, read};
 use crate::refusal::{Code, Refusal};
-use crate::relay::{Admitted, Caller, Ports, Relay};
-use crate::route::{Place, Route, Routes};
-use crate::upstream::{Upstream, Way};
+use crate::relay::Ports;
+use crate::route::{Door, Place, Route, Routes};
+use crate::upstream::Upstream;
+use path::Path;
 
 /// What the operator decided.
 #[derive(Debug)]
@@ -127,7 +129,10 @@ impl Gateway {
         let response = match self.guard.check(&parts) {
             Ok(origin) => {
                 let answer = match place {
-                    Place::Endpoint(route) => self.endpoint(route, &origin, sent, &mut body).await,
+                    Place::Endpoint(route, door) => {
+                        let to = (route, door);
+                        self.endpoint(to, &origin, sent, &mut body).await
+                    }
                     Place::Metadata(route) => metadata(route, &origin, &parts),
                 };
                 let refused = |refusal: Refusal| refusal.respond(&*self.ports.rng);
@@ -137,7 +142,7 @@ impl Gateway {
             }
             Err(refusal) => match place {
                 Place::Metadata(_) => refusal.respond_outside_mcp(&parts.headers, &*self.ports.rng),
-                Place::Endpoint(_) => refusal.respond(&*self.ports.rng),
+                Place::Endpoint(..) => refusal.respond(&*self.ports.rng),
             },
         };
         let status = response.status();
@@ -150,22 +155,22 @@ impl Gateway {
 
     async fn endpoint(
         &self,
-        route: &Arc<Route>,
+        (route, door): (&Arc<Route>, Door),
         origin: &AllowedOrigin,
         sent: Sent<'_>,
         body: &mut Body,
     ) -> Result<Response<Body>, Refusal> {
-        let parts = sent.parts;
+        let (parts, methods) = (sent.parts, door.methods());
         if is_preflight(parts) {
-            return Ok(origin.preflight(&parts.headers, "POST, GET, DELETE, OPTIONS"));
+            return Ok(origin.preflight(&parts.headers, methods));
         }
-        if !matches!(parts.method, Method::POST | Method::GET | Method::DELETE) {
-            let sentence = "An MCP endpoint takes POST, GET and DELETE.";
-            return Err(Refusal::new(Code::MethodNotAllowed, sentence));
+        if !door.takes(&parts.method) {
+            let sentence = format!("This place takes {methods}.");
+            return Err(Refusal::new(Code::MethodNotAllowed, sentence).with_methods(methods));
         }
         let revocations = &*self.ports.revocations;
         match admit(parts, route, &self.verifier, revocations, sent.at) {
-            Ok(permit) => self.admitted(&permit, sent, body).await,
+            Ok(permit) => self.admitted(&permit, door, sent, body).await,
             Err(denied) => self.deny(denied, None, route, sent).await,
         }
     }
@@ -173,6 +178,7 @@ impl Gateway {
     async fn admitted(
         &self,
         permit: &Permit,
+        door: Door,
         sent: Sent<'_>,
         body: &mut Body,
     ) -> Result<Response<Body>, Refusal> {
@@ -184,14 +190,23 @@ impl Gateway {
             Ok(body) => body,
             Err(refusal) => return Err(self.record_refusal(refusal, permit, sent).await),
         };
-        let asked = match Asked::read(sent.parts, &body) {
+        let asked = match door {
+            Door::Mcp => Asked::read(sent.parts, &body),
+            Door::Stream | Door::Messages => Asked::of_2024(sent.parts, &body),
+        };
+        let asked = match asked {
             Ok(asked) => asked,
             Err(refusal) => return Err(self.record_refusal(refusal, permit, sent).await),
         };
         if let Some((place, denied)) = first_denied(permit, &asked) {
             return self.deny_message(denied, place, &asked, permit, sent).await;
         }
-        let path = match self.path(permit, sent.parts, &asked).await {
+        let path = match self.path(permit, door, sent.parts, &asked).await {
+            Ok(Path::Told(channel, refusal)) => {
+                let refusal = refusal.with_id(asked.id());
+                let refusal = self.record_refusal(refusal, permit, sent).await;
+                return Ok(channel.tell(refusal).await);
+            }
             Ok(path) => path,
             Err(refusal) => {
                 let refusal = refusal.with_id(asked.id());
@@ -200,6 +215,7 @@ impl Gateway {
         };
         self.record_calls(permit, sent, &asked)?;
         match path {
+            Path::Told(..) => unreachable!("it was told above"),
             Path::Relay(relay, caller, admitted) => {
                 let response = relay.answer(&caller, &asked, admitted).await;
                 self.relayed(response, permit, sent).await
@@ -215,31 +231,6 @@ impl Gateway {
                 forwarded.map_err(|refusal| refusal.with_id(asked.id()))
             }
         }
-    }
-
-    /// How it gets to the server, if it may: what there is to refuse is refused before the call is on record as allowed.
-    async fn path<'a>(
-        &self,
-        permit: &'a Permit,
-        parts: &Parts,
-        asked: &Asked<'_>,
-    ) -> Result<Path<'a>, Refusal> {
-        let way = permit.route().upstream.way(&self.ports, asked.era).await;
-        Ok(match way {
-            Way::Relay(relay) => {
-                let caller = permit.caller();
-                let admitted = relay.admit(&caller, parts, asked)?;
-                Path::Relay(relay, caller, admitted)
-            }
-            Way::Forward(upstream) => {
-                let session = self.sessions.named(permit, parts, asked.era)?;
-                let has_batches = session.as_ref().is_some_and(InSession::has_batches);
-                if asked.is_batch() && !has_batches {
-                    return Err(no_batches());
-                }
-                Path::Forward(upstream, session)
-            }
-        })
     }
 
     async fn forward(
@@ -312,12 +303,6 @@ impl Sent<'_> {
     }
 }
 
-/// How an admitted request goes on.
-enum Path<'a> {
-    Forward(&'a HttpUpstream, Option<InSession>),
-    Relay(&'a Relay, Caller, Admitted),
-}
-
 fn exchange(parts: &Parts, message: Option<&Envelope<'_>>) -> Exchange {
     let listens = message.is_some_and(|message| message.method() == Some("subscriptions/listen"));
     if listens || parts.method == Method::GET {
@@ -354,9 +339,9 @@ fn metadata(
     match parts.method {
         Method::GET | Method::HEAD => Ok(route.resource.response()),
         Method::OPTIONS => Ok(origin.preflight(&parts.headers, "GET, OPTIONS")),
-        _ => Err(Refusal::new(
-            Code::MethodNotAllowed,
-            "Metadata is only read.",
-        )),
+        _ => {
+            let refusal = Refusal::new(Code::MethodNotAllowed, "Metadata is only read.");
+            Err(refusal.with_methods("GET, HEAD, OPTIONS"))
+        }
     }
 }

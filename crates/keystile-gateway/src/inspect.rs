@@ -85,6 +85,17 @@ impl<'a> Asked<'a> {
         })
     }
 
+    /// As [`read`](Self::read), of a client of 2024-11-05: no header says anything of a message, and what is wrong with a
+    /// request is said on its stream.
+    pub(crate) fn of_2024(parts: &Parts, body: &'a [u8]) -> Result<Self, Refusal> {
+        let content = match parts.method {
+            Method::POST => Content::Message(Envelope::parse(body).map_err(not_a_message)?),
+            _ => Content::Nothing,
+        };
+        let era = Era::Legacy;
+        Ok(Self { content, era })
+    }
+
     /// All that is asked; each message is to be allowed, and put on record.
     pub(crate) fn messages(&self) -> &[Envelope<'a>] {
         match &self.content {
@@ -185,7 +196,8 @@ pub(crate) fn in_batch(place: usize) -> String {
     format!("Message {} of the batch: ", place + 1)
 }
 
-fn has_known_method(message: &Envelope<'_>) -> bool {
+/// Whether any revision has it.
+pub(crate) fn has_known_method(message: &Envelope<'_>) -> bool {
     let known = match message.kind() {
         Kind::Notification => method::is_notification,
         _ => method::is_request,
@@ -240,4 +252,5 @@ fn too_large() -> Refusal {
     Refusal::new(Code::BodyTooLarge, sentence)
 }
 
-const UNKNOWN_METHOD: &str = "This method is in no revision of MCP; names are compared exactly.";
+pub(crate) const UNKNOWN_METHOD: &str =
+    "This method is in no revision of MCP; names are compared exactly.";

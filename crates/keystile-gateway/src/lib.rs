@@ -23,5 +23,5 @@ pub use forward::{HttpUpstream, UpstreamUrlError};
 pub use gateway::{Gateway, Settings};
 pub use guard::{AllowedOrigin, Guard};
 pub use refusal::{Code, Refusal};
-pub use route::{Place, Route};
+pub use route::{Door, Place, Route};
 pub use upstream::Upstream;

@@ -57,8 +57,6 @@ impl Refusal {
             _ => Stage::Call,
         };
         refusal.0.closes = code == Code::BadFraming;
-        let methods = (code == Code::MethodNotAllowed).then_some("POST, GET, DELETE, OPTIONS");
-        refusal.0.allow = methods;
         refusal
     }
 
@@ -77,6 +75,12 @@ impl Refusal {
             diagnosis: None,
             reference: None,
         }))
+    }
+
+    /// With the methods that there are instead.
+    pub(crate) fn with_methods(mut self, allowed: &'static str) -> Self {
+        self.0.allow = Some(allowed);
+        self
     }
 
     /// For the log; never sent.

@@ -1,12 +1,14 @@
-//! One MCP server served to clients of both eras over Streamable HTTP, whatever carries the server's messages.
+//! One MCP server served to clients of both eras over HTTP, whatever carries the server's messages.
 //!
 //! `serve` sorts requests by era. Clients of 2025 have sessions (`legacy`), each with a conversation of its own;
-//! stateless clients share one per person and client (`stateless`). Where the server speaks the other era, a bridge
+//! stateless clients share one per person and client (`stateless`); those of 2024-11-05 have a stream that names where
+//! they post (`channel`). Where the server speaks the other era, a bridge
 //! stands between (`legacy_bridge`, `stateless_bridge`) which drives the pure translations of `era`.
 
 mod answer;
 mod batch;
 mod caller;
+mod channel;
 mod eras;
 mod failure;
 mod http_bridge;
@@ -28,6 +30,7 @@ mod upkeep;
 
 pub(crate) use caller::STALE;
 pub use caller::{Caller, Ports};
+pub(crate) use channel::Channel;
 pub use failure::Failure;
 pub use http_bridge::HttpBridge;
 pub(crate) use link::{Connect, Link, Outgoing, Received, Wire};

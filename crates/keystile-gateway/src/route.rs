@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use http::Method;
 use keystile_protocol::issuer::Issuer;
 use keystile_protocol::mcp::{Envelope, method};
 use keystile_protocol::mutation::weakened;
@@ -32,7 +33,7 @@ pub struct Route {
 /// All of them, by path.
 #[derive(Debug)]
 pub(crate) struct Routes {
-    endpoints: HashMap<String, Arc<Route>>,
+    endpoints: HashMap<String, (Arc<Route>, Door)>,
     metadata: HashMap<String, Arc<Route>>,
 }
 
@@ -40,9 +41,55 @@ pub(crate) struct Routes {
 #[derive(Debug, Clone, Copy)]
 pub enum Place<'a> {
     /// Where a server is called.
-    Endpoint(&'a Arc<Route>),
+    Endpoint(&'a Arc<Route>, Door),
     /// Its RFC 9728 document.
     Metadata(&'a Arc<Route>),
+}
+
+/// The ways into a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// Streamable HTTP: one endpoint for everything.
+    Mcp,
+    /// HTTP+SSE of 2024-11-05: the stream of everything that is said to a client.
+    Stream,
+    /// Where such a client posts.
+    Messages,
+}
+
+impl Door {
+    /// Below the path of the MCP endpoint, because clients take a token for a resource only if its path begins that of
+    /// their own URL (docs/adr/0012-http-sse.md).
+    const fn below(self) -> &'static str {
+        match self {
+            Self::Mcp => "",
+            Self::Stream => "/sse",
+            Self::Messages => "/messages",
+        }
+    }
+
+    /// Where a server of this name has it.
+    pub(crate) fn path(self, name: &str) -> String {
+        format!("/{name}/mcp{}", self.below())
+    }
+
+    /// What it takes, as `Allow` says it.
+    pub(crate) const fn methods(self) -> &'static str {
+        match self {
+            Self::Mcp => "POST, GET, DELETE, OPTIONS",
+            Self::Stream => "GET, OPTIONS",
+            Self::Messages => "POST, OPTIONS",
+        }
+    }
+
+    pub(crate) fn takes(self, method: &Method) -> bool {
+        match *method {
+            Method::POST => self != Self::Stream,
+            Method::GET => self != Self::Messages,
+            Method::DELETE => self == Self::Mcp,
+            _ => false,
+        }
+    }
 }
 
 impl Route {
@@ -57,7 +104,7 @@ impl Route {
 }
 
 impl Routes {
-    /// Endpoints stand at `/{server}/mcp`, with or without a slash behind it; metadata at the
+    /// Endpoints stand at `/{server}/mcp`, with or without a slash behind it, those of 2024-11-05 below; metadata at the
     /// path-inserted place and, while there is one resource, at the root (RFC 9728 §3.1).
     pub(crate) fn new(issuer: &Issuer, served: Vec<(ServedResource, Upstream)>) -> Self {
         let (mut endpoints, mut metadata) = (HashMap::new(), HashMap::new());
@@ -86,9 +133,11 @@ impl Routes {
                 scopes: served.scopes,
                 upstream,
             });
-            let path = format!("/{}/mcp", route.name);
-            endpoints.insert(format!("{path}/"), Arc::clone(&route));
-            endpoints.insert(path, Arc::clone(&route));
+            for door in [Door::Mcp, Door::Stream, Door::Messages] {
+                endpoints.insert(door.path(&route.name), (Arc::clone(&route), door));
+            }
+            let slash = format!("{}/", Door::Mcp.path(&route.name));
+            endpoints.insert(slash, (Arc::clone(&route), Door::Mcp));
             let document = route.resource.metadata_path();
             metadata.insert(format!("{document}/"), Arc::clone(&route));
             metadata.insert(document, Arc::clone(&route));
@@ -105,8 +154,8 @@ impl Routes {
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Route>> {
         self.endpoints
             .iter()
-            .filter(|(path, _)| !path.ends_with('/'))
-            .map(|(_, route)| route)
+            .filter(|(path, (_, door))| *door == Door::Mcp && !path.ends_with('/'))
+            .map(|(_, (route, _))| route)
     }
 
     /// The path is compared as it came: `%6dcp` or `//` name nothing (CHECKLIST A-124).
@@ -116,7 +165,8 @@ impl Routes {
         } else {
             path
         };
-        let endpoint = self.endpoints.get(path).map(Place::Endpoint);
+        let endpoint = self.endpoints.get(path);
+        let endpoint = endpoint.map(|(route, door)| Place::Endpoint(route, *door));
         endpoint.or_else(|| self.metadata.get(path).map(Place::Metadata))
     }
 }

@@ -40,6 +40,14 @@ impl Upstream {
         }
     }
 
+    /// What holds conversations with the server, for clients whose messages can't be forwarded as they are.
+    pub(crate) fn relay(&self, ports: &Ports) -> &Relay {
+        match self {
+            Self::Stdio(pool) => pool.relay(),
+            Self::Http(upstream) => upstream.bridge(ports).relay(),
+        }
+    }
+
     /// Asks an HTTP upstream which eras it speaks, until it answers.
     pub(crate) async fn learn_eras(&self, ports: &Ports) {
         if let Self::Http(upstream) = self {

@@ -20,6 +20,8 @@ pub(crate) enum Piece {
     Answer(String, StatusCode),
     /// The answers to the requests of a batch.
     Answers(Vec<String>),
+    /// Where a client of 2024-11-05 is to post, before anything else.
+    Endpoint(String),
     /// The gateway's own answer.
     Refused(Refusal),
 }
@@ -57,6 +59,10 @@ impl Out {
 
     pub(crate) async fn answers(&self, texts: Vec<String>) {
         let _ = self.pieces.send(Piece::Answers(texts)).await;
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.pieces.is_closed()
     }
 
     /// Resolves when the client is gone.
@@ -134,7 +140,7 @@ pub(crate) async fn respond(
             Some(piece) if accepts.events => return event_stream(Some(piece), pieces, ports),
             Some(Piece::Answer(text, status)) => return json(status, text),
             // A client that takes no stream does without what comes before the answer.
-            Some(Piece::Event(_) | Piece::Answers(_)) => {}
+            Some(Piece::Event(_) | Piece::Answers(_) | Piece::Endpoint(_)) => {}
             // The task of the call is gone without a word: a bug, contained (CHECKLIST A-157).
             None => {
                 let refusal = Refusal::new(Code::CallLost, "The gateway failed to answer.");
@@ -187,11 +193,12 @@ fn frames(
                 }
             },
         };
-        let over = !matches!(piece, Some(Piece::Event(_)));
+        let over = !matches!(piece, Some(Piece::Event(_) | Piece::Endpoint(_)));
         let frame = match piece? {
             Piece::Event(text) | Piece::Answer(text, _) => frame(&text),
             // Clients of 2025-03-26 read one message from each event.
             Piece::Answers(texts) => texts.iter().map(|text| frame(text)).collect(),
+            Piece::Endpoint(uri) => format!("event: endpoint\ndata: {uri}\n\n"),
             Piece::Refused(refusal) => frame(&refusal.tell(&ports)),
         };
         Some((Ok(frame.into()), (None, pieces, ports, over)))

@@ -95,7 +95,7 @@ async fn answer(
                 }
                 Piece::Answer(text, _) => return text,
                 Piece::Refused(refusal) => return refusal.tell(ports),
-                Piece::Answers(_) => {}
+                Piece::Answers(_) | Piece::Endpoint(_) => {}
             }
         }
         let lost = Refusal::new(Code::CallLost, "The gateway failed to answer.");

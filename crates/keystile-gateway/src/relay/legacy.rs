@@ -185,7 +185,7 @@ impl Inner {
     }
 
     /// A conversation for a new session: in the client's own era if the server speaks it, else over a bridge.
-    async fn open(
+    pub(super) async fn open(
         self: &Arc<Self>,
         caller: &Caller,
         initialize: Message<'_>,
@@ -245,7 +245,7 @@ impl Inner {
     }
 
     /// 192 random bits as visible ASCII (MCP 2025-11-25, "Session Management").
-    fn session_id(&self) -> Box<str> {
+    pub(super) fn session_id(&self) -> Box<str> {
         let mut bytes = [0; 24];
         self.ports.rng.fill(&mut bytes);
         URL_SAFE_NO_PAD.encode(bytes).into()
@@ -326,7 +326,7 @@ pub(crate) async fn second_initialize(id: &str, out: &Out) {
 }
 
 impl Inner {
-    async fn notification(&self, session: &Session, text: &str) -> Response<Body> {
+    pub(super) async fn notification(&self, session: &Session, text: &str) -> Response<Body> {
         let message = Message::of(text);
         let method = message
             .root
@@ -356,7 +356,7 @@ impl Inner {
     }
 
     /// The client's answer to a request of the server. Only one that was asked for passes.
-    async fn client_answer(&self, session: &Session, text: &str) -> Response<Body> {
+    pub(super) async fn client_answer(&self, session: &Session, text: &str) -> Response<Body> {
         let asker = answered_id(Message::of(text)).and_then(|id| session.inbox.asked.take(id));
         match asker {
             Some(Asker::Server) => match session.peer.send(text.to_owned()).await {

@@ -14,6 +14,7 @@ use super::{
     Connect, Failure,
     answer::{Accepts, Out, empty, respond},
     caller::{Caller, Ports},
+    channel::Channel,
     eras::{Eras, Known},
     session::Session,
     spare::Spare,
@@ -42,6 +43,8 @@ pub(crate) struct Inner {
     pub(crate) slots: Slots,
     /// Of 2025-era clients, by session id.
     pub(crate) sessions: Mutex<HashMap<Box<str>, Arc<Session>>>,
+    /// Of clients of 2024-11-05, by the id of their stream.
+    pub(crate) channels: Mutex<HashMap<Box<str>, Arc<Channel>>>,
     /// Of stateless clients.
     pub(crate) children: Mutex<HashMap<ChildKey, Arc<OnceCell<Arc<Child>>>>>,
 }
@@ -62,6 +65,7 @@ impl Relay {
             spare: Spare::default(),
             slots: Slots::default(),
             sessions: Mutex::default(),
+            channels: Mutex::default(),
             children: Mutex::default(),
         });
         tokio::spawn(upkeep(Arc::downgrade(&inner)));
@@ -244,6 +248,10 @@ impl Inner {
             (Admitted::InSession(session, accepts), Content::Batch(batch)) => {
                 self.batch(caller, session, batch, accepts).await
             }
+            (Admitted::Posted(channel), Content::Message(message)) => {
+                self.posted(caller, channel, message).await
+            }
+            (Admitted::Opening(posts_to), _) => self.open_channel(caller, &posts_to),
             (Admitted::Stream(session), _) => self.listen(caller, session),
             (Admitted::End(session), _) => self.end(session),
             (Admitted::Noticed, _) => empty(StatusCode::ACCEPTED),
@@ -251,8 +259,7 @@ impl Inner {
         }
     }
 
-    /// Runs a call in a task of its own, so that whatever happens to it happens to nobody else, and ends it when the
-    /// client goes away or the grant is revoked (CHECKLIST R11, A-118, A-157, N-TR-13).
+    /// The response to what [`start`](Self::start) runs.
     pub(crate) async fn run<F>(
         self: &Arc<Self>,
         caller: &Caller,
@@ -264,7 +271,19 @@ impl Inner {
         F: Future<Output = ()> + Send + 'static,
     {
         let (out, pieces) = Out::new();
-        let call = call(out.clone());
+        self.start(caller, id, out.clone(), call(out));
+        respond(pieces, accepts, &self.ports).await
+    }
+
+    /// Runs a call in a task of its own, so that whatever happens to it happens to nobody else, and ends it when the
+    /// client goes away or the grant is revoked (CHECKLIST R11, A-118, A-157, N-TR-13).
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        caller: &Caller,
+        id: &str,
+        out: Out,
+        call: impl Future<Output = ()> + Send + 'static,
+    ) {
         let inner = Arc::clone(self);
         let (caller, id) = (caller.clone(), id.to_owned());
         tokio::spawn(async move {
@@ -279,7 +298,6 @@ impl Inner {
                 () = call => {}
             }
         });
-        respond(pieces, accepts, &self.ports).await
     }
 
     /// A refusal as the whole answer.
@@ -297,6 +315,10 @@ pub(crate) enum Admitted {
     InSession(Arc<Session>, Accepts),
     /// The session's own stream.
     Stream(Arc<Session>),
+    /// The stream of a client of 2024-11-05, which is to post to this path.
+    Opening(String),
+    /// A message of such a client.
+    Posted(Arc<Channel>),
     /// The client says goodbye.
     End(Arc<Session>),
     /// Nothing: the message needs no more than to have come.

@@ -3,10 +3,13 @@
 mod batches;
 mod forwarding;
 mod guard;
+#[path = "../shared/http_sse.rs"]
+mod http_sse_server;
 #[path = "../shared/log.rs"]
 mod log;
 mod messages;
 mod metadata;
+mod old_clients;
 mod raw;
 mod sessions;
 mod streams;

@@ -1,0 +1,84 @@
+//! How an admitted request gets to its server.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+use http::header::HOST;
+use http::request::Parts;
+use keystile_protocol::mcp::Kind;
+use keystile_protocol::mutation::weakened;
+
+use super::Gateway;
+use crate::admit::Permit;
+use crate::forward::{HttpUpstream, InSession};
+use crate::inspect::{Asked, no_batches};
+use crate::refusal::Refusal;
+use crate::relay::{Admitted, Caller, Channel, Relay};
+use crate::route::Door;
+use crate::upstream::Way;
+
+/// How an admitted request goes on.
+pub(super) enum Path<'a> {
+    Forward(&'a HttpUpstream, Option<InSession>),
+    Relay(&'a Relay, Caller, Admitted),
+    /// Not at all; a client of 2024-11-05 hears why on its stream.
+    Told(Arc<Channel>, Refusal),
+}
+
+impl Gateway {
+    /// How it gets to the server, if it may: what there is to refuse is refused before the call is on record as allowed.
+    pub(super) async fn path<'a>(
+        &self,
+        permit: &'a Permit,
+        door: Door,
+        parts: &Parts,
+        asked: &Asked<'_>,
+    ) -> Result<Path<'a>, Refusal> {
+        if door != Door::Mcp {
+            return self.path_of_2024(permit, parts, asked);
+        }
+        let way = permit.route().upstream.way(&self.ports, asked.era).await;
+        Ok(match way {
+            Way::Relay(relay) => {
+                let caller = permit.caller();
+                let admitted = relay.admit(&caller, parts, asked)?;
+                Path::Relay(relay, caller, admitted)
+            }
+            Way::Forward(upstream) => {
+                let session = self.sessions.named(permit, parts, asked.era)?;
+                let has_batches = session.as_ref().is_some_and(InSession::has_batches);
+                if asked.is_batch() && !has_batches {
+                    return Err(no_batches());
+                }
+                Path::Forward(upstream, session)
+            }
+        })
+    }
+
+    /// As [`path`](Self::path), for clients of 2024-11-05.
+    fn path_of_2024<'a>(
+        &self,
+        permit: &'a Permit,
+        parts: &Parts,
+        asked: &Asked<'_>,
+    ) -> Result<Path<'a>, Refusal> {
+        let route = permit.route();
+        let (relay, caller) = (route.upstream.relay(&self.ports), permit.caller());
+        let Some(message) = asked.message() else {
+            let mut posts_to = Door::Messages.path(&route.name);
+            if let Some(Ok(host)) = parts.headers.get(HOST).map(HeaderValue::to_str)
+                && weakened("n_tr_19")
+            {
+                posts_to = format!("http://{host}{posts_to}");
+            }
+            let admitted = relay.admit_channel(&caller, parts, posts_to)?;
+            return Ok(Path::Relay(relay, caller, admitted));
+        };
+        let channel = relay.channel(&caller, parts.uri.query())?;
+        match channel.admits(message) {
+            Ok(()) => Ok(Path::Relay(relay, caller, Admitted::Posted(channel))),
+            Err(refusal) if message.kind() == Kind::Request => Ok(Path::Told(channel, refusal)),
+            Err(refusal) => Err(refusal),
+        }
+    }
+}
