@@ -1,4 +1,4 @@
-"""PyPI `mcp` 2.x. MODE=auto (the default), legacy or 2026-07-28."""
+"""PyPI `mcp` 2.x. MODE=auto (the default), legacy, 2026-07-28 or sse: HTTP+SSE, the transport of 2024-11-05."""
 
 import asyncio
 import os
@@ -7,10 +7,13 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 from mcp import Client
 from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider, TokenStorage
+from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import OAuthClientMetadata
 from script import ARGS, TOOL, URL, Session, play, report_refusal, say, text_of, visit, without_code, without_secrets
 
+MODE = os.environ.get("MODE", "auto")
+ADDRESS = f"{URL}/sse" if MODE == "sse" else URL
 REDIRECT_URI = "http://127.0.0.1:18767/callback"
 
 
@@ -51,8 +54,6 @@ class PythonSdk:
     def __init__(self):
         self.storage, self.person = InMemory(), Person()
         self.session = Session(self.connect)
-
-    def connect(self):
         metadata = OAuthClientMetadata(
             client_name="Python SDK",
             redirect_uris=[REDIRECT_URI],
@@ -60,16 +61,21 @@ class PythonSdk:
             response_types=["code"],
             token_endpoint_auth_method="none",
         )
-        provider = OAuthClientProvider(
-            server_url=URL,
+        # One for all connections: it knows when its token expires, and refreshes it in time.
+        self.provider = OAuthClientProvider(
+            server_url=ADDRESS,
             client_metadata=metadata,
             storage=self.storage,
             redirect_handler=self.person.open,
             callback_handler=self.person.answer,
             client_metadata_url=os.environ.get("CLIENT_METADATA_URL"),
         )
-        http = httpx2.AsyncClient(auth=provider, timeout=60, event_hooks={"response": [report_refusal]})
-        return Client(streamable_http_client(URL, http_client=http), mode=os.environ.get("MODE", "auto"))
+
+    def connect(self):
+        if MODE == "sse":
+            return Client(sse_client(ADDRESS, auth=self.provider), mode="legacy")
+        http = httpx2.AsyncClient(auth=self.provider, timeout=60, event_hooks={"response": [report_refusal]})
+        return Client(streamable_http_client(ADDRESS, http_client=http), mode=MODE)
 
     async def access_token(self):
         return self.storage.tokens.access_token

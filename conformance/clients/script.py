@@ -58,7 +58,8 @@ class Session:
                     say("tools", names=[tool.name for tool in getattr(tools, "tools", tools)])
                 return await use(self.client)
             except Exception as error:
-                if last or "session" not in explain(error).lower():
+                # Over HTTP+SSE a session is its stream, which ends with its token or its grant.
+                if last or not any(word in explain(error).lower() for word in ("session", "connection closed")):
                     raise
                 say("session_lost", message=explain(error))
                 await self.close()

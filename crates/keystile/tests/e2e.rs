@@ -225,6 +225,28 @@ fn rmcp_calls_a_tool_of_a_python_server_over_sse() {
     signs_in_refreshes_and_signs_in_again(&RMCP, python_over_sse);
 }
 
+// Clients that speak HTTP+SSE of 2024-11-05 only.
+
+#[test]
+fn ts_v1_over_sse_calls_a_tool_of_server_everything() {
+    signs_in_refreshes_and_signs_in_again(&TS_V1_SSE, everything);
+}
+
+#[test]
+fn ts_v1_over_sse_calls_a_tool_of_a_2026_only_server() {
+    signs_in_refreshes_and_signs_in_again(&TS_V1_SSE, modern_only);
+}
+
+#[test]
+fn python_sdk_over_sse_calls_a_tool_of_fastmcp_over_http() {
+    signs_in_refreshes_and_signs_in_again(&PYTHON_SDK_SSE, fastmcp);
+}
+
+#[test]
+fn python_sdk_over_sse_calls_a_tool_of_a_python_server_over_sse() {
+    signs_in_refreshes_and_signs_in_again(&PYTHON_SDK_SSE, python_over_sse);
+}
+
 // Revoked means now.
 
 #[test]

@@ -8,7 +8,7 @@ use axum::body::{Body, BodyDataStream};
 use futures_util::StreamExt as _;
 use http::{Response, StatusCode};
 use keystile_gateway::stdio::{Pool, StdioConfig};
-use keystile_gateway::{HttpUpstream, Upstream, relay::Transport};
+use keystile_gateway::{Upstream, relay::Transport};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -92,7 +92,13 @@ impl<'a> OldClient<'a> {
         client
     }
 
+    /// Name and data; `None` at the end.
     async fn event(&mut self) -> Option<(String, String)> {
+        let event = tokio::time::timeout(Duration::from_secs(10), self.read_event());
+        event.await.expect("it did not happen in time")
+    }
+
+    async fn read_event(&mut self) -> Option<(String, String)> {
         loop {
             if let Some((event, rest)) = self.read.split_once("\n\n") {
                 let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name));
@@ -454,7 +460,8 @@ async fn a_118_an_old_clients_stream_ends_with_its_token_once_its_calls_are_answ
     let feed = feeds.recv().await.unwrap();
     app.revocations.revoke(GRANT.parse().unwrap());
     while client.event().await.is_some() {}
-    feed.closed().await;
+    let closed = tokio::time::timeout(Duration::from_secs(5), feed.closed());
+    closed.await.expect("the call ends with the grant");
 }
 
 #[tokio::test]

@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::http::Bridged;
-use crate::http_sse_server::{FixtureOverSse, Scripted};
+use crate::http_sse_server::FixtureOverSse;
 use crate::log::Log;
+use crate::scripted_sse::Scripted;
 use crate::support::{Client, Events, body, initialize, messages, soon, told, world};
 
 /// A client of a gateway in front of this address.

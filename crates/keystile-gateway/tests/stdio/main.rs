@@ -17,6 +17,8 @@ mod http_sse_server;
 #[path = "../shared/log.rs"]
 mod log;
 #[cfg(test)]
+mod scripted_sse;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod starting;

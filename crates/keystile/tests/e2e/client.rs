@@ -31,6 +31,11 @@ pub(crate) const TS_V1: Client = Client {
     speaks: LEGACY,
     ..NODE
 };
+pub(crate) const TS_V1_SSE: Client = Client {
+    mode: "sse",
+    speaks: None,
+    ..TS_V1
+};
 pub(crate) const TS_V2_AUTO: Client = Client {
     script: Some("ts-v2.mjs"),
     ..NODE
@@ -55,6 +60,10 @@ pub(crate) const PYTHON_SDK: Client = Client {
     script: Some("py_mcp.py"),
     program: "python_mcp",
     ..NODE
+};
+pub(crate) const PYTHON_SDK_SSE: Client = Client {
+    mode: "sse",
+    ..PYTHON_SDK
 };
 pub(crate) const FASTMCP_CLIENT: Client = Client {
     script: Some("fastmcp_client.py"),
