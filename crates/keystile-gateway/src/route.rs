@@ -59,7 +59,7 @@ pub enum Door {
 
 impl Door {
     /// Below the path of the MCP endpoint, because clients take a token for a resource only if its path begins that of
-    /// their own URL (docs/adr/0012-http-sse.md).
+    /// their own URL (docs/adr/0013-http-sse.md).
     const fn below(self) -> &'static str {
         match self {
             Self::Mcp => "",
