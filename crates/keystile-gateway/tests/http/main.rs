@@ -9,6 +9,7 @@ mod http_sse_server;
 mod log;
 mod messages;
 mod metadata;
+mod old_client;
 mod old_clients;
 mod raw;
 mod sessions;

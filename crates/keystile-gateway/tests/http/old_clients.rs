@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::body::{Body, BodyDataStream};
+use axum::body::Body;
 use futures_util::StreamExt as _;
-use http::{Response, StatusCode};
+use http::StatusCode;
 use keystile_gateway::stdio::{Pool, StdioConfig};
 use keystile_gateway::{Upstream, relay::Transport};
 use serde_json::{Value, json};
@@ -14,123 +14,10 @@ use tokio::sync::mpsc;
 
 use crate::http_sse_server::FixtureOverSse;
 use crate::log::Log;
+use crate::old_client::{OldClient, SSE, bearer, get, initialize, post, request, tool};
 use crate::support::{
     App, GRANT, NOW, Server, anonymous, challenge, event_stream, json_answer, refusal,
 };
-
-const SSE: &str = "/kb/mcp/sse";
-
-/// A stream, and where its client posts.
-struct OldClient<'a> {
-    app: &'a App,
-    token: String,
-    events: BodyDataStream,
-    read: String,
-    endpoint: String,
-}
-
-fn bearer(method: &str, path: &str, token: &str) -> http::request::Builder {
-    anonymous(method, path).header("authorization", format!("Bearer {token}"))
-}
-
-fn get(path: &str, token: &str) -> http::Request<Body> {
-    let request = bearer("GET", path, token).body(Body::empty());
-    request.expect("works in a test")
-}
-
-fn post(path: &str, token: &str, message: &Value) -> http::Request<Body> {
-    let request = bearer("POST", path, token).header("content-type", "application/json");
-    let request = request.body(Body::from(message.to_string()));
-    request.expect("works in a test")
-}
-
-fn request(id: u64, method: &str, params: Value) -> Value {
-    json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
-}
-
-fn initialize() -> Value {
-    let params = json!({"protocolVersion": "2024-11-05", "capabilities": {"elicitation": {}},
-        "clientInfo": {"name": "old", "version": "1"}});
-    request(0, "initialize", params)
-}
-
-fn tool(id: u64, name: &str) -> Value {
-    let params = json!({"name": name, "arguments": {}, "_meta": {"progressToken": "mine"}});
-    request(id, "tools/call", params)
-}
-
-impl<'a> OldClient<'a> {
-    /// Opens the stream.
-    async fn connect(app: &'a App, token: String) -> Self {
-        let response = app.send(get(SSE, &token)).await;
-        assert_eq!(response.status(), StatusCode::OK);
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        assert_eq!(response.headers()["x-accel-buffering"], "no");
-        let mut client = Self {
-            app,
-            token,
-            events: response.into_body().into_data_stream(),
-            read: String::new(),
-            endpoint: String::new(),
-        };
-        let (name, endpoint) = client.event().await.expect("the first event");
-        assert_eq!(name, "endpoint");
-        client.endpoint = endpoint;
-        client
-    }
-
-    /// Opens the stream and shakes hands.
-    async fn ready(app: &'a App) -> Self {
-        let mut client = Self::connect(app, app.token()).await;
-        client.post(&initialize()).await;
-        let answer = client.next().await;
-        assert_eq!(answer["id"], 0, "{answer}");
-        assert!(answer["result"]["serverInfo"].is_object(), "{answer}");
-        client
-            .post(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}))
-            .await;
-        client
-    }
-
-    /// Name and data; `None` at the end.
-    async fn event(&mut self) -> Option<(String, String)> {
-        let event = tokio::time::timeout(Duration::from_secs(10), self.read_event());
-        event.await.expect("it did not happen in time")
-    }
-
-    async fn read_event(&mut self) -> Option<(String, String)> {
-        loop {
-            if let Some((event, rest)) = self.read.split_once("\n\n") {
-                let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name));
-                let found = field("event: ").zip(field("data: "));
-                let found = found.map(|(name, data)| (name.to_owned(), data.to_owned()));
-                self.read = rest.to_owned();
-                if found.is_some() {
-                    return found;
-                }
-                continue;
-            }
-            let chunk = self.events.next().await?.expect("works in a test");
-            self.read
-                .push_str(str::from_utf8(&chunk).expect("it is text"));
-        }
-    }
-
-    async fn next(&mut self) -> Value {
-        let (name, data) = self.event().await.expect("the stream goes on");
-        assert_eq!(name, "message");
-        serde_json::from_str(&data).expect("it is JSON")
-    }
-
-    async fn post_to(&self, endpoint: &str, message: &Value) -> Response<Body> {
-        self.app.send(post(endpoint, &self.token, message)).await
-    }
-
-    async fn post(&self, message: &Value) {
-        let answer = self.post_to(&self.endpoint, message).await;
-        assert_eq!(answer.status(), StatusCode::ACCEPTED, "{message}");
-    }
-}
 
 async fn nobody() -> Server {
     Server::start(|_| json_answer("{}")).await
