@@ -44,6 +44,7 @@ impl Clients for Gone {
         &self,
         _: PreRegisteredClient,
         _: PreRegisteredClient,
+        _: Option<Digest>,
         _: Timestamp,
     ) -> Result<bool, StoreError> {
         gone()
