@@ -3,6 +3,7 @@
 pub mod client_id;
 pub mod code;
 pub mod digest;
+pub mod handle;
 pub mod master;
 pub mod master_keys;
 pub mod reference;
@@ -41,6 +42,9 @@ struct Subkeys {
     pushed_request: Subkey<32>,
     synchroniser: Subkey<32>,
     session_id: Subkey<32>,
+    event_id: Subkey<32>,
+    request_state: Subkey<32>,
+    task_id: Subkey<64>,
     signing_keys: Subkey<32>,
 }
 
@@ -110,6 +114,9 @@ impl Subkeys {
             pushed_request: master.subkey("pushed request"),
             synchroniser: master.subkey("synchroniser token"),
             session_id: master.subkey("session id"),
+            event_id: master.subkey("event id"),
+            request_state: master.subkey("request state"),
+            task_id: master.subkey("task id"),
             signing_keys: master.subkey("signing keys at rest"),
         }
     }

@@ -136,6 +136,7 @@ impl Permit {
     #[must_use]
     pub fn caller(&self) -> Caller {
         Caller {
+            resource: self.resource().into(),
             person: self.person().into(),
             client: self.client().into(),
             grant: self.grant,
@@ -146,6 +147,11 @@ impl Permit {
 
     pub(crate) fn verified(&self) -> &Verified {
         &self.caller
+    }
+
+    /// The canonical resource.
+    pub(crate) fn resource(&self) -> &str {
+        &self.route.resource.resource
     }
 
     /// Where it leads.

@@ -8,5 +8,6 @@ pub(crate) mod legacy_to_stateless;
 pub(crate) mod message;
 pub(crate) mod meta;
 pub(crate) mod param_headers;
+pub(crate) mod retry;
 pub(crate) mod stateless_to_legacy;
 pub(crate) mod subscriptions;

@@ -1,6 +1,8 @@
 //! To an HTTP upstream and back, streaming both ways.
 
 mod answer;
+mod awaited;
+mod events;
 mod headers;
 mod session;
 mod stream;
@@ -13,18 +15,24 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, Uri};
+use http::{Request, Response, Uri, response};
 use http_body_util::Full;
-use keystile_protocol::mcp::Revision;
+use hyper::body::Incoming;
+use keystile_domain::ports::Standing;
+use keystile_protocol::mcp::headers as mcp;
 use keystile_protocol::mutation::weakened;
 
 use crate::admit::Permit;
 use crate::connections::Connections;
+use crate::handles::Handles;
+use crate::inspect::Asked;
 use crate::refusal::{Code, Refusal};
-use crate::relay::{HttpBridge, Ports, Reach, Spoken, Transport};
-use answer::Media;
-pub(crate) use session::{InSession, Sessions};
-use stream::{Lasts, PermittedBody, Waited};
+use crate::relay::{Failure, HttpBridge, Ports, Reach, Spoken, Strange, Transport};
+use answer::{Content, Media};
+use awaited::Awaited;
+use events::{Events, Source};
+pub(crate) use session::{Sessions, Thread};
+use stream::{PermittedBody, Waited};
 
 /// A running MCP server that is reached over HTTP. Its URL comes from the operator only.
 pub struct HttpUpstream(Box<Target>);
@@ -38,6 +46,8 @@ struct Target {
     connections: Connections,
     call_limit: Duration,
     keep_alive: Duration,
+    /// What it has sent that may not reach a client.
+    strange: Arc<Strange>,
 }
 
 /// The upstream's URL can't be used.
@@ -45,22 +55,41 @@ struct Target {
 #[error("the upstream must be an http or https URL with a host, such as http://127.0.0.1:3000/mcp")]
 pub struct UpstreamUrlError;
 
-/// What a forwarded request is, for how long its answer may take and last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exchange {
-    /// Runs to its own limit (CHECKLIST R11).
-    Call,
-    /// Lives as long as the token: GET, and `subscriptions/listen`.
-    Stream,
-}
-
 /// An admitted request on its way.
 pub(crate) struct Forwarded {
-    pub(crate) body: Bytes,
-    pub(crate) exchange: Exchange,
-    pub(crate) session: Option<InSession>,
-    /// The revision that an `initialize` asks for.
-    pub(crate) begins: Option<Revision>,
+    body: Bytes,
+    /// `Mcp-Name`, where the server knows the thing under another one than the client.
+    name: Option<HeaderValue>,
+    awaited: Awaited,
+    thread: Thread,
+    handles: Option<Handles>,
+}
+
+impl Forwarded {
+    pub(crate) fn new(
+        parts: &Parts,
+        asked: &Asked<'_>,
+        body: &Bytes,
+        thread: Thread,
+        handles: Option<Handles>,
+    ) -> Self {
+        let body = handles.as_ref().map_or(body, Handles::request).clone();
+        let message = asked.message();
+        Self {
+            name: handles.as_ref().and_then(|handles| handles.name(message?)),
+            awaited: Awaited::of(parts, asked, &body, thread.has_batches()),
+            body,
+            thread,
+            handles,
+        }
+    }
+}
+
+/// The content of an answer, as far as it has come.
+enum Came {
+    Events(Incoming),
+    Message(Bytes),
+    Nothing,
 }
 
 /// Why a forwarded request got no answer from the upstream.
@@ -68,6 +97,12 @@ pub(crate) enum NotForwarded {
     Refused(Refusal),
     /// The grant, the person or the client was revoked meanwhile.
     Revoked,
+}
+
+impl From<Refusal> for NotForwarded {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 impl fmt::Debug for HttpUpstream {
@@ -99,6 +134,7 @@ impl HttpUpstream {
             connections: Connections::new(tls),
             call_limit: CALL_LIMIT,
             keep_alive: KEEP_ALIVE,
+            strange: Arc::default(),
         })))
     }
 
@@ -133,29 +169,30 @@ impl HttpUpstream {
                 host: target.host.clone(),
                 connections: target.connections.clone(),
                 call_limit: target.call_limit,
-                max_message: MAX_BRIDGED,
-                strange: Arc::default(),
+                max_message: MAX_MESSAGE,
+                strange: Arc::clone(&target.strange),
                 spoken: Spoken::new(target.transport),
             };
             HttpBridge::new(reach, ports.clone())
         })
     }
 
-    /// Sends an admitted request and hands its answer back as it comes.
+    /// Sends an admitted request and hands its answer back: one message when it is whole, events as they come.
     pub(crate) async fn forward(
         &self,
         permit: &Permit,
         parts: &Parts,
-        call: &Forwarded,
+        mut call: Forwarded,
         ports: &Arc<Ports>,
     ) -> Result<Response<Body>, NotForwarded> {
-        let request = self.request(parts, call.body.clone(), call.session.as_ref());
+        let source = Source {
+            route: Arc::clone(permit.route()),
+            strange: Arc::clone(&self.0.strange),
+        };
         let waiting = stream::waited(permit, ports, self.0.call_limit);
-        let answer = tokio::select! {
+        let (mut answer, came) = tokio::select! {
             biased;
-            answer = self.0.connections.request(request) => {
-                answer.map_err(|error| NotForwarded::Refused(unreachable(&error)))?
-            }
+            answered = self.answered(parts, &mut call, &source) => answered?,
             ended = waiting => return Err(match ended {
                 Waited::Revoked => NotForwarded::Revoked,
                 Waited::TooLong => {
@@ -164,25 +201,63 @@ impl HttpUpstream {
                 }
             }),
         };
-        let media = answer::judge(parts, &answer).map_err(NotForwarded::Refused)?;
-        let lasts = Lasts {
-            expires: call.exchange == Exchange::Stream,
-            keep_alive: (media == Media::Events).then_some(self.0.keep_alive),
+        let ids = call.thread.event_ids(permit, &answer.headers);
+        call.thread.bind(permit, &mut answer.headers)?;
+        Ok(match came {
+            Came::Nothing => answer::relay(answer, Content::Nothing, Body::empty()),
+            Came::Message(_) if permit.standing(&*ports.revocations) != Standing::Good => {
+                return Err(NotForwarded::Revoked);
+            }
+            Came::Message(bytes) => answer::relay(answer, Content::Message, Body::from(bytes)),
+            Came::Events(body) => {
+                let events = Events::new(call.awaited, ids, call.handles, source);
+                let body = PermittedBody::new(body, events, permit, ports, self.0.keep_alive);
+                answer::relay(answer, Content::Events, Body::new(body))
+            }
+        })
+    }
+
+    /// The answer's head, and its message if it is one.
+    async fn answered(
+        &self,
+        parts: &Parts,
+        call: &mut Forwarded,
+        source: &Source,
+    ) -> Result<(response::Parts, Came), NotForwarded> {
+        let request = self.request(parts, call);
+        let answer = self.0.connections.request(request).await;
+        let answer = answer.map_err(|error| NotForwarded::Refused(unreachable(&error)))?;
+        let (head, body) = answer.into_parts();
+        let media = Media::of(&head.headers);
+        let content = answer::judge(parts, &call.awaited, &head, media)?;
+        let failed = |failure: Failure| NotForwarded::Refused(Refusal::from(&failure));
+        let came = match content {
+            Content::Nothing => Came::Nothing,
+            Content::Events => Came::Events(body),
+            Content::Message => {
+                let bytes = answer::whole(body).await.map_err(|failure| {
+                    source.tell(b"", &failure);
+                    failed(failure)
+                })?;
+                let awaited = &mut call.awaited;
+                match answer::is_awaited(&bytes, awaited, source) {
+                    Ok(()) => Came::Message(sealed(call.handles.as_ref(), bytes)),
+                    Err(failure) if head.status.is_success() => return Err(failed(failure)),
+                    // Some framework's own words about the status, perhaps: only the status counts.
+                    Err(_) => {
+                        answer::judge(parts, awaited, &head, Media::Other)?;
+                        Came::Nothing
+                    }
+                }
+            }
         };
-        Ok(answer::relay(answer, media, |body| {
-            Body::new(PermittedBody::new(body, permit, lasts, ports))
-        }))
+        Ok((head, came))
     }
 
     /// The upstream's request: our method and target, the client's message, and of its headers only
     /// those that MCP needs.
-    fn request(
-        &self,
-        parts: &Parts,
-        body: Bytes,
-        session: Option<&InSession>,
-    ) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(body));
+    fn request(&self, parts: &Parts, call: &Forwarded) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(call.body.clone()));
         *request.method_mut() = parts.method.clone();
         *request.uri_mut() = if weakened("a_130") {
             parts.uri.clone()
@@ -190,7 +265,10 @@ impl HttpUpstream {
             self.0.uri.clone()
         };
         *request.headers_mut() = headers::forwarded(&parts.headers);
-        session::forward(session, request.headers_mut());
+        call.thread.forward(request.headers_mut());
+        if let Some(name) = &call.name {
+            request.headers_mut().insert(mcp::NAME, name.clone());
+        }
         request
             .headers_mut()
             .insert(header::HOST, self.0.host.clone());
@@ -203,6 +281,13 @@ impl HttpUpstream {
         }
         request
     }
+}
+
+/// The message with what its server hands out sealed.
+fn sealed(handles: Option<&Handles>, message: Bytes) -> Bytes {
+    let text = std::str::from_utf8(&message).ok();
+    let sealed = text.and_then(|text| handles?.seal(text));
+    sealed.map_or(message, Bytes::from)
 }
 
 fn unreachable(error: &hyper_util::client::legacy::Error) -> Refusal {
@@ -218,5 +303,13 @@ fn unreachable(error: &hyper_util::client::legacy::Error) -> Refusal {
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const CALL_LIMIT: Duration = Duration::from_secs(600);
-/// One message that is translated between the eras is held whole.
-const MAX_BRIDGED: usize = 16 * 1024 * 1024;
+/// One message of an upstream is held whole, so that it can be looked at (CHECKLIST A-162).
+const MAX_MESSAGE: usize = 8 * 1024 * 1024;
+
+/// A cap on what an upstream sends.
+fn most(cap: usize) -> usize {
+    match weakened("a_162") {
+        true => usize::MAX,
+        false => cap,
+    }
+}

@@ -12,17 +12,15 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use keystile_domain::ports::{AuditSink, Standing};
-use keystile_domain::secrets::Secrets;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::issuer::Issuer;
-use keystile_protocol::mcp::{Envelope, Revision};
 use keystile_protocol::mutation::weakened;
 use keystile_protocol::resource::ServedResource;
 use keystile_resource::Verifier;
 
 use crate::admit::{Denied, Permit, admit};
 use crate::drain::drain;
-use crate::forward::{Exchange, Forwarded, HttpUpstream, NotForwarded, Sessions};
+use crate::forward::{Forwarded, HttpUpstream, NotForwarded, Sessions};
 use crate::guard::{AllowedOrigin, Guard, is_preflight};
 use crate::inspect::{Asked, read};
 use crate::refusal::{Code, Refusal};
@@ -55,14 +53,13 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// A gateway that takes the tokens that `verifier` finds good. `secrets` bind the sessions of HTTP upstreams.
+    /// A gateway that takes the tokens that `verifier` finds good.
     #[must_use]
     pub fn new(
         settings: Settings,
         verifier: Arc<Verifier>,
         audit: Arc<dyn AuditSink>,
         ports: Ports,
-        secrets: Arc<Secrets>,
     ) -> Self {
         let Settings {
             public,
@@ -75,8 +72,8 @@ impl Gateway {
             routes: Routes::new(&public, served),
             verifier,
             audit,
+            sessions: Sessions::new(Arc::clone(&ports.secrets)),
             ports: Arc::new(ports),
-            sessions: Sessions::new(secrets),
         }
     }
 
@@ -201,7 +198,7 @@ impl Gateway {
         if let Some((place, denied)) = first_denied(permit, &asked) {
             return self.deny_message(denied, place, &asked, permit, sent).await;
         }
-        let path = match self.path(permit, door, sent.parts, &asked).await {
+        let path = match self.path(permit, door, sent.parts, &asked, &body).await {
             Ok(Path::Told(channel, refusal)) => {
                 let refusal = refusal.with_id(asked.id());
                 let refusal = self.record_refusal(refusal, permit, sent).await;
@@ -220,14 +217,8 @@ impl Gateway {
                 let response = relay.answer(&caller, &asked, admitted).await;
                 self.relayed(response, permit, sent).await
             }
-            Path::Forward(upstream, session) => {
-                let call = Forwarded {
-                    body: body.clone(),
-                    exchange: exchange(sent.parts, asked.message()),
-                    session,
-                    begins: asked.message().and_then(begins),
-                };
-                let forwarded = self.forward(upstream, permit, sent, call).await;
+            Path::Forward(upstream, call) => {
+                let forwarded = self.forward(upstream, permit, sent, *call).await;
                 forwarded.map_err(|refusal| refusal.with_id(asked.id()))
             }
         }
@@ -240,16 +231,11 @@ impl Gateway {
         sent: Sent<'_>,
         call: Forwarded,
     ) -> Result<Response<Body>, Refusal> {
-        let forwarded = upstream.forward(permit, sent.parts, &call, &self.ports);
+        let forwarded = upstream.forward(permit, sent.parts, call, &self.ports);
         match forwarded.await {
-            Ok(mut response) => {
-                let session = call.session.as_ref();
-                self.sessions
-                    .bind(permit, session, call.begins, &mut response)?;
-                Ok(response)
-            }
-            Err(NotForwarded::Refused(refusal)) => Err(refusal),
             Err(NotForwarded::Revoked) => self.cut_short(permit, sent).await,
+            Err(NotForwarded::Refused(refusal)) => Err(refusal),
+            Ok(response) => Ok(response),
         }
     }
 
@@ -303,15 +289,6 @@ impl Sent<'_> {
     }
 }
 
-fn exchange(parts: &Parts, message: Option<&Envelope<'_>>) -> Exchange {
-    let listens = message.is_some_and(|message| message.method() == Some("subscriptions/listen"));
-    if listens || parts.method == Method::GET {
-        Exchange::Stream
-    } else {
-        Exchange::Call
-    }
-}
-
 /// The first message that the permit is not good for (CHECKLIST A-101: at any place of a batch).
 fn first_denied(permit: &Permit, asked: &Asked<'_>) -> Option<(usize, Denied)> {
     let looked_at = match weakened("a_101") {
@@ -322,13 +299,6 @@ fn first_denied(permit: &Permit, asked: &Asked<'_>) -> Option<(usize, Denied)> {
     let mut denied =
         messages.filter_map(|(place, message)| Some((place, permit.allows(message).err()?)));
     denied.next()
-}
-
-/// The revision that an `initialize` asks for.
-fn begins(message: &Envelope<'_>) -> Option<Revision> {
-    let asked = message.params().protocol_version.as_deref();
-    let asked = asked.filter(|_| message.method() == Some("initialize"));
-    asked.and_then(Revision::parse)
 }
 
 fn metadata(

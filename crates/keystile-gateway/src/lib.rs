@@ -9,6 +9,7 @@ mod era;
 mod forward;
 mod gateway;
 mod guard;
+mod handles;
 mod inspect;
 mod refusal;
 pub mod relay;

@@ -118,6 +118,12 @@ impl Refusal {
         self
     }
 
+    /// Other methods than the code's.
+    pub(crate) fn with_allowed(mut self, methods: &'static str) -> Self {
+        self.0.allow = Some(methods);
+        self
+    }
+
     /// Its stable word.
     #[must_use]
     pub fn word(&self) -> &'static str {

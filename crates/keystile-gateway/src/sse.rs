@@ -14,12 +14,12 @@ pub(crate) struct EventReader {
     begun: bool,
 }
 
-/// What one event says. Nothing of it is empty, or it would not be there.
+/// What one event says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Event {
     /// `None` is `message`.
     pub(crate) name: Option<Vec<u8>>,
-    /// Its lines, with a line feed between two.
+    /// Its lines, with a line feed between two. An event that only brings an id has an empty one.
     pub(crate) data: Option<Vec<u8>>,
     pub(crate) id: Option<Vec<u8>>,
     /// Milliseconds.
@@ -33,7 +33,8 @@ pub(crate) struct TooLong;
 impl Event {
     /// The MCP message in it; other events than `message` carry none.
     pub(crate) fn into_message(self) -> Option<Vec<u8>> {
-        self.data.filter(|_| self.name.is_none())
+        let data = self.data.filter(|data| !data.is_empty());
+        data.filter(|_| self.name.is_none())
     }
 
     fn len(&self) -> usize {
@@ -91,7 +92,6 @@ impl EventReader {
         let value = value.strip_prefix(b" ").unwrap_or(value);
         let event = &mut self.event;
         match field {
-            b"data" if value.is_empty() && event.data.is_none() => {}
             b"data" => match &mut event.data {
                 Some(data) => {
                     data.push(b'\n');
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn data_of_several_lines_is_one_event() {
         assert_eq!(read(&["data: [1,\ndata: 2]\n\n"]), ["[1,\n2]"]);
-        assert_eq!(read(&["data\ndata: 1\nda", "ta: 2\n\n"]), ["1\n2"]);
+        assert_eq!(read(&["data\ndata: 1\nda", "ta: 2\n\n"]), ["\n1\n2"]);
     }
 
     #[test]
@@ -188,7 +188,8 @@ mod tests {
 
     #[test]
     fn name_id_and_retry_are_told() {
-        let stream = "event: endpoint\ndata: /x\nid: 7\nretry: 20\n\nid: 8\nretry: -1\n\nid:\n\n";
+        let stream =
+            "event: endpoint\ndata: /x\nid: 7\nretry: 20\n\nid: 8\nretry: -1\ndata:\n\nid:\n\n";
         let endpoint = Event {
             name: Some(b"endpoint".into()),
             data: Some(b"/x".into()),
@@ -197,6 +198,7 @@ mod tests {
         };
         let primer = Event {
             id: Some(b"8".into()),
+            data: Some(Vec::new()),
             ..Event::default()
         };
         assert_eq!(events(&[stream]), [endpoint, primer]);

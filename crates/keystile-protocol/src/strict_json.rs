@@ -304,6 +304,19 @@ impl<'a> Scanner<'a> {
         self.peek()
     }
 
+    /// Where the next value begins.
+    pub(crate) fn next_at(&mut self) -> usize {
+        self.skip_space()
+    }
+
+    /// What has been read from there on.
+    pub(crate) fn since(&self, start: usize) -> Span {
+        Span {
+            start,
+            end: self.at,
+        }
+    }
+
     /// A fault at the place that has been reached.
     #[must_use]
     pub fn fault(&self, fault: Fault) -> StrictJsonError {

@@ -79,12 +79,12 @@ async fn serve(upstream: SocketAddr, tokens: usize, file: &Path) -> Result<()> {
     let ports = Ports {
         clock: Arc::new(Wall),
         rng: Arc::new(System),
+        secrets: Arc::new(Secrets::new(&MasterKey::generate(&System))),
         revocations: store.revocations(),
         flows: Arc::default(),
     };
     let verifier = Arc::new(Verifier::new(public.as_str(), keys));
-    let secrets = Arc::new(Secrets::new(&MasterKey::generate(&System)));
-    let gateway = Gateway::new(settings, verifier, Arc::new(audit), ports, secrets);
+    let gateway = Gateway::new(settings, verifier, Arc::new(audit), ports);
     let gateway = Arc::new(gateway);
     let mut lines = String::new();
     for _ in 0..tokens {

@@ -55,7 +55,7 @@ impl Secrets {
     }
 }
 
-fn seal(key: &Subkey<32>, bound: &[u8], plain: &[u8], rng: &dyn Rng) -> Vec<u8> {
+pub(super) fn seal(key: &Subkey<32>, bound: &[u8], plain: &[u8], rng: &dyn Rng) -> Vec<u8> {
     let mut sealed = vec![0; 24];
     rng.fill(&mut sealed);
     let nonce = XNonce::try_from(sealed.as_slice()).expect("24 bytes");
@@ -73,7 +73,11 @@ fn seal(key: &Subkey<32>, bound: &[u8], plain: &[u8], rng: &dyn Rng) -> Vec<u8> 
     sealed
 }
 
-fn open(key: &Subkey<32>, bound: &[u8], sealed: &[u8]) -> Result<Vec<u8>, NotSealedHere> {
+pub(super) fn open(
+    key: &Subkey<32>,
+    bound: &[u8],
+    sealed: &[u8],
+) -> Result<Vec<u8>, NotSealedHere> {
     let (nonce, secret) = sealed.split_at_checked(24).ok_or(NotSealedHere)?;
     let nonce = XNonce::try_from(nonce).map_err(|_| NotSealedHere)?;
     let cipher = XChaCha20Poly1305::new(key.bytes().into());

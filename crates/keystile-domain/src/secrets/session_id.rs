@@ -1,4 +1,4 @@
-//! Session ids of MCP servers that are not ours, bound to whom they were given (CHECKLIST N-RS-16).
+//! Session and event ids of MCP servers that are not ours, bound to whom they were given (CHECKLIST N-RS-16, A-114).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,6 +8,7 @@ use keystile_protocol::mutation::weakened;
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
+use crate::secrets::master::Subkey;
 use crate::secrets::{Secrets, Subkeys};
 
 /// Whose session it is (CHECKLIST R4): never a token's, nor a grant's, for both change while it lasts.
@@ -35,31 +36,67 @@ impl Secrets {
     /// The server's id out of what [`bind_session_id`](Self::bind_session_id) made for this owner.
     #[must_use]
     pub fn open_session_id<'a>(&self, owner: SessionOwner<'_>, shown: &'a str) -> Option<&'a str> {
-        let (tag, id) = shown.split_once('.')?;
+        let tag = |keys: &Subkeys, id: &str| keys.session_tag(owner, id);
+        self.open_bound_id(shown, tag, weakened("n_rs_16"))
+    }
+
+    /// What a client gets in place of an event's id, in the session that the server knows by this id (empty: none).
+    #[must_use]
+    pub fn bind_event_id(&self, owner: SessionOwner<'_>, session: &[u8], id: &str) -> String {
+        let tag = self.ring().sealing().event_tag(owner, session, id);
+        format!("{tag}.{id}")
+    }
+
+    /// The server's id out of what [`bind_event_id`](Self::bind_event_id) made for this owner and session.
+    #[must_use]
+    pub fn open_event_id<'a>(
+        &self,
+        owner: SessionOwner<'_>,
+        session: &[u8],
+        shown: &'a str,
+    ) -> Option<&'a str> {
+        let tag = |keys: &Subkeys, id: &str| keys.event_tag(owner, session, id);
+        self.open_bound_id(shown, tag, weakened("a_114"))
+    }
+
+    fn open_bound_id<'a>(
+        &self,
+        shown: &'a str,
+        tag: impl Fn(&Subkeys, &str) -> String,
+        whoever: bool,
+    ) -> Option<&'a str> {
+        let (shown_tag, id) = shown.split_once('.')?;
         let is = |keys: &Subkeys| {
-            let wanted = keys.session_tag(owner, id);
-            bool::from(wanted.as_bytes().ct_eq(tag.as_bytes())).then_some(())
+            let wanted = tag(keys, id);
+            bool::from(wanted.as_bytes().ct_eq(shown_tag.as_bytes())).then_some(())
         };
-        // A session may have begun before the master key was rotated.
-        let bound = self.ring().first_of(is).is_some() || weakened("n_rs_16");
+        // It may have begun before the master key was rotated.
+        let bound = self.ring().first_of(is).is_some() || whoever;
         bound.then_some(id)
     }
 }
 
 impl Subkeys {
     fn session_tag(&self, owner: SessionOwner<'_>, id: &str) -> String {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(self.session_id.bytes()).expect("HMAC takes any key");
-        let revision = owner.revision.map(Revision::as_str);
-        let parts = [owner.resource, owner.person, owner.client, id];
-        for part in parts.into_iter().chain(revision) {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part.as_bytes());
-        }
-        let tag: [u8; 32] = mac.finalize().into_bytes().into();
-        let (half, _) = tag.split_at(16);
-        URL_SAFE_NO_PAD.encode(half)
+        tag(&self.session_id, owner, &[id.as_bytes()])
     }
+
+    fn event_tag(&self, owner: SessionOwner<'_>, session: &[u8], id: &str) -> String {
+        tag(&self.event_id, owner, &[session, id.as_bytes()])
+    }
+}
+
+fn tag(key: &Subkey<32>, owner: SessionOwner<'_>, of: &[&[u8]]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.bytes()).expect("HMAC takes any key");
+    let whose = [owner.resource, owner.person, owner.client].map(str::as_bytes);
+    let revision = owner.revision.map(|revision| revision.as_str().as_bytes());
+    for part in whose.iter().chain(of).chain(&revision) {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
+    }
+    let tag: [u8; 32] = mac.finalize().into_bytes().into();
+    let (half, _) = tag.split_at(16);
+    URL_SAFE_NO_PAD.encode(half)
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ pub(crate) struct Filter {
     pub(crate) prompts: bool,
     pub(crate) resources: bool,
     pub(crate) uris: Vec<String>,
+    /// Of the tasks extension, by their ids.
+    pub(crate) tasks: Vec<String>,
 }
 
 impl Filter {
@@ -27,19 +29,20 @@ impl Filter {
             Some("true") => Some(true),
             Some(_) => None,
         };
-        let uris = match filter.member("resourceSubscriptions") {
-            None => Vec::new(),
+        let list = |key| match filter.member(key) {
+            None => Some(Vec::new()),
             Some(list) if list.text().starts_with('[') => list
                 .elements()
-                .map(|uri| uri.string().map(String::from))
-                .collect::<Option<Vec<_>>>()?,
-            Some(_) => return None,
+                .map(|text| text.string().map(String::from))
+                .collect(),
+            Some(_) => None,
         };
         Some(Self {
             tools: flag("toolsListChanged")?,
             prompts: flag("promptsListChanged")?,
             resources: flag("resourcesListChanged")?,
-            uris,
+            uris: list("resourceSubscriptions")?,
+            tasks: list(TASK_IDS)?,
         })
     }
 
@@ -56,11 +59,14 @@ impl Filter {
         if !can(["resources", "subscribe"]) {
             self.uris.clear();
         }
+        // Those of 2025-11-25 are none of the extension.
+        self.tasks.clear();
         self
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        !self.tools && !self.prompts && !self.resources && self.uris.is_empty()
+        let none = !self.tools && !self.prompts && !self.resources;
+        none && self.uris.is_empty() && self.tasks.is_empty()
     }
 
     /// Whether this notification was asked for (CHECKLIST N-TR-15).
@@ -74,6 +80,11 @@ impl Filter {
                 .and_then(|params| params.member("uri"))
                 .and_then(Node::string)
                 .is_some_and(|uri| self.uris.iter().any(|wanted| covers(wanted, &uri))),
+            TASK_CHANGED => message
+                .params()
+                .and_then(|params| params.member("taskId"))
+                .and_then(Node::string)
+                .is_some_and(|id| self.tasks.iter().any(|wanted| *wanted == *id)),
             _ => false,
         }
     }
@@ -148,6 +159,9 @@ pub(crate) fn untagged(message: Message<'_>) -> String {
 
 pub(crate) const LISTEN: &str = "subscriptions/listen";
 pub(crate) const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
+/// The tasks extension (SEP-2663), "Task Status Notifications".
+pub(crate) const TASK_CHANGED: &str = "notifications/tasks";
+pub(crate) const TASK_IDS: &str = "taskIds";
 
 #[cfg(test)]
 mod tests {

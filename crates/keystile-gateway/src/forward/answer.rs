@@ -2,14 +2,21 @@
 //! sign-in, its redirects and its error pages are not the client's business.
 
 use axum::body::Body;
+use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
-use http::request::Parts;
-use http::{Method, Response, StatusCode};
+use http::{Method, Response, StatusCode, request, response};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use keystile_protocol::mcp::headers;
+use keystile_protocol::mutation::weakened;
 
+use super::awaited::{Awaited, Verdict};
+use super::events::Source;
 use super::headers::returned;
+use super::{MAX_MESSAGE, most};
 use crate::refusal::{Code, Refusal};
+use crate::relay::Failure;
 
 /// What kind of content an answer says it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +27,17 @@ pub(super) enum Media {
     Unsaid,
 }
 
+/// What of an answer's content is passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    Events,
+    /// One message.
+    Message,
+    Nothing,
+}
+
 impl Media {
-    fn of(headers: &HeaderMap) -> Self {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
         let Some(media) = headers.get(header::CONTENT_TYPE) else {
             return Self::Unsaid;
         };
@@ -41,27 +57,34 @@ impl Media {
     }
 }
 
-/// Whether the answer to this request may be passed on.
-pub(super) fn judge(asked: &Parts, answer: &Response<Incoming>) -> Result<Media, Refusal> {
-    let status = answer.status();
+/// Whether the answer to this request may be passed on, and what of it.
+pub(super) fn judge(
+    asked: &request::Parts,
+    awaited: &Awaited,
+    answer: &response::Parts,
+    media: Media,
+) -> Result<Content, Refusal> {
     let method = &asked.method;
     let in_session = asked.headers.contains_key(headers::SESSION_ID);
-    let media = Media::of(answer.headers());
-    let (code, sentence) = match status.as_u16() {
-        401 | 403 | 407 => (
+    let (code, sentence) = match answer.status.as_u16() {
+        _ if is_encoded(&answer.headers) && media != Media::Other => (
+            Code::UpstreamNotMcp,
+            "The server behind this gateway sent a content encoding that nobody asked it for. Its operator should switch that off.",
+        ),
+        401 | 403 | 407 if !weakened("a_140") => (
             Code::UpstreamRefusedUs,
             "The server behind this gateway wants a sign-in of its own; its operator must give the gateway credentials for it.",
         ),
-        100..=199 => (
+        100..=199 if !weakened("a_137") => (
             Code::UpstreamNotMcp,
             "The server behind this gateway wants to speak another protocol than HTTP, which no MCP server does. Its operator should check the upstream URL.",
         ),
-        300..=399 => (
+        300..=399 if !weakened("a_138") => (
             Code::UpstreamRedirects,
             "The server behind this gateway redirects; its operator must configure the URL that it redirects to.",
         ),
-        202 | 204 => return Ok(media),
-        200..=299 if media == Media::Other && has_content(answer) && method != Method::DELETE => (
+        202 | 204 => return Ok(Content::Nothing),
+        200..=299 if !awaited.takes(media) && has_content(answer) => (
             Code::UpstreamNotMcp,
             "What answers behind this gateway is no MCP server: it sent neither JSON nor an event stream. Its operator should check the upstream URL.",
         ),
@@ -70,62 +93,102 @@ pub(super) fn judge(asked: &Parts, answer: &Response<Incoming>) -> Result<Media,
             Code::UpstreamNotMcp,
             "What answers behind this gateway has no MCP endpoint at the configured path. Its operator should check the upstream URL.",
         ),
-        200..=299 => return Ok(media),
+        200..=299 if awaited.is_nothing() => return Ok(Content::Nothing),
+        200..=299 if media == Media::Events => return Ok(Content::Events),
+        200..=299 if media == Media::Json => return Ok(Content::Message),
+        200..=299 => return Ok(Content::Nothing),
+        _ if media == Media::Json => return Ok(Content::Message),
         // The session is gone; no GET stream or DELETE here (MCP 2025-11-25, transports).
-        404 | 405 => return Ok(media),
-        _ if media == Media::Json => return Ok(media),
+        404 | 405 => return Ok(Content::Nothing),
+        _ if weakened("a_137") || weakened("a_138") || weakened("a_140") => {
+            return Ok(Content::Nothing);
+        }
         _ => (
             Code::UpstreamFailed,
             "The server behind this gateway failed; its own log says why.",
         ),
     };
     let said = |name| {
-        format!(
-            "{:?}",
-            answer
-                .headers()
-                .get(name)
-                .map_or(b"".as_ref(), HeaderValue::as_bytes)
-                .escape_ascii()
-                .to_string()
-        )
+        let value = answer.headers.get(name);
+        let value = value.map_or(b"".as_ref(), HeaderValue::as_bytes);
+        format!("{:?}", value.escape_ascii().to_string())
     };
     let (kind, target) = (said(header::CONTENT_TYPE), said(header::LOCATION));
+    let status = answer.status;
     let detail = format!("the upstream said {status}, Content-Type {kind}, Location {target}");
     Err(Refusal::new(code, sentence).with_detail(detail))
 }
 
-/// The answer with the headers that may pass; `body` makes ours of the upstream's.
-pub(super) fn relay(
-    answer: Response<Incoming>,
-    media: Media,
-    body: impl FnOnce(Incoming) -> Body,
-) -> Response<Body> {
-    let (parts, incoming) = answer.into_parts();
-    let passes = parts.status.is_success() || media == Media::Json;
-    let mut response = Response::new(if passes {
-        body(incoming)
-    } else {
-        Body::empty()
-    });
-    *response.status_mut() = parts.status;
-    *response.headers_mut() = returned(parts.headers);
+/// The bytes of a JSON answer, as they came.
+///
+/// # Errors
+/// It breaks off, or has more than [`MAX_MESSAGE`].
+pub(super) async fn whole(mut body: Incoming) -> Result<Bytes, Failure> {
+    let cap = most(MAX_MESSAGE);
+    let too_long = Err(Failure::TooLong(cap));
+    if body.size_hint().lower() > cap as u64 {
+        return too_long;
+    }
+    // Most answers come in one piece, which is not copied. What is too long is not put together at all.
+    let (mut pieces, mut length) = (Vec::with_capacity(1), 0);
+    while !body.is_end_stream() {
+        let Some(frame) = body.frame().await else {
+            break;
+        };
+        let frame = frame.map_err(|error| Failure::unreachable(&error))?;
+        let Ok(piece) = frame.into_data() else {
+            continue;
+        };
+        length += piece.len();
+        if length > cap {
+            return too_long;
+        }
+        pieces.push(piece);
+    }
+    Ok(match pieces.len() {
+        0 | 1 => pieces.pop().unwrap_or_default(),
+        _ => pieces.concat().into(),
+    })
+}
+
+/// Whether this is the answer that is awaited, and nothing else (CHECKLIST R1, R10).
+pub(super) fn is_awaited(
+    text: &[u8],
+    awaited: &mut Awaited,
+    source: &Source,
+) -> Result<(), Failure> {
+    match awaited.read(text) {
+        Ok(Verdict::Answers) => return Ok(()),
+        Ok(Verdict::Dropped(why)) => source.tell(text, &why),
+        Ok(Verdict::Belongs) => source.tell(text, &"no answer to what was asked"),
+        Err(error) => source.tell(text, &error),
+    }
+    Err(Failure::NotMcp)
+}
+
+/// The answer with the headers that may pass.
+pub(super) fn relay(answer: response::Parts, content: Content, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = returned(answer.headers);
     let headers = response.headers_mut();
-    if !passes {
-        headers.remove(header::CONTENT_LENGTH);
+    if content == Content::Nothing {
         headers.remove(header::CONTENT_TYPE);
     }
-    if media == Media::Events {
+    if content == Content::Events {
         // N-TR-16: a buffering proxy in front of us would hold events back.
         headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     }
     response
 }
 
-fn has_content(answer: &Response<Incoming>) -> bool {
-    answer
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .is_none_or(|length| length != "0")
-        && answer.status() != StatusCode::RESET_CONTENT
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let encodings = headers.get_all(header::CONTENT_ENCODING);
+    let mut encodings = encodings.iter().map(HeaderValue::as_bytes);
+    encodings.any(|encoding| !encoding.eq_ignore_ascii_case(b"identity"))
+}
+
+fn has_content(answer: &response::Parts) -> bool {
+    let length = answer.headers.get(header::CONTENT_LENGTH);
+    length.is_none_or(|length| length != "0") && answer.status != StatusCode::RESET_CONTENT
 }

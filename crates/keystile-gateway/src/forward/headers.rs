@@ -49,7 +49,6 @@ fn may_go(name: &HeaderName) -> bool {
             | mcp::METHOD
             | mcp::NAME
             | mcp::SESSION_ID
-            | mcp::LAST_EVENT_ID
     ) || (name.starts_with(mcp::PARAM_PREFIX) && !name.contains('_'))
         || (weakened("a_122") && name.starts_with("x-forwarded-"))
 }
@@ -58,8 +57,6 @@ fn may_return(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
         "content-type"
-            | "content-length"
-            | "content-encoding"
             | "content-language"
             | "cache-control"
             | "retry-after"

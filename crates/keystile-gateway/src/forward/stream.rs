@@ -2,26 +2,18 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use keystile_domain::ports::Standing;
 
+use super::events::{self, Events};
 use crate::admit::Permit;
-use crate::relay::{Ports, STALE};
-
-/// What a body does besides passing on what comes. Revocation ends every one; an admitted call
-/// otherwise runs to its own limit.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Lasts {
-    /// It ends with the token.
-    pub(super) expires: bool,
-    /// Silence in an event stream after which a comment is sent.
-    pub(super) keep_alive: Option<Duration>,
-}
+use crate::refusal::Refusal;
+use crate::relay::{Failure, Ports, STALE};
 
 type Watch = Pin<Box<dyn Future<Output = Woken> + Send>>;
 
@@ -32,29 +24,36 @@ enum Woken {
     Quiet,
 }
 
-/// The upstream's body, as it comes.
+/// The events of an upstream for a client. Revocation ends them all, the end of the token those that nobody waits for;
+/// an admitted call otherwise runs to its own limit.
 pub(super) struct PermittedBody {
     inner: Option<Incoming>,
+    events: Events,
     permit: Permit,
     ports: Arc<Ports>,
-    lasts: Lasts,
+    /// Silence after which a comment is sent.
+    keep_alive: Duration,
     /// The revocation epoch at which the permit was last known to stand.
     epoch: u64,
-    /// The last byte that was sent ends a line, so that a comment may follow.
-    line_start: bool,
     watch: Option<Watch>,
 }
 
 impl PermittedBody {
-    pub(super) fn new(inner: Incoming, permit: &Permit, lasts: Lasts, ports: &Arc<Ports>) -> Self {
+    pub(super) fn new(
+        inner: Incoming,
+        events: Events,
+        permit: &Permit,
+        ports: &Arc<Ports>,
+        keep_alive: Duration,
+    ) -> Self {
         Self {
             inner: Some(inner),
+            events,
             permit: permit.clone(),
             ports: Arc::clone(ports),
-            lasts,
+            keep_alive,
             // Before the first look nothing is known.
             epoch: u64::MAX,
-            line_start: true,
             watch: None,
         }
     }
@@ -68,24 +67,15 @@ impl PermittedBody {
             }
             self.epoch = epoch;
         }
-        self.lasts.expires
+        self.events.last_with_the_token()
             && self.permit.expires_at() <= self.ports.clock.now()
             && !keystile_protocol::mutation::weakened("a_118")
     }
 
     fn watch(&self) -> Watch {
         let (permit, ports) = (self.permit.clone(), Arc::clone(&self.ports));
-        let Lasts {
-            expires,
-            keep_alive,
-        } = self.lasts;
+        let (expires, quiet) = (self.events.last_with_the_token(), self.keep_alive);
         Box::pin(async move {
-            let quiet = async {
-                match keep_alive {
-                    Some(quiet) => tokio::time::sleep(quiet).await,
-                    None => std::future::pending().await,
-                }
-            };
             let expired = async {
                 if expires {
                     expired(&permit, &ports).await;
@@ -96,9 +86,53 @@ impl PermittedBody {
             tokio::select! {
                 () = revoked(&permit, &ports) => Woken::Over,
                 () = expired => Woken::Over,
-                () = quiet => Woken::Quiet,
+                () = tokio::time::sleep(quiet) => Woken::Quiet,
             }
         })
+    }
+
+    /// The next events that pass. What does not pass is read on, for a while.
+    fn poll_events(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, hyper::Error>>> {
+        for _ in 0..FRAMES {
+            if self.is_over() {
+                self.inner = None;
+            }
+            let Some(inner) = &mut self.inner else {
+                return Poll::Ready(None);
+            };
+            let frame = match ready!(Pin::new(inner).poll_frame(context)) {
+                Some(Ok(frame)) => frame,
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => {
+                    self.inner = None;
+                    return Poll::Ready(None);
+                }
+            };
+            let Some(chunk) = frame.data_ref() else {
+                continue;
+            };
+            let mut passed = Vec::new();
+            if let Err(failure) = self.events.take(chunk, &mut passed) {
+                self.inner = None;
+                self.add_last_word(&failure, &mut passed);
+            }
+            if !passed.is_empty() {
+                return Poll::Ready(Some(Ok(passed.into())));
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// What whoever still waits for an answer gets instead.
+    fn add_last_word(&self, failure: &Failure, out: &mut Vec<u8>) {
+        for id in self.events.unanswered() {
+            let refusal = Refusal::from(failure).with_id(Some(id));
+            events::write_own(refusal.tell(&self.ports), out);
+        }
     }
 }
 
@@ -110,38 +144,23 @@ impl Body for PermittedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        if self.inner.is_none() || self.is_over() {
-            self.inner = None;
-            return Poll::Ready(None);
+        if let Poll::Ready(events) = self.poll_events(context) {
+            self.watch = None;
+            return Poll::Ready(events.map(|events| events.map(Frame::data)));
         }
-        let inner = self.inner.as_mut().expect("looked at above");
-        if let Poll::Ready(frame) = Pin::new(inner).poll_frame(context) {
-            if let Some(Ok(frame)) = &frame
-                && self.lasts.keep_alive.is_some()
-            {
-                self.line_start = frame.data_ref().is_none_or(|data| data.ends_with(b"\n"));
+        if self.watch.is_none() {
+            self.watch = Some(self.watch());
+        }
+        let watch = self.watch.as_mut().expect("made above");
+        match ready!(watch.as_mut().poll(context)) {
+            Woken::Over => {
+                self.inner = None;
+                Poll::Ready(None)
+            }
+            Woken::Quiet => {
                 self.watch = None;
-            }
-            return Poll::Ready(frame);
-        }
-        loop {
-            if self.watch.is_none() {
-                self.watch = Some(self.watch());
-            }
-            let watch = self.watch.as_mut().expect("made above");
-            match watch.as_mut().poll(context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Woken::Over) => {
-                    self.inner = None;
-                    return Poll::Ready(None);
-                }
-                Poll::Ready(Woken::Quiet) => {
-                    self.watch = None;
-                    if self.line_start {
-                        let comment = Bytes::from_static(b": keep-alive\n");
-                        return Poll::Ready(Some(Ok(Frame::data(comment))));
-                    }
-                }
+                let comment = Bytes::from_static(b": keep-alive\n");
+                Poll::Ready(Some(Ok(Frame::data(comment))))
             }
         }
     }
@@ -150,12 +169,6 @@ impl Body for PermittedBody {
         self.inner
             .as_ref()
             .is_none_or(|incoming| incoming.is_end_stream())
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner
-            .as_ref()
-            .map_or_else(|| SizeHint::with_exact(0), |incoming| incoming.size_hint())
     }
 }
 
@@ -208,4 +221,6 @@ async fn expired(permit: &Permit, ports: &Ports) {
 
 /// How much later a revocation may end a call whose answer has not begun.
 const SOON: Duration = Duration::from_millis(50);
+/// Frames that are read in one turn while nothing of them passes.
+const FRAMES: usize = 32;
 const SLICE: Duration = Duration::from_secs(30);

@@ -2,24 +2,26 @@
 
 use std::sync::Arc;
 
-use http::HeaderValue;
+use bytes::Bytes;
 use http::header::HOST;
 use http::request::Parts;
-use keystile_protocol::mcp::Kind;
+use http::{HeaderValue, Method};
+use keystile_protocol::mcp::{Era, Kind};
 use keystile_protocol::mutation::weakened;
 
 use super::Gateway;
 use crate::admit::Permit;
-use crate::forward::{HttpUpstream, InSession};
+use crate::forward::{Forwarded, HttpUpstream};
+use crate::handles::{Handles, Whose};
 use crate::inspect::{Asked, no_batches};
-use crate::refusal::Refusal;
+use crate::refusal::{Code, Refusal};
 use crate::relay::{Admitted, Caller, Channel, Relay};
 use crate::route::Door;
 use crate::upstream::Way;
 
 /// How an admitted request goes on.
 pub(super) enum Path<'a> {
-    Forward(&'a HttpUpstream, Option<InSession>),
+    Forward(&'a HttpUpstream, Box<Forwarded>),
     Relay(&'a Relay, Caller, Admitted),
     /// Not at all; a client of 2024-11-05 hears why on its stream.
     Told(Arc<Channel>, Refusal),
@@ -33,6 +35,7 @@ impl Gateway {
         door: Door,
         parts: &Parts,
         asked: &Asked<'_>,
+        body: &Bytes,
     ) -> Result<Path<'a>, Refusal> {
         if door != Door::Mcp {
             return self.path_of_2024(permit, parts, asked);
@@ -44,15 +47,37 @@ impl Gateway {
                 let admitted = relay.admit(&caller, parts, asked)?;
                 Path::Relay(relay, caller, admitted)
             }
+            Way::Forward(_) if asked.era == Era::Stateless && !stateless_takes(&parts.method) => {
+                let sentence =
+                    "2026-07-28 has neither sessions nor a stream of their own: only POST.";
+                let refusal = Refusal::new(Code::MethodNotAllowed, sentence);
+                return Err(refusal.with_allowed("POST"));
+            }
             Way::Forward(upstream) => {
-                let session = self.sessions.named(permit, parts, asked.era)?;
-                let has_batches = session.as_ref().is_some_and(InSession::has_batches);
-                if asked.is_batch() && !has_batches {
+                let thread = self.sessions.named(permit, parts, asked)?;
+                if asked.is_batch() && !thread.has_batches() {
                     return Err(no_batches());
                 }
-                Path::Forward(upstream, session)
+                let handles = self.handles(permit, asked, body)?;
+                let call = Forwarded::new(parts, asked, body, thread, handles);
+                Path::Forward(upstream, Box::new(call))
             }
         })
+    }
+
+    /// What a stateless client brings back, opened. Earlier revisions have sessions for that.
+    fn handles(
+        &self,
+        permit: &Permit,
+        asked: &Asked<'_>,
+        body: &Bytes,
+    ) -> Result<Option<Handles>, Refusal> {
+        let message = asked.message().filter(|_| asked.era == Era::Stateless);
+        let open = |message| {
+            let (whose, ports) = (Whose::Permit(permit.clone()), Arc::clone(&self.ports));
+            Handles::open(whose, ports, message, body.clone())
+        };
+        message.map(open).transpose()
     }
 
     /// As [`path`](Self::path), for clients of 2024-11-05.
@@ -81,4 +106,9 @@ impl Gateway {
             Err(refusal) => Err(refusal),
         }
     }
+}
+
+/// MCP 2026-07-28, streamable HTTP (CHECKLIST N-TR-17).
+fn stateless_takes(method: &Method) -> bool {
+    method == Method::POST || weakened("n_tr_17")
 }

@@ -32,6 +32,8 @@ pub enum Code {
     UnknownMethod,
     /// No such session of this caller (CHECKLIST N-RS-16).
     UnknownSession,
+    /// No stream of this caller's session has such an event (CHECKLIST A-114).
+    UnknownEvent,
     /// Too much of it from this caller.
     TooManyRequests,
     /// The client takes neither form of an answer.
@@ -50,6 +52,8 @@ pub enum Code {
     NotAsked,
     /// A call goes on under a `requestState` that is nobody's.
     UnknownRequestState,
+    /// A task that is not this caller's (CHECKLIST N-RS-18).
+    UnknownTask,
     /// The grant behind a running call was revoked.
     GrantRevoked,
     /// The call's own task is gone: a defect.
@@ -92,6 +96,7 @@ impl Code {
             Self::HeaderMismatch => "header_mismatch",
             Self::UnknownMethod => "unknown_method",
             Self::UnknownSession => "unknown_session",
+            Self::UnknownEvent => "unknown_event",
             Self::TooManyRequests => "too_many_requests",
             Self::NotAcceptable => "not_acceptable",
             Self::UnsupportedVersion => "unsupported_version",
@@ -101,6 +106,7 @@ impl Code {
             Self::IdInFlight => "id_in_flight",
             Self::NotAsked => "not_asked",
             Self::UnknownRequestState => "unknown_request_state",
+            Self::UnknownTask => "unknown_task",
             Self::GrantRevoked => "grant_revoked",
             Self::CallLost => "call_lost",
             Self::HeadersTooLarge => "headers_too_large",
@@ -129,6 +135,8 @@ impl Code {
             | Self::SecondInitialize
             | Self::IdInFlight
             | Self::NotAsked
+            | Self::UnknownEvent
+            | Self::UnknownTask
             | Self::UnknownRequestState => StatusCode::BAD_REQUEST,
             Self::GrantRevoked => StatusCode::UNAUTHORIZED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
@@ -160,7 +168,8 @@ impl Code {
             Self::HeaderMismatch => RpcError::HEADER_MISMATCH,
             Self::UnknownMethod => RpcError::METHOD_NOT_FOUND,
             Self::UnsupportedVersion => RpcError::UNSUPPORTED_VERSION,
-            Self::UnknownRequestState => RpcError::INVALID_PARAMS,
+            // SEP-2663, "Protocol Errors": for an id that is invalid or of no task.
+            Self::UnknownTask | Self::UnknownRequestState => RpcError::INVALID_PARAMS,
             Self::AuditUnavailable
             | Self::RevocationsUnknown
             | Self::GrantRevoked

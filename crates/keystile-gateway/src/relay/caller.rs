@@ -6,12 +6,15 @@ use keystile_domain::{
     flow::FlowBook,
     ids::GrantId,
     ports::{Clock, Revocations, Rng, Standing, TokenFacts},
+    secrets::Secrets,
     time::Timestamp,
 };
 
 /// What the gateway knows of the caller once the request is admitted.
 #[derive(Clone, Debug)]
 pub struct Caller {
+    /// The canonical resource that is called.
+    pub resource: Arc<str>,
     /// `sub`.
     pub person: Arc<str>,
     /// `client_id`.
@@ -56,6 +59,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// For session ids and request ids.
     pub rng: Arc<dyn Rng>,
+    /// Bind what servers hand out to whom it is for.
+    pub secrets: Arc<Secrets>,
     /// The revocation feed.
     pub revocations: Arc<dyn Revocations>,
     /// Keeps what is refused when the response has begun already, and can't carry it.

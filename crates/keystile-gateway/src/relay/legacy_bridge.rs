@@ -139,6 +139,7 @@ impl Bridge {
                 tools: true,
                 prompts: true,
                 resources: true,
+                tasks: Vec::new(),
                 uris: Vec::new(),
             };
             let lists = lists.honoured_by(Some(Node::root(&self.capabilities)));

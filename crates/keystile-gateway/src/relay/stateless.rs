@@ -33,6 +33,7 @@ use crate::{
         stateless_to_legacy::Elicitation,
         subscriptions::LISTEN,
     },
+    handles::{Handles, Whose},
     refusal::{Code, Refusal},
 };
 pub(crate) use call::Call;
@@ -138,11 +139,20 @@ impl Inner {
             Ok(child) => child,
             Err(failure) => return self.refused(Refusal::from(&failure), Some(id)),
         };
+        let (text, handles) = match &child.tongue {
+            // Its own to judge: what the bridge hands out is nobody else's.
+            Tongue::Bridged(_) => (envelope.text().to_owned(), None),
+            Tongue::Same(_) => match self.handles(caller, envelope) {
+                Ok((text, handles)) => (text, Some(handles)),
+                Err(refusal) => return self.refused(refusal, Some(id)),
+            },
+        };
         let call = Call {
             inner: Arc::clone(self),
             caller: caller.clone(),
             method: method.into(),
-            text: envelope.text().to_owned(),
+            text,
+            handles,
             id: id.into(),
             severity: message
                 .meta(meta::LOG_LEVEL)
@@ -166,6 +176,19 @@ impl Inner {
             }
         })
         .await
+    }
+
+    /// The request with what its client brings back opened.
+    fn handles(
+        &self,
+        caller: &Caller,
+        envelope: &Envelope<'_>,
+    ) -> Result<(String, Handles), Refusal> {
+        let (whose, ports) = (Whose::Caller(caller.clone()), Arc::new(self.ports.clone()));
+        let body = envelope.text().to_owned().into();
+        let handles = Handles::open(whose, ports, envelope, body)?;
+        let text = String::from_utf8_lossy(handles.request()).into_owned();
+        Ok((text, handles))
     }
 
     /// The caller's conversation with the server; made on first use and again after it died.

@@ -25,6 +25,7 @@ use crate::{
     era::{
         json::{Node, Reshape, quoted},
         message::{self, Message},
+        retry,
         stateless_to_legacy::{self as translate, Elicitation},
         subscriptions::{Filter, LISTEN, tagged},
     },
@@ -340,14 +341,7 @@ enum Resumed {
 
 /// What a retry must repeat.
 fn original(call: &Call) -> serde_json::Value {
-    let params = Message::of(&call.text).params();
-    let params = Reshape::of(params)
-        .drop("_meta")
-        .drop("inputResponses")
-        .drop("requestState")
-        .finish();
-    let params: serde_json::Value = serde_json::from_str(&params).unwrap_or_default();
-    serde_json::json!([&*call.method, params])
+    retry::original(&call.method, Message::of(&call.text).params())
 }
 
 /// The key of the one input request of a round.

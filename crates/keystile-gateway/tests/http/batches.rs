@@ -6,7 +6,9 @@ use keystile_domain::secrets::session_id::SessionOwner;
 use keystile_protocol::mcp::Revision;
 use serde_json::{Value, json};
 
-use crate::support::{App, ORIGIN, PERSON, TOOL_CALL, challenge, json_answer, refusal, text};
+use crate::support::{
+    App, ORIGIN, PERSON, TOOL_CALL, challenge, empty_result, json_answer, refusal, text,
+};
 
 const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
 
@@ -149,8 +151,8 @@ async fn a_101_only_a_session_of_2025_03_26_has_batches() {
 
 #[tokio::test]
 async fn a_session_that_begins_with_2025_03_26_has_batches_and_another_has_none() {
-    let app = App::new(|_| {
-        let mut answer = json_answer(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+    let app = App::new(|seen| {
+        let mut answer = empty_result(seen);
         answer
             .headers_mut()
             .insert("mcp-session-id", "theirs".parse().unwrap());

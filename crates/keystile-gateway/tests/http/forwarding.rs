@@ -44,7 +44,7 @@ async fn a_121_only_listed_headers_pass_in_any_spelling() {
     let request = request
         .header("mcp-session-id", app.session("s1"))
         .header("mcp-param-region", "eu")
-        .header("last-event-id", "4");
+        .header("last-event-id", app.event("s1", "4"));
     assert_eq!(
         app.send(request.body(Body::from(TOOL_CALL)).unwrap())
             .await

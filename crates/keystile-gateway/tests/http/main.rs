@@ -1,8 +1,10 @@
 //! The gateway in front of a real HTTP upstream.
 
+mod answers;
 mod batches;
 mod forwarding;
 mod guard;
+mod handles;
 #[path = "../shared/http_sse.rs"]
 mod http_sse_server;
 #[path = "../shared/log.rs"]

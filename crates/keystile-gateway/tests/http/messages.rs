@@ -93,7 +93,7 @@ async fn n_tr_04_a_post_is_one_message() {
         "2026-07-28 has no client responses"
     );
     assert_eq!(app.server.count(), 0);
-    assert_eq!(app.send(app.post(answer)).await.status(), 200, "2025 has");
+    assert_eq!(app.send(app.post(answer)).await.status(), 202, "2025 has");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use keystile_protocol::jwt::AccessTokenClaims;
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use crate::support::{App, NOW, Server, TOOL_CALL, anonymous, json_answer, refusal};
+use crate::support::{App, NOW, Server, TOOL_CALL, anonymous, empty_result, json_answer, refusal};
 
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}"#;
 const BOB: &str = "0198c0de-7f3a-7bcd-8e21-5a1f0c9d2b99";
@@ -31,7 +31,7 @@ async fn with_sessions() -> App {
         if seen.parts.method == Method::DELETE {
             *ended.lock() = true;
         }
-        let mut answer = json_answer(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+        let mut answer = empty_result(seen);
         let id = http::HeaderValue::from_static("s1");
         answer.headers_mut().insert("mcp-session-id", id);
         answer
@@ -120,7 +120,7 @@ async fn n_rs_16_a_session_is_good_for_its_person_client_and_server_only() {
     assert_eq!(answer.headers()["mcp-session-id"], session, "the same id");
     assert_eq!(app.server.last().parts.headers["mcp-session-id"], "s1");
     let end = within(&app, "DELETE", "/kb/mcp", &session, |_| {});
-    assert_eq!(app.send(end).await.status(), 200);
+    assert_eq!(app.send(end).await.status(), 202);
     let after = within(&app, "POST", "/kb/mcp", &session, |_| {});
     assert_eq!(app.send(after).await.status(), 404);
 }

@@ -47,9 +47,16 @@ async fn events_pass_one_by_one_as_they_come() {
         answer.into_body().into_data_stream(),
         feeds.recv().await.unwrap(),
     );
-    for event in ["data: 1\n\n", "data: 2\n", "\n"] {
-        feed.send(event).await.unwrap();
-        assert_eq!(next(&mut body).await.as_deref(), Some(event));
+    for (sent, passed) in [
+        (SAYS, SAYS),
+        (
+            ": hello\r\nevent: message\r\ndata:{\"jsonrpc\":\"2.0\",\r\ndata: \"method\":\"notifications/x\"}\r\n\r\n",
+            "data: {\"jsonrpc\":\"2.0\", \"method\":\"notifications/x\"}\n\n",
+        ),
+        (ANSWERS, ANSWERS),
+    ] {
+        feed.send(sent).await.unwrap();
+        assert_eq!(next(&mut body).await.as_deref(), Some(passed));
     }
     drop(feed);
     assert_eq!(next(&mut body).await, None);
@@ -74,7 +81,7 @@ async fn a_118_revocation_ends_streams_and_running_calls_at_once() {
         bodies.push(app.send(request).await.into_body().into_data_stream());
     }
     let (first, second) = (feeds.recv().await.unwrap(), feeds.recv().await.unwrap());
-    first.send("data: 1\n\n").await.unwrap();
+    first.send(SAYS).await.unwrap();
     assert!(next(&mut bodies[0]).await.is_some());
     app.revoke();
     for body in &mut bodies {
@@ -90,7 +97,7 @@ async fn a_quiet_stream_ends_when_the_feed_goes_stale() {
     let (app, mut feeds) = streaming().await;
     let mut body = app.send(listen(&app)).await.into_body().into_data_stream();
     let feed = feeds.recv().await.unwrap();
-    feed.send("data: 1\n\n").await.unwrap();
+    feed.send(SAYS).await.unwrap();
     assert!(next(&mut body).await.is_some());
     assert!(futures_util::poll!(body.next()).is_pending());
     tokio::time::pause();
@@ -102,7 +109,7 @@ async fn a_quiet_stream_ends_when_the_feed_goes_stale() {
 #[tokio::test]
 async fn a_flood_of_events_does_not_outrun_a_revocation() {
     let app = App::new(|_| {
-        let flood = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>("data: x\n\n"));
+        let flood = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(SAYS));
         let response = Response::builder().header("content-type", "text/event-stream");
         response.body(Body::from_stream(flood)).unwrap()
     })
@@ -162,13 +169,13 @@ async fn a_listening_stream_ends_with_its_token_and_a_running_call_does_not() {
         .into_body()
         .into_data_stream();
     let (first, second) = (feeds.recv().await.unwrap(), feeds.recv().await.unwrap());
-    first.send("data: 1\n\n").await.unwrap();
+    first.send(SAYS).await.unwrap();
     assert!(next(&mut listening).await.is_some());
     app.clock.0.fetch_add(50, Ordering::SeqCst);
     assert_eq!(next(&mut listening).await, None);
     first.closed().await;
-    second.send("data: done\n\n").await.unwrap();
-    assert_eq!(next(&mut call).await.as_deref(), Some("data: done\n\n"));
+    second.send(ANSWERS).await.unwrap();
+    assert_eq!(next(&mut call).await.as_deref(), Some(ANSWERS));
 }
 
 #[tokio::test]
@@ -195,7 +202,7 @@ async fn a_subscription_ends_with_its_token_too() {
 }
 
 #[tokio::test]
-async fn a_quiet_stream_is_kept_alive_between_lines_only() {
+async fn a_quiet_stream_is_kept_alive_between_events_only() {
     let (sender, mut feeds) = mpsc::unbounded_channel();
     let server = Server::start(move |_| {
         let (feed, response) = event_stream();
@@ -210,18 +217,19 @@ async fn a_quiet_stream_is_kept_alive_between_lines_only() {
     let feed = feeds.recv().await.unwrap();
     let mut quiet = app.send(app.call()).await.into_body().into_data_stream();
     let _held = feeds.recv().await.unwrap();
-    feed.send("data: half").await.unwrap();
-    while next(&mut halved).await.as_deref() != Some("data: half") {}
-    let rest = tokio::spawn(async move { (next(&mut halved).await, halved) });
+    let (half, rest) = SAYS.split_at(9);
+    feed.send(half).await.unwrap();
     for _ in 0..5 {
         assert_eq!(next(&mut quiet).await.as_deref(), Some(": keep-alive\n"));
     }
-    feed.send(" of it\n\n").await.unwrap();
-    let (rest, mut halved) = rest.await.unwrap();
-    assert_eq!(
-        rest.as_deref(),
-        Some(" of it\n\n"),
-        "nothing was put into the line"
-    );
-    assert_eq!(next(&mut halved).await.as_deref(), Some(": keep-alive\n"));
+    feed.send(rest).await.unwrap();
+    let mut seen = String::new();
+    while !seen.ends_with(SAYS) {
+        seen.push_str(&next(&mut halved).await.unwrap());
+    }
+    let comments = seen.strip_suffix(SAYS).unwrap();
+    assert_eq!(comments.replace(": keep-alive\n", ""), "", "whole lines");
 }
+
+const SAYS: &str = "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}\n\n";
+const ANSWERS: &str = "data: {\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}\n\n";

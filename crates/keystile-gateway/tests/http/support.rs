@@ -17,7 +17,6 @@ use hyper_util::rt::TokioIo;
 use keystile_domain::audit::Event;
 use keystile_domain::ports::{AuditFailed, AuditSink};
 use keystile_domain::secrets::Secrets;
-use keystile_domain::secrets::master::MasterKey;
 use keystile_domain::secrets::session_id::SessionOwner;
 use keystile_gateway::relay::Ports;
 use keystile_gateway::{Gateway, HttpUpstream, Settings, Upstream};
@@ -112,6 +111,41 @@ pub(crate) fn json_answer(body: &str) -> Response<Body> {
         .expect("works in a test")
 }
 
+/// The answer of a server that has nothing to say: an empty result for a request, an empty stream for GET.
+pub(crate) fn empty_result(seen: &Seen) -> Response<Body> {
+    if seen.parts.method == http::Method::GET {
+        return events("");
+    }
+    let said: Value = serde_json::from_slice(&seen.body).unwrap_or_default();
+    let answer = |message: &Value| {
+        message.get("method")?;
+        let id = message.get("id")?;
+        Some(json!({"jsonrpc": "2.0", "id": id, "result": {}}))
+    };
+    let answer = match &said {
+        Value::Array(batch) => {
+            let answers: Vec<_> = batch.iter().filter_map(answer).collect();
+            (!answers.is_empty()).then(|| answers.into())
+        }
+        message => answer(message),
+    };
+    answer.map_or_else(accepted, |answer| json_answer(&answer.to_string()))
+}
+
+fn accepted() -> Response<Body> {
+    let mut accepted = Response::new(Body::empty());
+    *accepted.status_mut() = StatusCode::ACCEPTED;
+    accepted
+}
+
+/// A whole event stream.
+pub(crate) fn events(stream: impl Into<Body>) -> Response<Body> {
+    Response::builder()
+        .header("content-type", "text/event-stream")
+        .body(stream.into())
+        .expect("works in a test")
+}
+
 /// An event stream that the test feeds. It ends when the sender is dropped; `closed()` of the
 /// sender resolves when nobody reads it any more.
 pub(crate) fn event_stream() -> (mpsc::Sender<&'static str>, Response<Body>) {
@@ -181,9 +215,9 @@ impl App {
         Self::in_front_of(server, &url, |upstream| upstream)
     }
 
-    /// An upstream that answers every message with an empty result.
+    /// An upstream that answers every request with an empty result.
     pub(crate) async fn echo() -> Self {
-        Self::new(|_| json_answer(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#)).await
+        Self::new(empty_result).await
     }
 
     pub(crate) fn in_front_of(
@@ -216,9 +250,8 @@ impl App {
                 .collect(),
         };
         let verifier = Arc::new(Verifier::new(ORIGIN, keys));
-        let secrets = secrets();
-        let (trail, bound) = (Arc::clone(&audit), Arc::clone(&secrets));
-        let gateway = Gateway::new(settings, verifier, trail, ports, bound);
+        let (trail, secrets) = (Arc::clone(&audit), Arc::clone(&ports.secrets));
+        let gateway = Gateway::new(settings, verifier, trail, ports);
         Self {
             gateway: Arc::new(gateway),
             secrets,
@@ -263,13 +296,24 @@ impl App {
 
     /// What the client of [`token`](Self::token) knows the upstream's session `id` as, on `kb`.
     pub(crate) fn session(&self, id: &str) -> String {
+        self.bound(|secrets, owner| secrets.bind_session_id(owner, id))
+    }
+
+    /// What it knows the event `id` of that session as.
+    pub(crate) fn event(&self, session: &str, id: &str) -> String {
+        let session = session.as_bytes();
+        self.bound(|secrets, owner| secrets.bind_event_id(owner, session, id))
+    }
+
+    fn bound(&self, bind: impl Fn(&Secrets, SessionOwner<'_>) -> String) -> String {
+        let resource = format!("{ORIGIN}/kb/mcp");
         let owner = SessionOwner {
-            resource: &format!("{ORIGIN}/kb/mcp"),
+            resource: &resource,
             person: PERSON,
             client: "client-1",
             revision: None,
         };
-        self.secrets.bind_session_id(owner, id)
+        bind(&self.secrets, owner)
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Response<Body> {
@@ -291,13 +335,6 @@ impl App {
     pub(crate) fn builder(&self, method: &str) -> http::request::Builder {
         anonymous(method, "/kb/mcp").header("authorization", format!("Bearer {}", self.token()))
     }
-}
-
-/// Those of one installation, whenever they are read.
-pub(crate) fn secrets() -> Arc<Secrets> {
-    let bytes: [u8; 32] = std::array::from_fn(|at| u8::try_from(at * 7).expect("below 256"));
-    let master = MasterKey::from_bytes(&bytes).expect("works in a test");
-    Arc::new(Secrets::new(&master))
 }
 
 pub(crate) const TOOL_CALL: &str = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"read","arguments":{"n":1.0}}}"#;

@@ -108,9 +108,9 @@ async fn n_rs_07_a_token_for_reading_sees_everything_and_calls_nothing() {
     let looks = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
     let does = r#"{"jsonrpc":"2.0","id":1,"method":"tasks/cancel","params":{"taskId":"t"}}"#;
     let tells = r#"{"jsonrpc":"2.0","method":"notifications/vendor/reset"}"#;
-    for message in [looks, TOOL_CALL, does, tells] {
-        let status = send("kb:call", message).await.status();
-        assert_eq!(status, 200, "{message}");
+    for (message, status) in [(looks, 200), (TOOL_CALL, 200), (does, 200), (tells, 202)] {
+        let answer = send("kb:call", message).await;
+        assert_eq!(answer.status(), status, "{message}");
     }
     assert_eq!(send("kb:read", looks).await.status(), 200);
     let reached = app.server.count();
@@ -188,7 +188,8 @@ async fn n_rs_09_the_clients_token_never_reaches_the_upstream() {
         let request = request
             .header("connection", "authorization")
             .header("x-token", app.token());
-        assert_eq!(app.send(request.body(body).unwrap()).await.status(), 200);
+        let answer = app.send(request.body(body).unwrap()).await;
+        assert!(answer.status().is_success());
     }
     assert_eq!(app.server.count(), 3);
     for seen in app.server.seen.lock().iter() {

@@ -1,51 +1,131 @@
 //! What an upstream can answer, or fail to, and what becomes of it.
 
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Body;
 use http::{Response, StatusCode};
-use http_body_util::BodyExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use crate::support::{App, Server, TOOL_CALL, json_answer, refusal, text};
 
+/// What an upstream says beside its status, none of which is for the client.
+async fn saying(status: u16, media: &'static str) -> App {
+    App::new(move |_| {
+        Response::builder()
+            .status(status)
+            .header(
+                "www-authenticate",
+                "Bearer resource_metadata=\"http://evil.example/prm\"",
+            )
+            .header("location", "http://127.0.0.1:1/")
+            .header("set-cookie", "a=b")
+            .header("content-type", media)
+            .body(Body::from("<h1>inner secret</h1>"))
+            .expect("works in a test")
+    })
+    .await
+}
+
+async fn is_ours(app: &App, code: &str) {
+    let answer = app.send(app.call()).await;
+    for name in ["www-authenticate", "location", "set-cookie"] {
+        assert!(!answer.headers().contains_key(name), "{name}");
+    }
+    let (status, body) = text(answer).await;
+    assert_eq!(status, 502, "{body}");
+    assert!(
+        body.contains(code) && body.contains("\"id\":7") && body.len() < 1000,
+        "{body}"
+    );
+    for inner in ["inner secret", "evil.example", "127.0.0.1"] {
+        assert!(!body.contains(inner), "{body}");
+    }
+}
+
 #[tokio::test]
-async fn the_upstreams_sign_in_and_redirects_are_never_relayed_as_ours() {
+async fn a_138_a_redirect_is_neither_followed_nor_relayed() {
+    for status in [300, 301, 302, 303, 304, 305, 306, 307, 308] {
+        for media in ["text/html", "application/json", "text/event-stream"] {
+            let app = saying(status, media).await;
+            is_ours(&app, "upstream_redirects").await;
+            assert_eq!(app.server.count(), 1, "{status}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_140_the_upstream_s_sign_in_and_error_pages_are_never_relayed_as_ours() {
     for (status, code) in [
         (401, "upstream_refused_us"),
         (403, "upstream_refused_us"),
         (407, "upstream_refused_us"),
-        (302, "upstream_redirects"),
-        (307, "upstream_redirects"),
-        (308, "upstream_redirects"),
         (500, "upstream_failed"),
         (418, "upstream_failed"),
     ] {
-        let app = App::new(move |_| {
-            Response::builder()
-                .status(status)
-                .header("www-authenticate", "Bearer realm=\"inner\"")
-                .header("location", "http://127.0.0.1:1/")
-                .header("set-cookie", "a=b")
-                .header("content-type", "text/html")
-                .body(Body::from("<h1>inner secret</h1>"))
-                .unwrap()
-        })
-        .await;
-        let answer = app.send(app.call()).await;
-        for name in ["www-authenticate", "location", "set-cookie"] {
-            assert!(!answer.headers().contains_key(name), "{name}");
+        for media in ["text/html", "application/json", "text/event-stream"] {
+            is_ours(&saying(status, media).await, code).await;
         }
-        let (got, body) = text(answer).await;
-        assert_eq!(got, 502, "{status}");
-        assert!(
-            body.contains(code) && !body.contains("inner secret") && body.contains("\"id\":7"),
-            "{body}"
-        );
-        assert_eq!(app.server.count(), 1, "and it is not followed");
     }
+    let address = answering(format!(
+        "HTTP/1.1 500 {}inner secret\r\ncontent-length: 0\r\n\r\n",
+        "evil.example ".repeat(5000)
+    ))
+    .await;
+    is_ours(&in_front_of(address).await, "upstream_failed").await;
+}
+
+#[tokio::test]
+async fn a_137_an_upstream_does_not_switch_the_protocol() {
+    let address = answering(
+        "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n\x05hello"
+            .to_owned(),
+    )
+    .await;
+    let app = in_front_of(address).await;
+    let request = app
+        .builder("POST")
+        .header("content-type", "application/json")
+        .header("connection", "upgrade")
+        .header("upgrade", "websocket");
+    let answer = app.send(request.body(Body::from(TOOL_CALL)).unwrap()).await;
+    assert!(!answer.headers().contains_key("upgrade"));
+    let refused = refusal(answer).await;
+    assert_eq!(refused, (502, -32603, "upstream_not_mcp".to_owned()));
+}
+
+/// A server that says this to whoever comes.
+async fn answering(answer: String) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("works in a test");
+    let address = listener.local_addr().expect("works in a test");
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("works in a test");
+            assert!(
+                stream
+                    .read(&mut vec![0; 64 * 1024])
+                    .await
+                    .expect("works in a test")
+                    > 0
+            );
+            stream
+                .write_all(answer.as_bytes())
+                .await
+                .expect("works in a test");
+        }
+    });
+    address
+}
+
+async fn in_front_of(address: SocketAddr) -> App {
+    let unused = Server::start(|_| json_answer("{}")).await;
+    App::in_front_of(unused, &format!("http://{address}/mcp"), |upstream| {
+        upstream
+    })
 }
 
 #[tokio::test]
@@ -235,9 +315,11 @@ async fn a_kept_connection_that_the_upstream_closed_is_not_used_again() {
             let mut request = vec![0; 64 * 1024];
             let length = stream.read(&mut request).await.unwrap();
             assert!(length > 0);
-            let answer =
-                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
-            stream.write_all(answer.as_bytes()).await.unwrap();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{ANSWER}",
+                ANSWER.len()
+            );
+            stream.write_all(head.as_bytes()).await.unwrap();
             drop(stream);
             closed.send(()).unwrap();
         }
@@ -249,7 +331,7 @@ async fn a_kept_connection_that_the_upstream_closed_is_not_used_again() {
     for _ in 0..3 {
         assert_eq!(
             text(app.send(app.call()).await).await,
-            (StatusCode::OK, "{}".to_owned())
+            (StatusCode::OK, ANSWER.to_owned())
         );
         closings.recv().await.unwrap();
     }
@@ -270,12 +352,10 @@ async fn an_answer_that_breaks_off_is_an_error_and_never_a_short_answer() {
     let app = App::in_front_of(server, &format!("http://{address}/mcp"), |upstream| {
         upstream
     });
-    assert!(
-        app.send(app.call())
-            .await
-            .into_body()
-            .collect()
-            .await
-            .is_err()
+    assert_eq!(
+        refusal(app.send(app.call()).await).await,
+        (502, -32603, "upstream_unreachable".to_owned())
     );
 }
+
+const ANSWER: &str = r#"{"jsonrpc":"2.0","id":7,"result":{}}"#;

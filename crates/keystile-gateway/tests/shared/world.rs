@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use keystile_domain::ids::GrantId;
 use keystile_domain::ports::{Clock, Revocations, Rng, Standing, TokenFacts};
+use keystile_domain::secrets::Secrets;
+use keystile_domain::secrets::master::MasterKey;
 use keystile_domain::time::Timestamp;
 use keystile_gateway::relay::Ports;
 use parking_lot::Mutex;
@@ -90,9 +92,17 @@ pub(crate) fn world() -> (World, Ports) {
     let ports = Ports {
         clock: Arc::clone(&clock) as _,
         rng: Arc::new(Counting(AtomicU64::new(0))),
+        secrets: secrets(),
         flows: Arc::default(),
         revocations: Arc::clone(&revoked) as _,
     };
     let world = World { clock, revoked };
     (world, ports)
+}
+
+/// Those of one installation, whenever they are read.
+fn secrets() -> Arc<Secrets> {
+    let bytes: [u8; 32] = std::array::from_fn(|at| u8::try_from(at * 7).expect("below 256"));
+    let master = MasterKey::from_bytes(&bytes).expect("works in a test");
+    Arc::new(Secrets::new(&master))
 }

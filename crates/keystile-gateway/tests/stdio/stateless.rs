@@ -1,10 +1,12 @@
 //! Clients of 2026-07-28 in front of a server of 2026-07-28.
 
+use std::sync::atomic::Ordering;
+
 use http::StatusCode;
 use keystile_domain::time::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{App, Events, NOW, body, gone, messages, soon, told};
+use crate::support::{App, Client, Events, NOW, body, gone, messages, soon, told};
 
 const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 
@@ -290,4 +292,75 @@ async fn n_tr_09_the_gateway_compares_mirrored_parameters_that_a_stdio_server_ne
         assert_eq!(status, StatusCode::OK, "{era}: {answer}");
         assert_eq!(told(&answer)["arguments"]["region"], "Zürich");
     }
+}
+
+/// Status and error code.
+async fn refused(client: &Client, method: &str, params: &Value) -> (StatusCode, Value) {
+    let answer = client.stateless(json!(2), method, params.clone()).await;
+    (answer.status(), body(answer).await["error"]["code"].clone())
+}
+
+#[tokio::test]
+async fn n_rs_17_a_request_state_of_a_stdio_server_works_for_its_own_request_in_time() {
+    let app = App::of(&["stateless"]);
+    let client = app.client("ada", "editor");
+    let ask = json!({"name": "ask", "arguments": {"a": 1}});
+    let answer = client.stateless(json!(1), "tools/call", ask.clone()).await;
+    let asked = body(answer).await["result"].clone();
+    assert_eq!(asked["resultType"], "input_required");
+    assert_ne!(
+        asked["requestState"], "kept",
+        "the server's own is not handed out"
+    );
+    let retry = |name: &str, state: &Value| {
+        json!({
+            "name": name, "arguments": {"a": 1}, "requestState": state,
+            "inputResponses": {"name": {"action": "accept"}},
+        })
+    };
+    let own = retry("ask", &asked["requestState"]);
+    let unknown = (StatusCode::BAD_REQUEST, json!(-32602));
+    for other in [app.client("eve", "editor"), app.client("ada", "other")] {
+        assert_eq!(refused(&other, "tools/call", &own).await, unknown);
+    }
+    for strange in [
+        retry("echo", &asked["requestState"]),
+        retry("ask", &json!("kept")),
+        retry("ask", &json!(1)),
+    ] {
+        assert_eq!(refused(&client, "tools/call", &strange).await, unknown);
+    }
+    let done = client.stateless(json!(2), "tools/call", own.clone()).await;
+    assert_eq!(told(&body(done).await)["name"]["action"], "accept");
+    app.world.clock.0.fetch_add(600_000, Ordering::SeqCst);
+    assert_eq!(refused(&client, "tools/call", &own).await, unknown);
+}
+
+#[tokio::test]
+async fn n_rs_18_a_task_of_a_stdio_server_is_known_to_who_began_it() {
+    let app = App::of(&["stateless"]);
+    let client = app.client("ada", "editor");
+    let slow = client.stateless(json!(1), "tools/call", json!({"name": "slow"}));
+    let begun = body(slow.await).await["result"].clone();
+    assert_ne!(
+        begun["taskId"], "slow-1",
+        "the server's own is not handed out"
+    );
+    let declared = json!({
+        "io.modelcontextprotocol/clientCapabilities": {
+            "extensions": {"io.modelcontextprotocol/tasks": {}},
+        },
+    });
+    let named = json!({"taskId": begun["taskId"], "_meta": declared});
+    let got = client.stateless(json!(2), "tasks/get", named.clone()).await;
+    assert_eq!(body(got).await["result"]["taskId"], begun["taskId"]);
+    let unknown = (StatusCode::BAD_REQUEST, json!(-32602));
+    for other in [app.client("eve", "editor"), app.client("ada", "other")] {
+        assert_eq!(refused(&other, "tasks/get", &named).await, unknown);
+    }
+    let theirs = json!({"taskId": "slow-1", "_meta": declared});
+    assert_eq!(refused(&client, "tasks/get", &theirs).await, unknown);
+    let undeclared = json!({"taskId": "slow-1"});
+    let missing = (StatusCode::BAD_REQUEST, json!(-32021));
+    assert_eq!(refused(&client, "tasks/get", &undeclared).await, missing);
 }

@@ -70,6 +70,7 @@ impl Client {
     pub(crate) fn of(pool: Arc<dyn Endpoint>, person: &str, client: &str) -> Self {
         let grant = GrantId::from_bytes(id_of(&format!("{person}/{client}")));
         let caller = Caller {
+            resource: "http://localhost:7717/kb/mcp".into(),
             person: person.into(),
             client: client.into(),
             grant,
@@ -167,10 +168,14 @@ impl Client {
             ("mcp-method", method),
         ];
         let params = &message["params"];
-        let named = matches!(method, "tools/call" | "prompts/get" | "resources/read");
+        let named = matches!(
+            method,
+            "tools/call" | "prompts/get" | "resources/read" | "tasks/get"
+        );
         let name = params["name"]
             .as_str()
             .or(params["uri"].as_str())
+            .or(params["taskId"].as_str())
             .filter(|_| named);
         if let Some(name) = name {
             headers.push(("mcp-name", name));

@@ -67,6 +67,10 @@ pub struct Params<'a> {
     pub uri: Option<Cow<'a, str>>,
     /// `params.taskId` (`tasks/*`, SEP-2663).
     pub task_id: Option<Cow<'a, str>>,
+    /// Where [`task_id`](Self::task_id) stands, so that it can be replaced.
+    pub task_id_span: Option<Span>,
+    /// `params.requestState` (2026-07-28, a retry of what ended with `input_required`).
+    pub request_state: Option<Span>,
     /// `params.protocolVersion` (`initialize`).
     pub protocol_version: Option<Cow<'a, str>>,
     /// `params.arguments`.

@@ -76,6 +76,7 @@ pub(super) fn gateway(
     let ports = relay::Ports {
         clock: installation.clock.clone(),
         rng: installation.rng.clone(),
+        secrets: installation.secrets.clone(),
         revocations: installation.store.revocations(),
         flows: Arc::clone(&installation.flows),
     };
@@ -91,14 +92,7 @@ pub(super) fn gateway(
         origins: plan.origins,
         served: vec![(served, upstream)],
     };
-    let secrets = installation.secrets.clone();
-    let gateway = Gateway::new(
-        settings,
-        verifier,
-        installation.audit.clone(),
-        ports,
-        secrets,
-    );
+    let gateway = Gateway::new(settings, verifier, installation.audit.clone(), ports);
     Ok((Arc::new(gateway), pool))
 }
 

@@ -1,6 +1,6 @@
 //! One request of a stateless client, on its way to a server of its own era.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use http::StatusCode;
 use keystile_protocol::mcp::RpcError;
@@ -15,6 +15,7 @@ use crate::{
         stateless_to_legacy::Elicitation,
         subscriptions::{ACKNOWLEDGED, Filter},
     },
+    handles::Handles,
     relay::{
         Caller, Failure,
         answer::Out,
@@ -30,6 +31,8 @@ pub(crate) struct Call {
     pub(crate) caller: Caller,
     pub(crate) method: Box<str>,
     pub(crate) text: String,
+    /// What the server hands out; none at a bridge.
+    pub(super) handles: Option<Handles>,
     /// The lexeme.
     pub(crate) id: Box<str>,
     pub(crate) severity: Option<u8>,
@@ -52,11 +55,19 @@ impl Call {
     }
 
     pub(crate) async fn answer(&self, text: &str, out: &Out) {
+        let text = &*self.sealed(text);
         let message = Message::of(text);
         if &*self.method == "tools/list" {
             self.mirrors.learn(message);
         }
         out.answer(message.with_id(&self.id), status(message)).await;
+    }
+
+    /// A message of the server, with what it hands out sealed.
+    fn sealed<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let handles = self.handles.as_ref();
+        let sealed = handles.and_then(|handles| handles.seal(text));
+        sealed.map_or(Cow::Borrowed(text), Cow::Owned)
     }
 
     pub(crate) async fn failed(&self, failure: &Failure, out: &Out) {
@@ -75,7 +86,7 @@ impl Call {
         loop {
             match exchange.next().await {
                 Step::Event(Event::Message(text)) => {
-                    out.event(text).await;
+                    out.event(self.sealed(&text).into_owned()).await;
                 }
                 Step::Event(Event::Ask { .. } | Event::Over) => {}
                 Step::Answer(Ok(text)) => return self.answer(&text, &out).await,
@@ -115,7 +126,8 @@ impl Call {
                     if let Some(tag) = message.meta(meta::SUBSCRIPTION_ID)
                         && (wanted || weakened("n_tr_15"))
                     {
-                        out.event(message.with(tag, &self.id)).await;
+                        let tagged = message.with(tag, &self.id);
+                        out.event(self.sealed(&tagged).into_owned()).await;
                     }
                 }
                 Step::Event(Event::Over) => return self.over(&out).await,

@@ -97,8 +97,11 @@ fn param<'a>(
         "name" => params.name = text_or_refuse(scanner, refused, "params.name must be a string")?,
         "uri" => params.uri = text_or_refuse(scanner, refused, "params.uri must be a string")?,
         "taskId" => {
+            let start = scanner.next_at();
             params.task_id = text_or_refuse(scanner, refused, "params.taskId must be a string")?;
+            params.task_id_span = Some(scanner.since(start));
         }
+        "requestState" => params.request_state = Some(scanner.value(3)?.span),
         "protocolVersion" => {
             params.protocol_version =
                 text_or_refuse(scanner, refused, "params.protocolVersion must be a string")?;
@@ -196,10 +199,11 @@ fn is_integer(lexeme: &str) -> bool {
 
 const CASE: &str = "a member whose name differs from a known one only by case";
 
-const PARAMS: [&str; 8] = [
+const PARAMS: [&str; 9] = [
     "name",
     "uri",
     "taskId",
+    "requestState",
     "protocolVersion",
     "arguments",
     "requestId",

@@ -106,6 +106,11 @@ pub(super) const LINES: &[Advice] = &[
         "Nothing is to be done: the client begins another. If it does so with each call, see whether the server forgets its sessions.",
     ),
     on(
+        "unknown_event",
+        "A stream goes on behind an event that this client got in the same session.",
+        "Nothing is to be done if the client opens another stream. If it does not, restart it.",
+    ),
+    on(
         "not_a_message",
         "A body is one JSON-RPC message of MCP, in the form that its revision says.",
         CLIENT_SIDE,
@@ -156,6 +161,11 @@ pub(super) const LINES: &[Advice] = &[
         "unknown_request_state",
         "requestState comes back as the server gave it, in time and from the same person.",
         "Begin the call anew. If it stays, the app changes what it was given: tell its maker.",
+    ),
+    on(
+        "unknown_task",
+        "A task is asked for by the person and the client that began it, under the id that they were given.",
+        "Nothing is to be done if it is somebody else's, or from before the key was replaced. Otherwise the app changes what it was given: tell its maker.",
     ),
     on(
         "call_lost",
