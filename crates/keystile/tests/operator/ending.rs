@@ -56,7 +56,7 @@ fn open_streams_of_an_http_server_do_not_hold_up_the_end() {
     let begin = now();
     gate.stop();
     assert!(begin.elapsed() < QUICKLY, "{:?}", begin.elapsed());
-    assert!(stream.rest().contains(": here"));
+    assert!(stream.rest().contains("notifications/here"));
 }
 
 #[test]

@@ -26,8 +26,9 @@ pub(crate) fn that_never_answers(called: Sender<()>) -> String {
 pub(crate) fn with_open_streams(opened: Sender<()>) -> String {
     serve(move |stream, head, _| {
         if head.starts_with("GET") {
-            let begin = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n: here\n\n";
-            let _ = stream.write_all(begin.as_bytes());
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close";
+            let event = r#"data: {"jsonrpc":"2.0","method":"notifications/here"}"#;
+            let _ = stream.write_all(format!("{head}\r\n\r\n{event}\n\n").as_bytes());
             let _ = opened.send(());
             // Until the gate hangs up.
             let _ = stream.read(&mut [0]);
