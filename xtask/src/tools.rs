@@ -1,4 +1,5 @@
-//! What the end-to-end tests need and cargo can't bring: Node, npm and Python packages, a browser, programs on rmcp.
+//! What the end-to-end tests need and cargo can't bring: Node, npm and Python packages, a browser, two
+//! proxies, programs on rmcp.
 //!
 //! Everything is pinned in `conformance/` and installed once below `<cache>/tools`, in folders named after a hash of what is
 //! pinned; `tools.json` there tells the tests where it all is. Only the link `conformance/node_modules` is in the clone.
@@ -30,6 +31,9 @@ pub(crate) struct Tools {
     pub(crate) python_fastmcp: PathBuf,
     /// Chromium; `None` where it can neither be found nor installed, which fails the browser tests.
     pub(crate) chromium: Option<PathBuf>,
+    /// nginx and HAProxy, which read what the gateway forwards; `None` as with the browser.
+    pub(crate) nginx: Option<PathBuf>,
+    pub(crate) haproxy: Option<PathBuf>,
     /// The driver of rmcp's client.
     pub(crate) rmcp_client: PathBuf,
     /// The fixture of the official server suite, on rmcp.
@@ -66,7 +70,9 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<Tools> {
         python_mcp: mcp.join("bin/python"),
         mcp_server_git: mcp.join("bin/mcp-server-git"),
         python_fastmcp: fastmcp.join("bin/python"),
-        chromium: install::chromium(),
+        chromium: install::debian("chromium", "/usr/bin/chromium"),
+        nginx: install::debian("nginx-light", "/usr/sbin/nginx"),
+        haproxy: install::debian("haproxy", "/usr/sbin/haproxy"),
         rmcp_client: own_workspace(workspace, "clients/rmcp", "keystile-rmcp-client")?,
         rmcp_server: own_workspace(workspace, "servers/rmcp", "keystile-rmcp-server")?,
     };

@@ -31,6 +31,7 @@ use crate::relay::{Failure, HttpBridge, Ports, Reach, Spoken, Strange, Transport
 use answer::{Content, Media};
 use awaited::Awaited;
 use events::{Events, Source};
+pub(crate) use headers::is_nominated;
 pub(crate) use session::{Sessions, Thread};
 use stream::{PermittedBody, Waited};
 

@@ -6,12 +6,13 @@
 use axum::body::Body;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{Method, Response, StatusCode};
+use http::{Method, Response, StatusCode, Version};
 use keystile_domain::decide::diagnose::proxy;
 use keystile_protocol::issuer::{Issuer, is_loopback_host};
 use keystile_protocol::mutation::weakened;
 
 use crate::addressed::addressed;
+use crate::forward::is_nominated;
 use crate::refusal::{Code, Refusal};
 
 /// Which names and which origins are ours.
@@ -60,10 +61,13 @@ impl Guard {
     /// Lets a request through that means us and comes from us.
     ///
     /// # Errors
-    /// 421 for another host, 400 for none or two and for a transfer coding, 403 for another origin.
+    /// 421 for another host, 400 for none or two and for a transfer coding, 501 for another protocol,
+    /// 403 for another origin.
     pub fn check(&self, parts: &Parts) -> Result<AllowedOrigin, Refusal> {
         self.check_address(parts)?;
-        self.origin(&parts.headers)
+        let origin = self.origin(&parts.headers)?;
+        tunnel(&parts.headers)?;
+        Ok(origin)
     }
 
     /// As [`check`](Self::check), without the origin: for those who look at it themselves.
@@ -71,7 +75,7 @@ impl Guard {
     /// # Errors
     /// 421 for another host, 400 for none or two and for a transfer coding.
     pub fn check_address(&self, parts: &Parts) -> Result<(), Refusal> {
-        framing(&parts.headers)?;
+        framing(parts)?;
         self.host(parts)
     }
 
@@ -198,18 +202,37 @@ impl AllowedOrigin {
     }
 }
 
-/// `chunked`, once and alone (RFC 9112 §6.1). hyper reads what ends in it; others on the way may
-/// understand what stands before it otherwise, or not at all.
-fn framing(headers: &HeaderMap) -> Result<(), Refusal> {
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+/// `chunked`, once and alone, and of HTTP/1.1 (RFC 9112 §6.1). hyper reads what ends in it; others on
+/// the way may understand what stands before it otherwise, or not at all.
+///
+/// A body of HTTP/1.0 with a `Content-Length` is taken: nginx before 1.29.7 forwards nothing else
+/// unless told to.
+fn framing(parts: &Parts) -> Result<(), Refusal> {
+    let mut codings = parts.headers.get_all(header::TRANSFER_ENCODING).iter();
     let Some(coding) = codings.next() else {
         return Ok(());
     };
-    if coding.as_bytes().eq_ignore_ascii_case(b"chunked") && codings.next().is_none() {
+    let alone = codings.next().is_none() && parts.version >= Version::HTTP_11;
+    if (coding.as_bytes().eq_ignore_ascii_case(b"chunked") && alone) || weakened("a_127") {
         return Ok(());
     }
     let sentence = "The only transfer coding that is taken here is chunked.";
     Err(Refusal::new(Code::BadFraming, sentence))
+}
+
+/// Nothing but HTTP is spoken on a connection: behind another protocol no call could be looked at
+/// (CHECKLIST A-137). An offer of HTTP/2 is ignored (RFC 9110 §7.8): Java's client makes it with each request.
+fn tunnel(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut offers = headers.get_all(header::UPGRADE).iter();
+    let asked = is_nominated(headers, &header::UPGRADE);
+    if !asked
+        || offers.all(|offer| offer.as_bytes().eq_ignore_ascii_case(b"h2c"))
+        || weakened("a_137")
+    {
+        return Ok(());
+    }
+    let sentence = "Only HTTP is spoken here: no WebSocket, and no other protocol either.";
+    Err(Refusal::new(Code::UpgradeNotServed, sentence))
 }
 
 /// For the log, which an operator copies it from.

@@ -11,6 +11,7 @@ use keystile_domain::flow::{Noted, Stage};
 use keystile_domain::ports::Rng;
 use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::mcp::RpcError;
+use keystile_protocol::mutation::weakened;
 
 use crate::relay::{Failure, Ports};
 
@@ -51,12 +52,14 @@ impl Refusal {
         refusal.0.stage = match code {
             Code::BadHost
             | Code::BadFraming
+            | Code::UpgradeNotServed
             | Code::WrongHost
             | Code::ForeignOrigin
             | Code::UnknownPath => Stage::Address,
             _ => Stage::Call,
         };
         refusal.0.closes = code == Code::BadFraming;
+        refusal.0.retry_after = code.passes_in().filter(|_| !weakened("a_098"));
         refusal
     }
 

@@ -8,9 +8,6 @@ use anyhow::{Context as _, Result, ensure};
 use super::{digest, starts};
 use crate::workspace::succeed;
 
-/// Where Debian puts its browser.
-const CHROMIUM: &str = "/usr/bin/chromium";
-
 /// Fills `<place>/<name>-<digest of pinned>` if that has not been done to its end before.
 pub(super) fn once(
     place: &Path,
@@ -72,10 +69,11 @@ pub(super) fn python_packages(pinned: &Path, folder: &Path) -> Result<()> {
     succeed(pip.arg("--requirement").arg(pinned))
 }
 
-/// Debian's browser, installed where that is possible. Without it the browser tests fail and say why.
-pub(super) fn chromium() -> Option<PathBuf> {
-    if !starts(CHROMIUM) {
-        eprintln!("installing Debian's chromium");
+/// A program of Debian's, installed where that is possible. Without it the tests that need it fail and say why.
+pub(super) fn debian(package: &str, program: &str) -> Option<PathBuf> {
+    let program = PathBuf::from(program);
+    if !program.is_file() {
+        eprintln!("installing Debian's {package}");
         let apt = |arguments: &[&str]| {
             let mut command = Command::new("apt-get");
             command
@@ -83,22 +81,15 @@ pub(super) fn chromium() -> Option<PathBuf> {
                 .env("DEBIAN_FRONTEND", "noninteractive");
             succeed(&mut command)
         };
-        let installed = apt(&["update", "-qq"]).and_then(|()| {
-            apt(&[
-                "install",
-                "-y",
-                "-qq",
-                "--no-install-recommends",
-                "chromium",
-            ])
-        });
+        let install = ["install", "-y", "-qq", "--no-install-recommends", package];
+        let installed = apt(&["update", "-qq"]).and_then(|()| apt(&install));
         if let Err(error) = installed {
-            eprintln!("\nWARNING: no Chromium, and it can't be installed: {error:#}");
+            eprintln!("\nWARNING: no {package}, and it can't be installed: {error:#}");
             eprintln!(
-                "WARNING: the browser tests WILL FAIL. Install the package `chromium` as root and run this again.\n"
+                "WARNING: the tests with it WILL FAIL. Install the package `{package}` as root and run this again.\n"
             );
             return None;
         }
     }
-    starts(CHROMIUM).then(|| PathBuf::from(CHROMIUM))
+    program.is_file().then_some(program)
 }

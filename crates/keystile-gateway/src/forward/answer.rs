@@ -175,7 +175,7 @@ pub(super) fn relay(answer: response::Parts, content: Content, body: Body) -> Re
     if content == Content::Nothing {
         headers.remove(header::CONTENT_TYPE);
     }
-    if content == Content::Events {
+    if content == Content::Events && !weakened("n_tr_16") {
         // N-TR-16: a buffering proxy in front of us would hold events back.
         headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     }

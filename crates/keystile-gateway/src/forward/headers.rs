@@ -66,7 +66,7 @@ fn may_return(name: &HeaderName) -> bool {
 }
 
 /// Does `Connection` name this header as one for the next hop only (RFC 9110 §7.6.1)?
-fn is_nominated(headers: &HeaderMap, name: &HeaderName) -> bool {
+pub(crate) fn is_nominated(headers: &HeaderMap, name: &HeaderName) -> bool {
     let values = headers.get_all(header::CONNECTION).iter();
     let mut options = values
         .filter_map(|value| value.to_str().ok())

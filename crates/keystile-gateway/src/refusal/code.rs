@@ -10,6 +10,8 @@ pub enum Code {
     BadHost,
     /// A transfer coding that readers may understand differently. The connection ends with it.
     BadFraming,
+    /// Another protocol than HTTP is asked for.
+    UpgradeNotServed,
     /// `Host` is not one of ours.
     WrongHost,
     /// `Origin` is not one of ours.
@@ -85,6 +87,7 @@ impl Code {
         match self {
             Self::BadHost => "bad_host",
             Self::BadFraming => "bad_framing",
+            Self::UpgradeNotServed => "upgrade_not_served",
             Self::WrongHost => "wrong_host",
             Self::ForeignOrigin => "foreign_origin",
             Self::UnknownPath => "unknown_path",
@@ -138,6 +141,7 @@ impl Code {
             | Self::UnknownEvent
             | Self::UnknownTask
             | Self::UnknownRequestState => StatusCode::BAD_REQUEST,
+            Self::UpgradeNotServed => StatusCode::NOT_IMPLEMENTED,
             Self::GrantRevoked => StatusCode::UNAUTHORIZED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::SecondStream => StatusCode::CONFLICT,
@@ -160,6 +164,15 @@ impl Code {
             | Self::UpstreamNotMcp
             | Self::UpstreamFailed => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// Seconds after which it may be otherwise.
+    pub(super) const fn passes_in(self) -> Option<u32> {
+        match self {
+            // A feed is told stale after 10 s; a disk is not emptied sooner.
+            Self::AuditUnavailable | Self::RevocationsUnknown => Some(10),
+            _ => None,
         }
     }
 

@@ -2,11 +2,13 @@
 
 mod answers;
 mod batches;
+mod dependencies;
 mod forwarding;
 mod guard;
 mod handles;
 #[path = "../shared/http_sse.rs"]
 mod http_sse_server;
+mod injection;
 #[path = "../shared/log.rs"]
 mod log;
 mod messages;
@@ -14,10 +16,13 @@ mod metadata;
 mod old_client;
 mod old_clients;
 mod raw;
+#[path = "../shared/serve.rs"]
+mod serve;
 mod sessions;
 mod streams;
 mod support;
 mod tokens;
+mod tunnels;
 mod upstream;
 #[path = "../shared/world.rs"]
 mod world;

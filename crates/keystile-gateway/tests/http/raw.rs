@@ -1,45 +1,10 @@
 //! Byte by byte, over a real connection: what a client sees whose request is refused before it was read.
 
-use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::sync::Arc;
-
-use axum::body::Body;
-use http::Request;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
+use crate::serve::serve;
 use crate::support::{App, TOOL_CALL};
-
-/// The gateway on loopback.
-async fn serve(app: &App) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("works in a test");
-    let address = listener.local_addr().expect("works in a test");
-    let gateway = Arc::clone(&app.gateway);
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.expect("works in a test");
-            let gateway = Arc::clone(&gateway);
-            let service = service_fn(move |request: Request<Incoming>| {
-                let gateway = Arc::clone(&gateway);
-                async move { Ok::<_, Infallible>(gateway.handle(request.map(Body::new)).await) }
-            });
-            let http = Builder::new(TokioExecutor::new());
-            tokio::spawn(async move {
-                let connection = http.serve_connection(TokioIo::new(stream), service);
-                // A client that goes away in the middle is no failure.
-                drop(connection.into_owned().await);
-            });
-        }
-    });
-    address
-}
 
 fn head(token: Option<&str>, more: &str) -> String {
     let token = token.map(|token| format!("authorization: Bearer {token}\r\n"));
@@ -82,7 +47,7 @@ async fn rest(stream: &mut TcpStream) -> String {
 #[tokio::test]
 async fn a_refused_request_is_read_to_its_end_so_that_the_next_one_is_answered() {
     let app = App::echo().await;
-    let mut stream = TcpStream::connect(serve(&app).await).await.unwrap();
+    let mut stream = TcpStream::connect(serve(&app.gateway).await).await.unwrap();
     let body = "x".repeat(1024 * 1024);
     for _ in 0..3 {
         let head = head(None, &format!("content-length: {}\r\n", body.len()));
@@ -99,7 +64,7 @@ async fn a_refused_request_is_read_to_its_end_so_that_the_next_one_is_answered()
 #[tokio::test]
 async fn a_body_over_the_limit_gets_its_413_and_no_reset() {
     let app = App::echo().await;
-    let address = serve(&app).await;
+    let address = serve(&app.gateway).await;
     let token = app.token();
     let body = "x".repeat(40 * 1024 * 1024);
     let declared = head(Some(&token), &format!("content-length: {}\r\n", body.len()));
@@ -131,7 +96,7 @@ async fn a_body_over_the_limit_gets_its_413_and_no_reset() {
 #[tokio::test]
 async fn a_client_that_asks_first_is_refused_before_it_sends_anything() {
     let app = App::echo().await;
-    let mut stream = TcpStream::connect(serve(&app).await).await.unwrap();
+    let mut stream = TcpStream::connect(serve(&app.gateway).await).await.unwrap();
     let head = head(None, "content-length: 9000000\r\nexpect: 100-continue\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     assert!(answer(&mut stream).await.0.starts_with("HTTP/1.1 401"));
@@ -144,7 +109,7 @@ async fn a_client_that_asks_first_is_refused_before_it_sends_anything() {
 #[tokio::test]
 async fn two_lengths_smuggle_nothing() {
     let app = App::echo().await;
-    let address = serve(&app).await;
+    let address = serve(&app.gateway).await;
     let token = app.token();
     let smuggled = head(
         Some(&token),
@@ -198,7 +163,7 @@ async fn two_lengths_smuggle_nothing() {
 #[tokio::test]
 async fn a_transfer_coding_besides_chunked_is_refused_and_ends_the_connection() {
     let app = App::echo().await;
-    let address = serve(&app).await;
+    let address = serve(&app.gateway).await;
     let token = app.token();
     let chunk = format!("{:x}\r\n{TOOL_CALL}\r\n0\r\n\r\n", TOOL_CALL.len());
     for coding in [

@@ -29,6 +29,16 @@ pub(crate) struct Bridged {
     pub(crate) ports: Ports,
 }
 
+impl Bridged {
+    /// To the server at this URL, whose eras are known.
+    pub(crate) async fn to(url: &str) -> Arc<Self> {
+        let (_, ports) = world();
+        let upstream = HttpUpstream::new(url, None).unwrap();
+        upstream.bridge(&ports).learn().await;
+        Arc::new(Self { upstream, ports })
+    }
+}
+
 #[async_trait]
 impl Endpoint for Bridged {
     async fn handle(&self, caller: &Caller, parts: &Parts, body: Bytes) -> Response<Body> {
@@ -75,14 +85,8 @@ impl Upstream {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/mcp", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        let (_, ports) = world();
-        let endpoint = Bridged {
-            upstream: HttpUpstream::new(&url, None).unwrap(),
-            ports,
-        };
-        endpoint.upstream.bridge(&endpoint.ports).learn().await;
         Self {
-            endpoint: Arc::new(endpoint),
+            endpoint: Bridged::to(&url).await,
             discoveries,
         }
     }

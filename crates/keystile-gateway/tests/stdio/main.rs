@@ -17,6 +17,8 @@ mod http_sse_server;
 #[path = "../shared/log.rs"]
 mod log;
 #[cfg(test)]
+mod schemas;
+#[cfg(test)]
 mod scripted_sse;
 #[cfg(test)]
 mod sessions;

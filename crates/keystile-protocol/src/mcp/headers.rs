@@ -200,7 +200,7 @@ pub fn decode(value: &str) -> Option<Cow<'_, str>> {
 pub fn encode(name: &str) -> Cow<'_, str> {
     let padded = name.starts_with([' ', '\t']) || name.ends_with([' ', '\t']);
     let plain = name.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
-    if plain && !padded && !name.starts_with("=?base64?") {
+    if (plain && !padded && !name.starts_with("=?base64?")) || weakened("a_128") {
         Cow::Borrowed(name)
     } else {
         Cow::Owned(format!("=?base64?{}?=", STANDARD.encode(name)))

@@ -1,0 +1,52 @@
+//! A proxy that buffers, in front of the gateway (CHECKLIST N-TR-16).
+
+use std::time::Duration;
+
+use axum::body::Body;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::judge::nginx;
+use crate::serve::serve;
+use crate::support::{App, event_stream};
+
+/// nginx holds 8 pages of an answer back unless it is told not to: nothing else in its configuration is changed than
+/// what every such proxy has, the address behind it and the name that was asked for.
+const DEFAULT: &str = "location / { proxy_pass http://behind; proxy_set_header Host $http_host; }";
+
+#[tokio::test]
+async fn n_tr_16_events_come_through_a_proxy_that_buffers_when_they_are_sent() {
+    let (sender, response) = event_stream();
+    let once = parking_lot::Mutex::new(Some(response));
+    let app = App::new(move |_| {
+        once.lock()
+            .take()
+            .unwrap_or_else(|| axum::response::Response::new(Body::empty()))
+    })
+    .await;
+    let (_nginx, _folder, port) = nginx(serve(&app.gateway).await, DEFAULT).await;
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let request = format!(
+        "GET /kb/mcp HTTP/1.1\r\nhost: localhost:7717\r\nauthorization: Bearer {}\r\naccept: text/event-stream\r\n\r\n",
+        app.token()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut told = Vec::new();
+    for event in [
+        "data: 1\n\n",
+        "data: 2\n\n",
+        ": keep-alive\n\n",
+        "data: 3\n\n",
+    ] {
+        sender.send(event).await.unwrap();
+        let arrives = async {
+            while !String::from_utf8_lossy(&told).contains(event.trim_end()) {
+                assert_ne!(stream.read_buf(&mut told).await.unwrap(), 0, "{told:?}");
+            }
+        };
+        let limit = Duration::from_secs(5);
+        tokio::time::timeout(limit, arrives)
+            .await
+            .unwrap_or_else(|_| panic!("held back: {event}"));
+    }
+}

@@ -1,0 +1,197 @@
+//! HTTP parsers of other makes, each of which says what it has read.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+
+use crate::port;
+use crate::process::Process;
+use crate::support::{Seen, Server, TOOL_CALL, json_answer};
+use crate::tools::{Tools, conformance};
+
+/// A program that reads what the gateway forwards.
+pub(crate) struct Judge {
+    pub(crate) name: &'static str,
+    pub(crate) url: String,
+    _process: Process,
+    /// Its configuration, and what stands behind a proxy.
+    _kept: Option<(TempDir, Server)>,
+}
+
+/// One request as a judge read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Read {
+    method: String,
+    target: String,
+    body: String,
+}
+
+const PATH: &str = "/upstream/mcp";
+
+impl Read {
+    /// What every request of the corpus is, if it is forwarded at all.
+    pub(crate) fn honest() -> Self {
+        Self {
+            method: "POST".to_owned(),
+            target: PATH.to_owned(),
+            body: TOOL_CALL.to_owned(),
+        }
+    }
+
+    fn of(value: &Value) -> Self {
+        let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
+        Self {
+            method: text("method"),
+            target: text("target"),
+            body: text("body"),
+        }
+    }
+}
+
+/// Everything that a judge has read, out of its answer.
+pub(crate) fn read_by(answer: &str) -> Vec<Read> {
+    let answer: Value = serde_json::from_str(answer).expect("a judge answers in JSON");
+    let seen = answer["result"]["seen"]
+        .as_array()
+        .expect("and says what it has read");
+    seen.iter().map(Read::of).collect()
+}
+
+/// What stands behind a proxy that is a judge: it gets what the proxy has read.
+pub(crate) async fn recorder() -> Server {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    Server::start(move |request: &Seen| {
+        let mut seen = seen.lock();
+        seen.push(json!({
+            "method": request.parts.method.as_str(),
+            "target": request.parts.uri.to_string(),
+            "body": String::from_utf8_lossy(&request.body),
+        }));
+        json_answer(&json!({"jsonrpc": "2.0", "id": 7, "result": {"seen": *seen}}).to_string())
+    })
+    .await
+}
+
+impl Judge {
+    /// Node's parser, llhttp.
+    pub(crate) fn node() -> Self {
+        let mut command = Command::new(Tools::find().path("node"));
+        command.arg(conformance("judges/http-server.mjs"));
+        Self::that_prints_its_port("node", &mut command)
+    }
+
+    /// h11, on which uvicorn and httpx stand.
+    pub(crate) fn uvicorn() -> Self {
+        let mut command = Command::new(Tools::find().path("python_mcp"));
+        command.arg(conformance("judges/http_server.py"));
+        Self::that_prints_its_port("uvicorn", &mut command)
+    }
+
+    fn that_prints_its_port(name: &'static str, command: &mut Command) -> Self {
+        let process = Process::start(command);
+        let port = process.line().expect("it prints its port");
+        Self {
+            name,
+            url: format!("http://127.0.0.1:{port}{PATH}"),
+            _process: process,
+            _kept: None,
+        }
+    }
+
+    /// nginx as a proxy that keeps its connections.
+    pub(crate) async fn nginx() -> Self {
+        let server = recorder().await;
+        let to = server.address;
+        let inside = format!(
+            "location / {{ proxy_pass http://behind; proxy_http_version 1.1; proxy_set_header Connection \"\"; }}"
+        );
+        let (process, folder, port) = nginx(to, &inside).await;
+        Self {
+            name: "nginx",
+            url: format!("http://127.0.0.1:{port}{PATH}"),
+            _process: process,
+            _kept: Some((folder, server)),
+        }
+    }
+
+    /// HAProxy as a proxy that shares its connections.
+    pub(crate) async fn haproxy() -> Self {
+        let server = recorder().await;
+        let port = port::free();
+        let folder = TempDir::new().expect("works in a test");
+        let file = folder.path().join("haproxy.cfg");
+        let text = format!(
+            "defaults\n mode http\n timeout connect 5s\n timeout client 60s\n timeout server 60s\n http-reuse always\n\
+             frontend f\n bind 127.0.0.1:{port}\n default_backend b\n\
+             backend b\n server s {}\n",
+            server.address
+        );
+        fs::write(&file, text).expect("works in a test");
+        let mut command = Command::new(Tools::find().path("haproxy"));
+        command
+            .args(["-db", "-q", "-f"])
+            .arg(&file)
+            .stderr(Stdio::inherit());
+        let process = Process::start(&mut command);
+        listening(port).await;
+        Self {
+            name: "haproxy",
+            url: format!("http://127.0.0.1:{port}{PATH}"),
+            _process: process,
+            _kept: Some((folder, server)),
+        }
+    }
+
+    /// For a gateway whose upstream is not one of the test's own servers.
+    pub(crate) async fn nobody(&self) -> Server {
+        Server::start(|_| json_answer("{}")).await
+    }
+}
+
+/// nginx in front of `behind`, with what stands `inside` its server block.
+pub(crate) async fn nginx(behind: SocketAddr, inside: &str) -> (Process, TempDir, u16) {
+    let port = port::free();
+    let folder = TempDir::new().expect("works in a test");
+    let place = folder.path().display();
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|kind| format!("{kind}_temp_path {place}/{kind};\n"))
+        .concat();
+    let text = format!(
+        "daemon off;\nmaster_process off;\npid {place}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n\
+         {temporary}upstream behind {{ server {behind}; keepalive 4; }}\n\
+         server {{ listen 127.0.0.1:{port};\n{inside}\n}}\n}}\n"
+    );
+    let file = folder.path().join("nginx.conf");
+    fs::write(&file, text).expect("works in a test");
+    let mut command = Command::new(Tools::find().path("nginx"));
+    command
+        .arg("-e")
+        .arg("stderr")
+        .arg("-p")
+        .arg(folder.path())
+        .arg("-c")
+        .arg(&file);
+    let process = Process::start(&mut command);
+    listening(port).await;
+    (process, folder, port)
+}
+
+/// Proxies do not say when they are ready: tries until it is.
+async fn listening(port: u16) {
+    let up = async {
+        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let limit = Duration::from_secs(20);
+    tokio::time::timeout(limit, up)
+        .await
+        .expect("the proxy starts");
+}
