@@ -2,6 +2,7 @@
 
 mod path;
 mod record;
+mod streams;
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
@@ -28,6 +29,7 @@ use crate::relay::Ports;
 use crate::route::{Door, Place, Route, Routes};
 use crate::upstream::Upstream;
 use path::Path;
+use streams::Streams;
 
 /// What the operator decided.
 #[derive(Debug)]
@@ -50,6 +52,7 @@ pub struct Gateway {
     audit: Arc<dyn AuditSink>,
     ports: Arc<Ports>,
     sessions: Sessions,
+    streams: Arc<Streams>,
 }
 
 impl Gateway {
@@ -74,6 +77,7 @@ impl Gateway {
             audit,
             sessions: Sessions::new(Arc::clone(&ports.secrets)),
             ports: Arc::new(ports),
+            streams: Arc::default(),
         }
     }
 
@@ -198,20 +202,27 @@ impl Gateway {
         if let Some((place, denied)) = first_denied(permit, &asked) {
             return self.deny_message(denied, place, &asked, permit, sent).await;
         }
-        let path = match self.path(permit, door, sent.parts, &asked, &body).await {
-            Ok(Path::Told(channel, refusal)) => {
+        let way = match self.streams.open(permit, sent.parts, &asked) {
+            Ok(stream) => {
+                let path = self.path(permit, door, sent.parts, &asked, &body).await;
+                path.map(|path| (path, stream))
+            }
+            Err(refusal) => Err(refusal),
+        };
+        let (path, stream) = match way {
+            Ok((Path::Told(channel, refusal), _)) => {
                 let refusal = refusal.with_id(asked.id());
                 let refusal = self.record_refusal(refusal, permit, sent).await;
                 return Ok(channel.tell(refusal).await);
             }
-            Ok(path) => path,
+            Ok(way) => way,
             Err(refusal) => {
                 let refusal = refusal.with_id(asked.id());
                 return Err(self.record_refusal(refusal, permit, sent).await);
             }
         };
         self.record_calls(permit, sent, &asked)?;
-        match path {
+        let response = match path {
             Path::Told(..) => unreachable!("it was told above"),
             Path::Relay(relay, caller, admitted) => {
                 let response = relay.answer(&caller, &asked, admitted).await;
@@ -221,7 +232,11 @@ impl Gateway {
                 let forwarded = self.forward(upstream, permit, sent, *call).await;
                 forwarded.map_err(|refusal| refusal.with_id(asked.id()))
             }
-        }
+        }?;
+        Ok(match stream {
+            Some(stream) => stream.of(response),
+            None => response,
+        })
     }
 
     async fn forward(

@@ -2,6 +2,7 @@
 //! gateway for what is its own; then the issuer and its pages.
 
 pub(crate) mod ops;
+mod patience;
 pub(crate) mod serve;
 pub(crate) mod traced;
 pub(crate) mod workers;

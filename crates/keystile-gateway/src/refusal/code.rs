@@ -171,7 +171,7 @@ impl Code {
     pub(super) const fn passes_in(self) -> Option<u32> {
         match self {
             // A feed is told stale after 10 s; a disk is not emptied sooner.
-            Self::AuditUnavailable | Self::RevocationsUnknown => Some(10),
+            Self::AuditUnavailable | Self::RevocationsUnknown | Self::TooManyRequests => Some(10),
             _ => None,
         }
     }

@@ -83,11 +83,16 @@ async fn a_128_what_a_client_names_in_a_session_never_reaches_the_server() {
 
 /// A server that puts these bytes behind its status line.
 async fn upstream(headers: &'static [u8]) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("works in a test");
+    let url = format!(
+        "http://{}/mcp",
+        listener.local_addr().expect("works in a test")
+    );
     tokio::spawn(async move {
         loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
+            let (mut stream, _) = listener.accept().await.expect("works in a test");
             tokio::spawn(async move {
                 let mut head = [0; 8192];
                 while stream.read(&mut head).await.is_ok_and(|read| read > 0) {

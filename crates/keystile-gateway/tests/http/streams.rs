@@ -74,6 +74,36 @@ async fn a_client_that_goes_cancels_the_upstream() {
 }
 
 #[tokio::test]
+async fn a_159_a_person_has_a_bounded_number_of_streams_and_others_have_theirs() {
+    const MOST: usize = 512;
+    let (app, mut feeds) = streaming().await;
+    let other =
+        app.token_with(|claims| claims.sub = "0198c0de-7f3a-7bcd-8e21-5a1f0c9d2b99".to_owned());
+    let mut held = Vec::new();
+    for _ in 0..MOST {
+        let answer = app.send(listen(&app)).await;
+        assert_eq!(answer.status(), 200);
+        held.push((answer, feeds.recv().await));
+    }
+    let refused = app.send(listen(&app)).await;
+    assert_eq!(refused.status(), 429);
+    assert!(refused.headers().contains_key("retry-after"));
+    let stranger = anonymous("GET", "/kb/mcp").header("authorization", format!("Bearer {other}"));
+    let stranger = app.send(stranger.body(Body::empty()).unwrap()).await;
+    assert_eq!(stranger.status(), 200);
+    assert_eq!(
+        app.send(app.call()).await.status(),
+        200,
+        "a call is no stream"
+    );
+    // One that ends makes room for one, whichever side ends it.
+    drop(held.pop());
+    let again = app.send(listen(&app)).await;
+    assert_eq!(again.status(), 200);
+    assert_eq!(app.send(listen(&app)).await.status(), 429);
+}
+
+#[tokio::test]
 async fn a_118_revocation_ends_streams_and_running_calls_at_once() {
     let (app, mut feeds) = streaming().await;
     let mut bodies = Vec::new();

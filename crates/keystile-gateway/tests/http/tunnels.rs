@@ -12,14 +12,19 @@ use crate::support::{App, Server, TOOL_CALL, json_answer};
 
 /// Everything that comes back for these bytes, and for a second, plain request behind them.
 async fn told(app: &App, bytes: &str) -> String {
-    let mut stream = TcpStream::connect(serve(&app.gateway).await).await.unwrap();
+    let mut stream = TcpStream::connect(serve(&app.gateway).await)
+        .await
+        .expect("works in a test");
     let second = "BAD\r\n\r\n";
     stream
         .write_all(format!("{bytes}{second}").as_bytes())
         .await
-        .unwrap();
+        .expect("works in a test");
     let mut text = String::new();
-    stream.read_to_string(&mut text).await.unwrap();
+    stream
+        .read_to_string(&mut text)
+        .await
+        .expect("works in a test");
     text
 }
 

@@ -109,10 +109,8 @@ impl Judge {
     pub(crate) async fn nginx() -> Self {
         let server = recorder().await;
         let to = server.address;
-        let inside = format!(
-            "location / {{ proxy_pass http://behind; proxy_http_version 1.1; proxy_set_header Connection \"\"; }}"
-        );
-        let (process, folder, port) = nginx(to, &inside).await;
+        let inside = "location / { proxy_pass http://behind; proxy_http_version 1.1; proxy_set_header Connection \"\"; }";
+        let (process, folder, port) = nginx(to, inside).await;
         Self {
             name: "nginx",
             url: format!("http://127.0.0.1:{port}{PATH}"),

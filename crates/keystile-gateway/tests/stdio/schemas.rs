@@ -2,7 +2,7 @@
 //! server of 2026-07-28: the one place where the gateway reads schemas and makes headers itself.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::{Router, body::Body};
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -10,6 +10,7 @@ use keystile_protocol::mcp::headers::decode;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 
 use crate::http::Bridged;
 use crate::support::{Client, body};

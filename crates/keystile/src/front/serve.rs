@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::front::Front;
+use crate::front::patience::{Patient, notice_silence};
 use crate::front::workers::Workers;
 
 /// Connections at a time, for everybody: the next ones wait in the kernel's queue.
@@ -92,7 +93,10 @@ pub(crate) async fn serve(
             continue;
         }
         // It is told to its worker's reactor, and forgotten by ours.
-        let Ok(stream) = stream.set_nodelay(true).and_then(|()| stream.into_std()) else {
+        let told = stream
+            .set_nodelay(true)
+            .and_then(|()| notice_silence(&stream));
+        let Ok(stream) = told.and_then(|()| stream.into_std()) else {
             continue;
         };
         let connection = Arc::clone(&http);
@@ -137,7 +141,7 @@ async fn one(
         async move { Ok::<_, Infallible>(front.answer(request.map(Body::new), peer).await) }
     });
     let connection = http
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Patient::new(stream)), service)
         .into_owned();
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%peer, %error, "a connection broke off");

@@ -18,6 +18,11 @@ pub(super) const LINES: &[Advice] = &[
         PROXY,
     ),
     on(
+        "upgrade_not_served",
+        "A connection speaks HTTP, and nothing else.",
+        CLIENT_SIDE,
+    ),
+    on(
         "foreign_origin",
         "Web pages of this origin may call.",
         "Allow the origin: --origin ORIGIN.",
