@@ -12,6 +12,7 @@ use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
 
 use crate::admit::Permit;
+use crate::era::subscriptions::LISTEN;
 use crate::inspect::Asked;
 use crate::refusal::{Code, Refusal};
 
@@ -37,7 +38,7 @@ impl Streams {
         asked: &Asked<'_>,
     ) -> Result<Option<Stream>, Refusal> {
         let method = asked.message().and_then(Envelope::method);
-        if parts.method != Method::GET && method != Some("subscriptions/listen") {
+        if parts.method != Method::GET && method != Some(LISTEN) {
             return Ok(None);
         }
         let person = permit.person();

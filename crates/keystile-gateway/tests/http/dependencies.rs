@@ -75,7 +75,7 @@ async fn a_097_a_dependency_that_fails_is_a_denial_and_nothing_goes_on() {
 }
 
 #[tokio::test]
-async fn a_097_a_feed_that_goes_stale_ends_what_is_under_way() {
+async fn a_feed_that_goes_stale_ends_what_is_under_way() {
     let app = App::new(|_| crate::support::event_stream().1).await;
     let answer = app
         .send(app.builder("GET").body(Body::empty()).unwrap())

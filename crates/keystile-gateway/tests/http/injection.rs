@@ -25,7 +25,7 @@ const PASSED: [&str; 9] = [
 ];
 
 #[tokio::test]
-async fn a_128_what_a_client_sends_in_a_header_ends_no_line_upstream() {
+async fn what_a_client_sends_in_a_header_ends_no_line_upstream() {
     let app = App::echo().await;
     let address = serve(&app.gateway).await;
     let token = app.token();
@@ -62,7 +62,7 @@ async fn a_128_what_a_client_sends_in_a_header_ends_no_line_upstream() {
 }
 
 #[tokio::test]
-async fn a_128_what_a_client_names_in_a_session_never_reaches_the_server() {
+async fn what_a_client_names_in_a_session_never_reaches_the_server() {
     let app = App::echo().await;
     for id in ["theirs\tx", "th\u{e9}irs", " theirs", "theirs, other"] {
         let mut request = app.call();
@@ -110,7 +110,7 @@ async fn upstream(headers: &'static [u8]) -> String {
 }
 
 #[tokio::test]
-async fn a_128_what_a_server_sends_in_a_header_makes_no_header_of_ours() {
+async fn what_a_server_sends_in_a_header_makes_no_header_of_ours() {
     for headers in [
         &b"mcp-session-id: a\r b\r\n"[..],
         b"mcp-session-id: a\0b\r\n",

@@ -96,7 +96,7 @@ async fn a_137_no_other_protocol_is_switched_to() {
 }
 
 #[tokio::test]
-async fn a_137_no_tunnel_is_made_over_http_2() {
+async fn no_tunnel_is_made_over_http_2() {
     let app = App::echo().await;
     let stream = TcpStream::connect(serve(&app.gateway).await).await.unwrap();
     let io = TokioIo::new(stream);
@@ -127,7 +127,7 @@ async fn a_137_no_tunnel_is_made_over_http_2() {
 }
 
 #[tokio::test]
-async fn a_137_an_upstream_that_switches_protocols_is_not_followed() {
+async fn an_upstream_that_switches_protocols_is_not_followed() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/mcp", listener.local_addr().unwrap());
     tokio::spawn(async move {
