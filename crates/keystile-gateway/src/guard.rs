@@ -227,7 +227,7 @@ fn tunnel(headers: &HeaderMap) -> Result<(), Refusal> {
     let asked = is_nominated(headers, &header::UPGRADE);
     if !asked
         || offers.all(|offer| offer.as_bytes().eq_ignore_ascii_case(b"h2c"))
-        || weakened("a_137")
+        || weakened("a_137b")
     {
         return Ok(());
     }

@@ -5,10 +5,10 @@ use http::{Method, Request, StatusCode};
 use hyper::ext::Protocol;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use crate::serve::serve;
-use crate::support::{App, Server, TOOL_CALL, json_answer};
+use crate::support::{App, TOOL_CALL};
 
 /// Everything that comes back for these bytes, and for a second, plain request behind them.
 async fn told(app: &App, bytes: &str) -> String {
@@ -124,43 +124,4 @@ async fn no_tunnel_is_made_over_http_2() {
         .insert(Protocol::from_static("websocket"));
     assert!(client.send_request(extended).await.is_err());
     assert_eq!(app.server.count(), 0);
-}
-
-#[tokio::test]
-async fn an_upstream_that_switches_protocols_is_not_followed() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(async move {
-                let mut head = [0; 4096];
-                while stream.read(&mut head).await.is_ok_and(|read| read > 0) {
-                    let switch = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\
-                                   connection: upgrade\r\n\r\n\x81\x06secret";
-                    drop(stream.write_all(switch).await);
-                }
-            });
-        }
-    });
-    let server = Server::start(|_| json_answer("{}")).await;
-    let app = App::in_front_of(server, &url, |upstream| upstream);
-    let head = format!(
-        "host: localhost:7717\r\nauthorization: Bearer {}\r\n",
-        app.token()
-    );
-    let post = format!(
-        "content-type: application/json\r\ncontent-length: {}\r\n",
-        TOOL_CALL.len()
-    );
-    let text = told(
-        &app,
-        &format!("POST /kb/mcp HTTP/1.1\r\n{head}{post}\r\n{TOOL_CALL}"),
-    )
-    .await;
-    assert!(
-        text.starts_with("HTTP/1.1 502") && text.contains("upstream_not_mcp"),
-        "{text}"
-    );
-    assert!(!text.contains("secret"), "{text}");
 }

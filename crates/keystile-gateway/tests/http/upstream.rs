@@ -85,12 +85,7 @@ async fn a_137_an_upstream_does_not_switch_the_protocol() {
     )
     .await;
     let app = in_front_of(address).await;
-    let request = app
-        .builder("POST")
-        .header("content-type", "application/json")
-        .header("connection", "upgrade")
-        .header("upgrade", "websocket");
-    let answer = app.send(request.body(Body::from(TOOL_CALL)).unwrap()).await;
+    let answer = app.send(app.call()).await;
     assert!(!answer.headers().contains_key("upgrade"));
     let refused = refusal(answer).await;
     assert_eq!(refused, (502, -32603, "upstream_not_mcp".to_owned()));
