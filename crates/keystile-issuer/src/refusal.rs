@@ -28,7 +28,7 @@ use crate::traced;
 
 /// An OAuth error as the JSON body of a token, registration or revocation endpoint.
 ///
-/// As a response it is empty; [`render`], which each answer passes, gives it a reference and
+/// As a response it is empty; `render`, which each answer passes, gives it a reference and
 /// its body.
 #[derive(Debug)]
 pub struct Refusal {
