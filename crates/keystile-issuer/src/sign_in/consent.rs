@@ -2,6 +2,7 @@
 
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
+use futures_util::future::join;
 use keystile_domain::client::ClientKind;
 use keystile_domain::ids::GrantId;
 use keystile_domain::records::{Approval, Approved};
@@ -143,13 +144,16 @@ async fn allow(
     transaction: &Transaction,
 ) -> Result<Response, PageRefusal> {
     let about = about(app, visitor, session, transaction);
-    if let Err(failed) = about.record(Answer::Yes, &transaction.scopes).await {
-        return Ok(back(app, transaction, OAuthError::internal(failed)));
-    }
     let code = FreshSecret::authorization_code(&*app.rng);
     let grant = GrantId::new(visitor.now, &*app.rng);
     let approval = approval(app, visitor, session, transaction, (grant, &code));
-    match app.grants.approve(approval).await {
+    // The line is written before the grant is made; then both are on their way to the disk at the same time.
+    let (recorded, approved) = join(
+        about.record(Answer::Yes, &transaction.scopes),
+        app.grants.approve(approval),
+    )
+    .await;
+    match approved {
         Ok(Approved::First) => {}
         Ok(Approved::AlreadyAnswered) => {
             return Ok(notice::ALREADY_ANSWERED.page().into_response());
@@ -159,9 +163,16 @@ async fn allow(
         }
         Err(error) => return Ok(back(app, transaction, OAuthError::internal(error))),
     }
-    let granted = about.record(Answer::Granted(grant), &transaction.scopes);
-    if let Err(failed) = granted.await {
-        // Without its line in the trail there is no grant.
+    let granted = match recorded {
+        Ok(()) => {
+            about
+                .record(Answer::Granted(grant), &transaction.scopes)
+                .await
+        }
+        failed => failed,
+    };
+    if let Err(failed) = granted {
+        // Without its lines in the trail there is no grant.
         app.grants
             .revoke(grant, "audit_failed", visitor.now)
             .await?;

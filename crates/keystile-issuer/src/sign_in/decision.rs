@@ -92,9 +92,9 @@ impl About<'_> {
             ..Event::new(self.visitor.now, action, outcome)
         };
         match answer {
-            // The line of the grant that comes of it stands behind this one, and is waited for.
-            Answer::Yes => self.app.audit.append(&event),
-            Answer::No | Answer::Granted(_) => self.app.audit.record(&event).await,
+            // Who allowed what to whom is on disk by then, and the grant with it.
+            Answer::Granted(_) => self.app.audit.append(&event),
+            Answer::No | Answer::Yes => self.app.audit.record(&event).await,
         }
     }
 }
