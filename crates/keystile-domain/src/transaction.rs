@@ -43,9 +43,9 @@ pub struct Transaction {
     /// The client as it was when the request came.
     #[serde(rename = "c")]
     pub client: ClientSnapshot,
-    /// Exact bytes; matched against the client's.
-    #[serde(rename = "u")]
-    pub redirect_uri: String,
+    /// Matched against the client's. Travels as its exact bytes.
+    #[serde(rename = "u", with = "redirect")]
+    pub redirect_uri: RedirectUri,
     /// Given back untouched. Sealed behind the rest, as it is: in JSON it could become six times as
     /// long.
     #[serde(skip)]
@@ -96,19 +96,10 @@ pub struct TooLong {
 }
 
 impl Transaction {
-    /// The redirect URI in its parsed form.
-    ///
-    /// # Panics
-    /// Never: a transaction is made only with a URI that was parsed, and it travels sealed.
-    #[must_use]
-    pub fn redirect(&self) -> RedirectUri {
-        RedirectUri::parse(&self.redirect_uri).expect("it was parsed before it was sealed")
-    }
-
     /// The host that vouches for the client, `None` for a program on this computer.
     #[must_use]
     pub fn client_host(&self) -> Option<String> {
-        self.client.host(&self.redirect())
+        self.client.host(&self.redirect_uri)
     }
 }
 
@@ -173,6 +164,22 @@ fn read(mut plain: Vec<u8>) -> Option<Transaction> {
     let mut transaction: Transaction = serde_json::from_slice(&plain).ok()?;
     transaction.state = (!state.is_empty()).then_some(state);
     Some(transaction)
+}
+
+mod redirect {
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use super::RedirectUri;
+
+    pub(super) fn serialize<S: Serializer>(uri: &RedirectUri, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(uri.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<RedirectUri, D::Error> {
+        let text = String::deserialize(from)?;
+        RedirectUri::parse(&text).map_err(D::Error::custom)
+    }
 }
 
 /// As the 43 characters that came: JSON would make up to 129 of the bytes.

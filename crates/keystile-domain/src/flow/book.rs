@@ -100,7 +100,7 @@ impl FlowBook {
         let mut attempt = Attempt::new(transaction.reference.clone(), now);
         attempt.client = Some(who);
         attempt.resource = Some(transaction.resource.clone());
-        attempt.redirect_uri = Some(without_query(&transaction.redirect_uri));
+        attempt.redirect_uri = Some(without_query(transaction.redirect_uri.as_str()));
         attempt.shorten();
         let note = format!(
             "client, redirect, PKCE and resource are right; scopes {}",

@@ -31,7 +31,7 @@ pub(super) fn transaction(
         id: TransactionId::new(NOW, &Sevens),
         reference: Reference::new(&Sevens),
         client,
-        redirect_uri: redirect_uri.to_owned(),
+        redirect_uri: RedirectUri::parse(redirect_uri).unwrap(),
         state: (!state.is_empty()).then(|| state.to_owned()),
         server: "knowledge-base".to_owned(),
         resource: "https://mcp.example.com/knowledge-base/mcp".to_owned(),

@@ -175,7 +175,7 @@ async fn pushed(
         .secrets
         .open_pushed(request_uri, &client.client_id, now)
         .map_err(Untrusted::request_uri)?;
-    clients::still_approved(app, client, &opened.redirect()).await?;
+    clients::still_approved(app, client, &opened.redirect_uri).await?;
     let came = "the browser came with what the client pushed";
     let step = Step::passed(now, Stage::Authorize, came);
     app.flows.add(&opened.reference, step);

@@ -214,7 +214,7 @@ impl Consent<'_> {
 
 impl ReturnsTo {
     /// Reads host or scheme out of a redirect URI.
-    pub(crate) fn of(redirect_uri: &str) -> Self {
+    pub(crate) fn of(redirect_uri: &RedirectUri) -> Self {
         let place = match Requester::of_redirect(redirect_uri) {
             Requester::Site(_) if weakened("n_as_11") => "The app".to_owned(),
             Requester::Site(host) => host,
@@ -222,23 +222,18 @@ impl ReturnsTo {
         };
         Self {
             place,
-            uri: shown::uri(redirect_uri),
+            uri: shown::uri(redirect_uri.as_str()),
         }
     }
 }
 
 impl Requester {
     /// Who stands behind a redirect URI.
-    pub(crate) fn of_redirect(redirect_uri: &str) -> Self {
-        let Ok(url) = url::Url::parse(redirect_uri) else {
-            return Self::Site(shown::uri(redirect_uri));
-        };
-        match (url.scheme(), url.host_str()) {
-            ("http" | "https", Some(host)) if keystile_protocol::issuer::is_loopback_host(host) => {
-                Self::ThisComputer
-            }
-            ("http" | "https", Some(host)) => Self::Site(host.to_owned()),
-            (scheme, _) => Self::Scheme(scheme.to_owned()),
+    pub(crate) fn of_redirect(redirect_uri: &RedirectUri) -> Self {
+        match redirect_uri.kind() {
+            RedirectKind::Loopback { .. } => Self::ThisComputer,
+            RedirectKind::Https { host } => Self::Site(host.clone()),
+            RedirectKind::PrivateUse { scheme } => Self::Scheme(scheme.clone()),
         }
     }
 }

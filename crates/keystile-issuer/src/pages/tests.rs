@@ -29,11 +29,15 @@ fn consent<'a>(name: Option<String>) -> Consent<'a> {
             .map(|scope| Power::of(scope, &ScopeCatalogue::of_server("knowledge-base")))
             .to_vec(),
         less: Vec::new(),
-        returns_to: ReturnsTo::of("https://claude.ai/api/mcp/auth_callback"),
+        returns_to: ReturnsTo::of(&redirect("https://claude.ai/api/mcp/auth_callback")),
         person: "alice",
         reference: "KS-7F3Q2M9X",
         redirect_uri: "https://claude.ai/api/mcp/auth_callback",
     }
+}
+
+fn redirect(text: &str) -> RedirectUri {
+    RedirectUri::parse(text).unwrap()
 }
 
 #[test]
@@ -88,8 +92,8 @@ fn the_redirect_host_stands_on_the_page_in_an_element_of_ours() {
 #[test]
 fn a_loopback_client_is_called_an_app_on_this_computer() {
     let mut view = consent(Some("MCP Inspector".to_owned()));
-    view.requester = Requester::of_redirect("http://127.0.0.1:6274/oauth/callback");
-    view.returns_to = ReturnsTo::of("http://127.0.0.1:6274/oauth/callback");
+    view.requester = Requester::of_redirect(&redirect("http://127.0.0.1:6274/oauth/callback"));
+    view.returns_to = ReturnsTo::of(&redirect("http://127.0.0.1:6274/oauth/callback"));
     view.redirect_uri = "http://127.0.0.1:6274/oauth/callback";
     view.warnings = vec![Warning::AnyProgram];
     insta::assert_snapshot!(text(view.page().html()), @r"

@@ -105,7 +105,7 @@ fn page(app: &App, session: &SignedIn, open: &Open) -> crate::pages::Page {
         name_by_operator: client.kind == ClientKind::PreRegistered,
         vouched: Vouched::of(
             client,
-            &transaction.redirect(),
+            &transaction.redirect_uri,
             app.settings.registration.as_ref(),
         ),
         warnings,
@@ -116,7 +116,7 @@ fn page(app: &App, session: &SignedIn, open: &Open) -> crate::pages::Page {
         returns_to: ReturnsTo::of(&transaction.redirect_uri),
         person: &session.person.name,
         reference: transaction.reference.as_str(),
-        redirect_uri: &transaction.redirect_uri,
+        redirect_uri: transaction.redirect_uri.as_str(),
     };
     view.page()
 }
@@ -188,7 +188,7 @@ async fn allow(
     if weakened("n_as_31") {
         params.push(("error", "none"));
     }
-    Ok(see_other(&transaction.redirect().with_params(&params)))
+    Ok(see_other(&transaction.redirect_uri.with_params(&params)))
 }
 
 fn approval(
@@ -208,7 +208,7 @@ fn approval(
         resource: transaction.resource.clone(),
         scopes: transaction.scopes.clone(),
         code: code.digest,
-        redirect_uri: transaction.redirect_uri.clone(),
+        redirect_uri: transaction.redirect_uri.as_str().to_owned(),
         challenge: transaction.challenge,
         created_at: visitor.now,
         code_expires_at: visitor.now.plus(CODE_LIFETIME),
@@ -221,7 +221,7 @@ fn back(app: &App, transaction: &Transaction, error: OAuthError) -> Response {
     let state = transaction.state.as_deref();
     redirect(
         &error,
-        &transaction.redirect(),
+        &transaction.redirect_uri,
         state,
         &app.settings.issuer,
         &transaction.reference,

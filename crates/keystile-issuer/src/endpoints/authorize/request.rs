@@ -78,7 +78,7 @@ pub(crate) async fn judge(
         id: TransactionId::new(now, &*app.rng),
         reference: reference.clone(),
         client: client.snapshot(),
-        redirect_uri: redirect.as_str().to_owned(),
+        redirect_uri: redirect,
         state: granted.state,
         server: granted.resource.name,
         resource: granted.resource.resource.to_string(),
