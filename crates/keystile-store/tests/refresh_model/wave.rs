@@ -111,10 +111,9 @@ impl Template {
                 .execute(&mut *all)
                 .await
                 .expect("the real parts work");
-                sqlx::query("INSERT INTO codes VALUES ($1, $2, $3, $4, $5, $6, $7)")
+                sqlx::query("INSERT INTO codes VALUES ($1, $2, $3, $4, $5, $6)")
                     .bind(Digest::of(&client(number)).as_bytes().as_slice())
                     .bind(grant.to_string())
-                    .bind(client(number))
                     .bind(REDIRECT)
                     .bind([7_u8; 32].as_slice())
                     .bind(BIRTH + CODE)

@@ -80,8 +80,8 @@ SELECT value ->> 'grant', value ->> 'transaction', p.id, value ->> 'client_id', 
     value ->> 'client_proves'
 FROM json_each($1) JOIN people p ON p.id = value ->> 'person' WHERE p.disabled_at IS NULL
 ON CONFLICT (transaction_id) DO NOTHING;
-INSERT INTO codes (digest, grant_id, client_id, redirect_uri, challenge, expires_at)
-SELECT unhex(value ->> 'code'), g.id, g.client_id, value ->> 'redirect_uri',
+INSERT INTO codes (digest, grant_id, redirect_uri, challenge, expires_at)
+SELECT unhex(value ->> 'code'), g.id, value ->> 'redirect_uri',
     unhex(value ->> 'challenge'), value ->> 'code_expires_at'
 FROM json_each($1) JOIN grants g ON g.id = value ->> 'grant' WHERE TRUE
 ON CONFLICT (digest) DO NOTHING;

@@ -84,7 +84,7 @@ impl Take {
             String,
         );
         let row: Option<Row> = sqlx::query_as(
-            "SELECT c.grant_id, c.client_id, g.client_proves, c.redirect_uri, c.challenge,
+            "SELECT c.grant_id, g.client_id, g.client_proves, c.redirect_uri, c.challenge,
                  c.spent_at, c.expires_at, g.resource
              FROM codes c JOIN grants g ON g.id = c.grant_id WHERE c.digest = $1",
         )
@@ -130,16 +130,17 @@ FROM (SELECT unhex(value ->> 0) AS digest, value ->> 1 AS client_id, value ->> 2
     unhex(value ->> 3) AS challenge, value ->> 4 AS resource, value ->> 5 AS now,
     value ->> 6 AS client_proved
     FROM json_each($2)) AS shown
-WHERE codes.digest = shown.digest AND codes.client_id = shown.client_id
+WHERE codes.digest = shown.digest
     AND (shown.redirect_uri IS NULL OR codes.redirect_uri = shown.redirect_uri)
     AND codes.challenge = shown.challenge
     AND codes.spent_at IS NULL AND codes.expires_at > shown.now
     AND EXISTS (SELECT 1 FROM grants g JOIN people p ON p.id = g.person_id
-        WHERE g.id = codes.grant_id AND (shown.resource IS NULL OR g.resource = shown.resource)
+        WHERE g.id = codes.grant_id AND g.client_id = shown.client_id
+        AND (shown.resource IS NULL OR g.resource = shown.resource)
         AND g.client_proves <= shown.client_proved
         AND g.revoked_at IS NULL AND g.expires_at > shown.now AND p.disabled_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM disabled_clients d
-        WHERE d.client_id = codes.client_id AND d.enabled_at IS NULL)
+        WHERE d.client_id = shown.client_id AND d.enabled_at IS NULL)
 RETURNING 'taken', json_array(hex(digest), grant_id,
     (SELECT g.person_id FROM grants g WHERE g.id = grant_id),
     (SELECT g.resource FROM grants g WHERE g.id = grant_id),
@@ -154,7 +155,7 @@ pub(super) const SPEND_CHECKS: &[(&str, &str, &str)] = &[
     ("n_as_32b", "g.client_proves <= shown.client_proved", "TRUE"),
     (
         "a_017",
-        "codes.client_id = shown.client_id",
+        "g.client_id = shown.client_id",
         "shown.client_id IS NOT NULL",
     ),
     (
