@@ -371,12 +371,8 @@ async fn a_162_a_bomb_is_contained_and_named_and_other_servers_go_on() {
 }
 
 #[tokio::test]
-async fn a_162_a_schema_of_ten_thousand_levels_is_refused() {
-    let schema = format!(
-        "{}{{}}{}",
-        r#"{"anyOf":["#.repeat(10_000),
-        "]}".repeat(10_000)
-    );
+async fn a_162_a_schema_of_hundreds_of_levels_is_refused() {
+    let schema = format!("{}{{}}{}", r#"{"anyOf":["#.repeat(200), "]}".repeat(200));
     let answer = ANSWER.replace("1.0", &schema);
     for said in [data(&answer), answer] {
         let stream = said.starts_with("data");
