@@ -10,6 +10,7 @@ mod coverage;
 mod deny;
 mod deps;
 mod filesize;
+mod fuzz;
 mod generate;
 mod links;
 mod mutants;
@@ -57,6 +58,8 @@ enum Command {
     Generate(generate::Options),
     /// Measure, and compare with the gates of the design
     Bench(bench::Options),
+    /// Put a million messages, most of them spoiled, before the gateway, and what passes before readers of four makes
+    Fuzz(fuzz::Options),
     /// Install what the end-to-end tests need, outside of the clone
     Tools,
     /// Prove that the release build has none of the test-only switches
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Command::Deny => deny::run(&workspace),
         Command::Generate(options) => generate::run(&workspace, &options),
         Command::Bench(options) => bench::run(&workspace, &options),
+        Command::Fuzz(options) => fuzz::run(&workspace, &options),
         Command::Tools => tools::run(&workspace),
         Command::Release => release::run(&workspace),
     });
