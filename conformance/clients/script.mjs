@@ -16,7 +16,7 @@ import { createInterface } from 'node:readline';
 const [url, tool, args = '{}', acts = 'full'] = process.argv.slice(2);
 
 /** What the driver was asked to do. */
-export const task = { url, tool, args: JSON.parse(args), acts: acts.split(',') };
+export const task = { url, tool, acts: acts.split(','), get args() { return JSON.parse(args); } };
 
 /** Prints one event. */
 export function say(event, detail = {}) {

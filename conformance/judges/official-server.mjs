@@ -7,20 +7,11 @@ import { spawn } from 'node:child_process';
 import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { addToken } from './add-token.mjs';
-import { Party } from './party.mjs';
+import { signIn } from './party.mjs';
 import { resultsFolder, suite } from './suite.mjs';
 
 const [url, revision, issuer, scope] = process.argv.slice(2);
 const results = resultsFolder();
-
-/** An access token of the scripted person. */
-async function signIn() {
-  const party = new Party(issuer, url, scope);
-  await party.discover();
-  party.client = await party.register('conformance');
-  const tokens = await party.redeem(await party.authorize());
-  return tokens.access_token;
-}
 
 /** The scenarios that count: the first list below `server:`. */
 function required() {
@@ -41,7 +32,7 @@ function scenarios() {
   });
 }
 
-const proxy = issuer && (await addToken(url, await signIn()));
+const proxy = issuer && (await addToken(url, await signIn(issuer, url, scope)));
 const judge = spawn(process.execPath, [suite, 'server', '--url', proxy?.url ?? url, '--requirements', revision, '-o', results]);
 judge.stdout.pipe(process.stderr);
 judge.stderr.pipe(process.stderr);

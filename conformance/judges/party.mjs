@@ -95,3 +95,12 @@ export class Party {
     return oauth.validateJwtAccessToken(this.server, request, this.resource, loopback);
   }
 }
+
+/** An access token of the scripted person for one resource. */
+export async function signIn(issuer, resource, scope) {
+  const party = new Party(issuer, resource, scope);
+  await party.discover();
+  party.client = await party.register('conformance');
+  const tokens = await party.redeem(await party.authorize());
+  return tokens.access_token;
+}

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use crate::test;
 use crate::workspace::{Workspace, output_of};
 
 #[derive(Args)]
@@ -10,6 +11,9 @@ pub(crate) struct Options {
     /// Write nothing; fail when a committed page is stale
     #[arg(long)]
     pub(crate) check: bool,
+    /// Write the table of docs/compatibility.md too, from what real clients see; takes some minutes
+    #[arg(long, conflicts_with = "check")]
+    pub(crate) matrix: bool,
 }
 
 /// A page, and the arguments with which `keystile` prints it.
@@ -52,6 +56,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             "stale: {}; run `cargo xtask generate` and commit",
             stale.join(", ")
         );
+    }
+    if options.matrix {
+        test::write_matrix(workspace)?;
     }
     Ok(())
 }

@@ -5,6 +5,8 @@ mod suites;
 use anyhow::Result;
 use clap::Args;
 
+pub(crate) use suites::write_matrix;
+
 use crate::steps::Steps;
 use crate::workspace::Workspace;
 use crate::{check, mutants, release, tools};

@@ -13,7 +13,7 @@ use crate::workspace::{Workspace, succeed};
 
 /// Test binaries that start real clients, a browser or foreign judges (`.config/nextest.toml` knows them too).
 const END_TO_END: &str =
-    "binary(/^(e2e|browser|judges|client_documents|differential|server_conformance|smuggling)$/)";
+    "binary(/^(e2e|browser|judges|client_documents|differential|matrix|server_conformance|smuggling)$/)";
 
 /// Every test that needs nothing but Rust.
 pub(super) fn quick(workspace: &Workspace) -> Result<Counts> {
@@ -25,6 +25,22 @@ pub(super) fn end_to_end(workspace: &Workspace) -> Result<Counts> {
     tools::ensure(workspace)?;
     succeed(&mut workspace.cargo(["build", "--quiet", "--locked", "--package", "keystile"]))?;
     run(workspace, END_TO_END)
+}
+
+/// Writes the table of `docs/compatibility.md`, where `end_to_end` compares it.
+pub(crate) fn write_matrix(workspace: &Workspace) -> Result<()> {
+    tools::ensure(workspace)?;
+    let mut command = nextest(workspace)?;
+    command.args([
+        "run",
+        "--locked",
+        "--package",
+        "keystile",
+        "--test",
+        "matrix",
+    ]);
+    command.env("KEYSTILE_TOOLS", workspace.tools_file());
+    succeed(command.env("KEYSTILE_WRITE_MATRIX", "1"))
 }
 
 /// The examples in the documentation.
@@ -75,7 +91,7 @@ fn run(workspace: &Workspace, filter: &str) -> Result<Counts> {
         filter,
     ]);
     command.env("KEYSTILE_BIN", workspace.target.join("debug/keystile"));
-    command.env("KEYSTILE_TOOLS", workspace.cache.join("tools/tools.json"));
+    command.env("KEYSTILE_TOOLS", workspace.tools_file());
     let status = command.status()?;
     let counts =
         read(&report).with_context(|| format!("nextest ended with {status} and left no report"))?;
