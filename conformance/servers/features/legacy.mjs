@@ -8,7 +8,7 @@ import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { SubscribeRequestSchema, UnsubscribeRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import * as z from 'zod';
-import { COUNTER, GREETING, GROWN, STEPS, Words, completed, listen, read, text } from './world.mjs';
+import { COUNTER, GREETING, GROWN, REMARK, STEPS, Words, completed, listen, read, text } from './world.mjs';
 
 const words = new Words();
 
@@ -43,10 +43,6 @@ function session() {
     await extra.sendNotification({ method: 'notifications/message', params: { level: 'info', data: 'logged' } });
     return text('logged');
   });
-  tool('remark', {}, async () => {
-    await server.sendLoggingMessage({ level: 'info', data: 'remarked' });
-    return text('remarked');
-  });
   tool('sample', {}, async (_, extra) => {
     const messages = [{ role: 'user', content: { type: 'text', text: 'Who are you?' } }];
     const { content } = await server.server.createMessage({ messages, maxTokens: 10 }, asked(extra));
@@ -74,14 +70,26 @@ function session() {
 
   let count = 0;
   const subscribed = new Set();
-  server.server.setRequestHandler(SubscribeRequestSchema, async ({ params }) => ({ _meta: void subscribed.add(params.uri) }));
-  server.server.setRequestHandler(UnsubscribeRequestSchema, async ({ params }) => ({ _meta: void subscribed.delete(params.uri) }));
+  server.server.setRequestHandler(SubscribeRequestSchema, async ({ params: { uri } }) => {
+    subscribed.add(uri);
+    if (uri === REMARK) {
+      await server.sendLoggingMessage({ level: 'info', data: 'remarked' });
+      await server.server.sendResourceUpdated({ uri: COUNTER });
+    }
+    return {};
+  });
+  server.server.setRequestHandler(UnsubscribeRequestSchema, async ({ params: { uri } }) => {
+    subscribed.delete(uri);
+    return {};
+  });
   tool('count', {}, async () => {
     count += 1;
     if (subscribed.has(COUNTER)) await server.server.sendResourceUpdated({ uri: COUNTER });
     return text(count);
   });
   server.registerResource('counter', COUNTER, { mimeType: 'text/plain' }, async (uri) => read(uri, count));
+  // Whoever subscribes to it is told something that belongs to no request, and then of the counter.
+  server.registerResource('remark', REMARK, { mimeType: 'text/plain' }, async (uri) => read(uri, 'remark'));
   server.registerResource(
     'greeting',
     new ResourceTemplate(GREETING, { list: undefined, complete: { name: completed } }),

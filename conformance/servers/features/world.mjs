@@ -7,8 +7,9 @@ export const text = (value) => ({ content: [{ type: 'text', text: String(value) 
 /** A resource of one text. */
 export const read = (uri, value) => ({ contents: [{ uri: uri.href, mimeType: 'text/plain', text: String(value) }] });
 
-/** The resource that changes, the template beside it, and a resource that comes later. */
+/** The resource that changes, one that makes a server talk, the template beside them, and one that comes later. */
 export const COUNTER = 'features://counter';
+export const REMARK = 'features://remark';
 export const GREETING = 'features://greeting/{name}';
 export const GROWN = 'features://grown';
 

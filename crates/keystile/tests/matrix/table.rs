@@ -75,6 +75,17 @@ pub(crate) fn markdown(seen: &[Seen]) -> String {
     text + &notes.markdown()
 }
 
+/// The lines that only one of two tables has.
+pub(crate) fn differences(committed: &str, seen: &str) -> Vec<String> {
+    let only = |sign: char, one: &str, other: &str| -> Vec<String> {
+        let lines = one
+            .lines()
+            .filter(|line| !other.lines().any(|same| same == *line));
+        lines.map(|line| format!("{sign} {line}")).collect()
+    };
+    [only('-', committed, seen), only('+', seen, committed)].concat()
+}
+
 /// One word, or one for each transport of the server.
 fn cell(seen: &[Seen], client: Side, era: Era, feature: &str, notes: &mut Notes) -> String {
     let words: Vec<_> = SERVERS
@@ -146,5 +157,63 @@ impl Notes {
             .zip(&self.0)
             .map(|(number, note)| format!("{number}. {note}\n"));
         ["\n".to_owned()].into_iter().chain(numbered).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(outcome: impl Fn(Side, Side) -> Outcome) -> Vec<Seen> {
+        let run = |(client, server)| {
+            let name = "log messages of no request".to_owned();
+            let outcome = outcome(client, server);
+            Seen {
+                client,
+                server,
+                features: vec![Feature { name, outcome }],
+            }
+        };
+        pairs().map(run).collect()
+    }
+
+    fn refused(code: i64, message: &str) -> Outcome {
+        Outcome::Refused {
+            code: Some(code),
+            message: message.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_cell_tells_each_transport_where_they_differ_and_notes_stand_once() {
+        let seen = all(
+            |client, server| match (client.era, server.era, server.carrier) {
+                (Era::Stateless, Era::Legacy, Carrier::Http) => Outcome::Dropped,
+                (Era::Stateless, ..) => refused(-32601, "no"),
+                _ => Outcome::Worked,
+            },
+        );
+        let table = markdown(&seen);
+        let mut lines = table.lines().skip(2);
+        assert_eq!(
+            lines.next().unwrap(),
+            "| log messages of no request | as it is | bridged | as it is | bridged \
+             | stdio: refused (1); HTTP: dropped (2); HTTP+SSE: refused (1) | refused (1) |"
+        );
+        let notes: Vec<_> = lines.collect();
+        let reason = "2. since 2026-07-28 a log message belongs to a request";
+        assert_eq!(notes, ["", "1. −32601 *no*", reason]);
+    }
+
+    #[test]
+    #[should_panic(expected = "came to nothing")]
+    fn what_is_lost_by_no_rule_is_a_defect() {
+        markdown(&all(|_, _| Outcome::Dropped));
+    }
+
+    #[test]
+    fn another_word_is_told_from_both_sides() {
+        assert!(differences("a\nb\n", "a\nb\n").is_empty());
+        assert_eq!(differences("a\nb\n", "a\nc\n"), ["- b", "+ c"]);
     }
 }

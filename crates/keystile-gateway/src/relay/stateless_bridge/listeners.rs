@@ -155,10 +155,7 @@ impl Inbound for Listeners {
                     peer.decline(id, "no call is there to ask for");
                 }
             }
-            _ => peer.decline(
-                id,
-                "the client behind this gateway speaks 2026-07-28 and takes no such request",
-            ),
+            _ => peer.decline(id, "not bridged to a client of 2026-07-28"),
         }
     }
 
