@@ -12,8 +12,7 @@ use crate::tools;
 use crate::workspace::{Workspace, succeed};
 
 /// Test binaries that start real clients, a browser or foreign judges (`.config/nextest.toml` knows them too).
-const END_TO_END: &str =
-    "binary(/^(e2e|browser|judges|client_documents|differential|matrix|server_conformance|smuggling)$/)";
+const END_TO_END: &str = "binary(/^(e2e|browser|judges|client_documents|differential|matrix|server_conformance|smuggling)$/)";
 
 /// Every test that needs nothing but Rust.
 pub(super) fn quick(workspace: &Workspace) -> Result<Counts> {
