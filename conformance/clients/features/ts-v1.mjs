@@ -42,6 +42,7 @@ export async function connect(transport, inbox) {
 }
 
 export const callTool = (client, params, options) => client.callTool(params, CallToolResultSchema, options);
+export const ping = (client) => client.ping();
 export const logFrom = (client, level) => client.setLoggingLevel(level);
 export const watchLists = async () => {};
 export const watch = (client, uri) => client.subscribeResource({ uri });

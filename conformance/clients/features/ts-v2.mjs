@@ -30,6 +30,7 @@ export const callTool = (client, params, options) =>
   client.callTool(level ? { ...params, _meta: { [LOG_LEVEL_META_KEY]: level } } : params, options);
 export const watchLists = (client) => client.listen({ toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true });
 export const watch = (client, uri) => client.listen({ resourceSubscriptions: [uri] });
+// It has no tasks.
 export const task = async () => {
   throw new Instead('absent');
 };

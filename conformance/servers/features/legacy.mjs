@@ -6,9 +6,9 @@ import { McpServer, ResourceTemplate } from '@modelcontextprotocol/sdk/server/mc
 import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
-import { SubscribeRequestSchema, UnsubscribeRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import { EmptyResultSchema, SubscribeRequestSchema, UnsubscribeRequestSchema, UrlElicitationRequiredError } from '@modelcontextprotocol/sdk/types.js';
 import * as z from 'zod';
-import { COUNTER, GREETING, GROWN, REMARK, STEPS, Words, completed, listen, read, text } from './world.mjs';
+import { ASKING, COUNTER, GREETING, GROWN, NAME, REMARK, STEPS, VISIT, Words, completed, listen, prompt, read, text } from './world.mjs';
 
 const words = new Words();
 
@@ -52,18 +52,25 @@ function session() {
     const { roots } = await server.server.listRoots({}, asked(extra));
     return text(roots[0].uri);
   });
-  tool('ask', {}, async (_, extra) => {
-    const requestedSchema = { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] };
-    const { content } = await server.server.elicitInput({ mode: 'form', message: 'Your name?', requestedSchema }, asked(extra));
-    return text(content.name);
+  const name = async (extra) => (await server.server.elicitInput(NAME, asked(extra))).content.name;
+  tool('ask', {}, async (_, extra) => text(await name(extra)));
+  server.registerPrompt('ask', {}, async (extra) => prompt(await name(extra)));
+  server.registerResource('asking', ASKING, {}, async (uri, extra) => read(uri, await name(extra)));
+  const visit = () => ({ mode: 'url', elicitationId: randomUUID(), ...VISIT });
+  tool('visit', {}, async (_, extra) => text((await server.server.elicitInput(visit(), asked(extra))).action));
+  let sent = false;
+  tool('pay', {}, async () => {
+    if (sent) return text('paid');
+    sent = true;
+    throw new UrlElicitationRequiredError([visit()]);
   });
-  tool('visit', {}, async (_, extra) => {
-    const params = { mode: 'url', message: 'Please pay', elicitationId: randomUUID(), url: 'https://example.com/pay' };
-    return text((await server.server.elicitInput(params, asked(extra))).action);
+  tool('ping', {}, async (_, extra) => {
+    await extra.sendRequest({ method: 'ping' }, EmptyResultSchema);
+    return text('pong');
   });
   tool('grow', {}, async () => {
     tool('grown', {}, async () => text('grown'));
-    server.registerPrompt('grown', {}, () => ({ messages: [] }));
+    server.registerPrompt('grown', {}, () => prompt('grown'));
     server.registerResource('grown', GROWN, {}, (uri) => read(uri, 'grown'));
     return text('growing');
   });
@@ -96,9 +103,9 @@ function session() {
     { mimeType: 'text/plain' },
     async (uri, { name }) => read(uri, `Hello, ${name}`),
   );
-  server.registerPrompt('greet', { description: 'greet', argsSchema: { name: completable(z.string(), completed) } }, ({ name }) => ({
-    messages: [{ role: 'user', content: { type: 'text', text: `Greet ${name}` } }],
-  }));
+  server.registerPrompt('greet', { description: 'greet', argsSchema: { name: completable(z.string(), completed) } }, ({ name }) =>
+    prompt(`Greet ${name}`),
+  );
 
   const task = ({ taskId, taskStore }) => taskStore.getTask(taskId);
   server.experimental.tasks.registerToolTask(

@@ -3,7 +3,7 @@ import { McpServer, ResourceTemplate, completable, createMcpHandler, inputRequir
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import * as z from 'zod';
 import { answer } from '../modern.mjs';
-import { COUNTER, GREETING, GROWN, STEPS, Words, completed, listen, read, text } from './world.mjs';
+import { ASKING, COUNTER, GREETING, GROWN, NAME, STEPS, VISIT, Words, completed, listen, prompt, read, text } from './world.mjs';
 
 // Over HTTP each request has a server object of its own: what lasts stands outside of it.
 const words = new Words();
@@ -18,13 +18,6 @@ function factory(changed) {
     const server = new McpServer({ name: 'features', version: '1.0.0' }, { capabilities });
     const tool = (name, fields, run) => server.registerTool(name, { description: name, inputSchema: z.object(fields) }, run);
     const word = { word: z.string() };
-    /** Asks once; `say` makes a text of the answer. */
-    const asking = (name, request, say) =>
-      tool(name, {}, async (_, { mcpReq }) => {
-        const response = mcpReq.inputResponses?.[name];
-        return response ? text(say(response)) : inputRequired({ inputRequests: { [name]: request } });
-      });
-
     tool('add', { a: z.number(), b: z.number() }, async ({ a, b }) => text(a + b));
     tool('say', word, async ({ word }) => text(words.say(word)));
     tool('hear', word, async ({ word }) => text(await words.hear(word)));
@@ -43,15 +36,23 @@ function factory(changed) {
       await mcpReq.log('info', 'logged');
       return text('logged');
     });
+    /** Gives what `say` makes of the answer, and asks while there is none. */
+    const asking = ({ mcpReq }, request, say) => {
+      const response = mcpReq.inputResponses?.asked;
+      return response ? say(response) : inputRequired({ inputRequests: { asked: request } });
+    };
     const messages = [{ role: 'user', content: { type: 'text', text: 'Who are you?' } }];
-    asking('sample', inputRequired.createMessage({ messages, maxTokens: 10 }), ({ content }) => content.text);
-    asking('roots', inputRequired.listRoots(), ({ roots }) => roots[0].uri);
-    const requestedSchema = { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] };
-    asking('ask', inputRequired.elicit({ mode: 'form', message: 'Your name?', requestedSchema }), ({ content }) => content.name);
-    asking('visit', inputRequired.elicitUrl({ message: 'Please pay', url: 'https://example.com/pay' }), ({ action }) => action);
+    const sample = inputRequired.createMessage({ messages, maxTokens: 10 });
+    tool('sample', {}, async (_, context) => asking(context, sample, ({ content }) => text(content.text)));
+    tool('roots', {}, async (_, context) => asking(context, inputRequired.listRoots(), ({ roots }) => text(roots[0].uri)));
+    const name = inputRequired.elicit(NAME);
+    tool('ask', {}, async (_, context) => asking(context, name, ({ content }) => text(content.name)));
+    server.registerPrompt('ask', {}, async (context) => asking(context, name, ({ content }) => prompt(content.name)));
+    server.registerResource('asking', ASKING, {}, async (uri, context) => asking(context, name, ({ content }) => read(uri, content.name)));
+    tool('visit', {}, async (_, context) => asking(context, inputRequired.elicitUrl(VISIT), ({ action }) => text(action)));
     const grow = () => {
       tool('grown', {}, async () => text('grown'));
-      server.registerPrompt('grown', {}, () => ({ messages: [] }));
+      server.registerPrompt('grown', {}, () => prompt('grown'));
       server.registerResource('grown', GROWN, {}, (uri) => read(uri, 'grown'));
     };
     if (grown) grow();
@@ -76,9 +77,7 @@ function factory(changed) {
       async (uri, { name }) => read(uri, `Hello, ${name}`),
     );
     const argsSchema = z.object({ name: completable(z.string(), completed) });
-    server.registerPrompt('greet', { description: 'greet', argsSchema }, ({ name }) => ({
-      messages: [{ role: 'user', content: { type: 'text', text: `Greet ${name}` } }],
-    }));
+    server.registerPrompt('greet', { description: 'greet', argsSchema }, ({ name }) => prompt(`Greet ${name}`));
     return server;
   };
 }

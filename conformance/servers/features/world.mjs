@@ -4,11 +4,25 @@ import http from 'node:http';
 /** A result of one text. */
 export const text = (value) => ({ content: [{ type: 'text', text: String(value) }] });
 
+/** A prompt of one text. */
+export const prompt = (value) => ({ messages: [{ role: 'user', content: { type: 'text', text: String(value) } }] });
+
 /** A resource of one text. */
 export const read = (uri, value) => ({ contents: [{ uri: uri.href, mimeType: 'text/plain', text: String(value) }] });
 
-/** The resource that changes, one that makes a server talk, the template beside them, and one that comes later. */
+/** What to ask a person for. */
+export const NAME = {
+  mode: 'form',
+  message: 'Your name?',
+  requestedSchema: { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] },
+};
+
+/** A place to send a person to. */
+export const VISIT = { message: 'Please pay', url: 'https://example.com/pay' };
+
+/** The resources: one changes, one asks, one makes a server talk, one is a template, one comes later. */
 export const COUNTER = 'features://counter';
+export const ASKING = 'features://asking';
 export const REMARK = 'features://remark';
 export const GREETING = 'features://greeting/{name}';
 export const GROWN = 'features://grown';
