@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::gate::Gate;
 use crate::process::Process;
-use crate::script::{events, node};
+use crate::script::{as_the_person, events, node};
 use crate::tools::{Tools, conformance};
 
 /// What the two sides of a pair may differ in most.
@@ -30,11 +30,20 @@ pub(crate) enum Carrier {
     Sse,
 }
 
-/// A client SDK (`conformance/clients/features`) or a server on one (`conformance/servers/features`), over one transport.
+/// A client or a server (`conformance/servers/features`), over one transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Side {
     pub(crate) era: Era,
     pub(crate) carrier: Carrier,
+}
+
+/// What a client is written with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sdk {
+    /// 1.x for the one era, 2.x for the other (`conformance/clients/features`).
+    TypeScript,
+    /// `conformance/clients/features.py`
+    Python,
 }
 
 /// What became of one feature, as the driver says it.
@@ -64,18 +73,50 @@ pub(crate) enum Outcome {
 /// Every feature without the gate, over the transport of the server.
 pub(crate) fn directly(tools: &Tools, server: Side) -> Vec<Feature> {
     let (target, process) = start(tools, server);
-    let features = play(tools, server, &target);
+    let features = play(tools, Sdk::TypeScript, server, &target);
     stop(process);
     features
 }
 
-/// Every feature through the gate.
+/// Every feature through the gate, as TypeScript sees it, and in front of an HTTP server Python too.
 pub(crate) fn through_the_gate(tools: &Tools, client: Side, server: Side) -> Vec<Feature> {
+    let seen = with(tools, Sdk::TypeScript, client, server);
+    if server.carrier != Carrier::Http {
+        return seen;
+    }
+    let also = with(tools, Sdk::Python, client, server);
+    assert_eq!(
+        seen.len(),
+        also.len(),
+        "both drivers play the same features"
+    );
+    let both = seen.into_iter().zip(also);
+    both.map(|(seen, also)| {
+        agreed(seen, also).unwrap_or_else(|both| panic!("{client:?} → {server:?}: {both}"))
+    })
+    .collect()
+}
+
+/// The word of both SDKs; where only one has a feature, its word counts.
+fn agreed(seen: Feature, also: Feature) -> Result<Feature, String> {
+    match (&seen.outcome, &also.outcome) {
+        _ if seen.name != also.name => Err(format!("{} is not {}", seen.name, also.name)),
+        (Outcome::Absent, _) => Ok(also),
+        (_, Outcome::Absent) => Ok(seen),
+        (one, other) if one == other => Ok(seen),
+        (one, other) => Err(format!(
+            "{}: {one:?} with TypeScript, {other:?} with Python",
+            seen.name
+        )),
+    }
+}
+
+fn with(tools: &Tools, sdk: Sdk, client: Side, server: Side) -> Vec<Feature> {
     let (target, process) = start(tools, server);
     let arguments = ["protect", "--name", "features"].map(str::to_owned);
     let gate = Gate::start(&[&arguments[..], &target].concat()).with_account();
     let target = [gate.said("mcp_url"), gate.said("issuer"), "features:call"];
-    let features = play(tools, client, &target.map(str::to_owned));
+    let features = play(tools, sdk, client, &target.map(str::to_owned));
     let grants = gate.administer(&["grant", "list"]);
     assert_eq!(
         grants[0]["resource"], target[0],
@@ -110,13 +151,19 @@ fn start(tools: &Tools, server: Side) -> (Vec<String>, Option<Process>) {
     (vec![url], Some(process))
 }
 
-fn play(tools: &Tools, client: Side, target: &[String]) -> Vec<Feature> {
-    let name = match (client.era, client.carrier) {
-        (Era::Legacy, Carrier::Sse) => "ts-v1+sse",
-        (Era::Legacy, _) => "ts-v1",
-        (Era::Stateless, _) => "ts-v2",
+fn play(tools: &Tools, sdk: Sdk, client: Side, target: &[String]) -> Vec<Feature> {
+    let name = match (sdk, client.era, client.carrier) {
+        (Sdk::TypeScript, Era::Legacy, Carrier::Sse) => "ts-v1+sse",
+        (Sdk::TypeScript, Era::Legacy, _) => "ts-v1",
+        (Sdk::TypeScript, Era::Stateless, _) => "ts-v2",
+        (Sdk::Python, Era::Legacy, Carrier::Sse) => "legacy+sse",
+        (Sdk::Python, Era::Legacy, _) => "legacy",
+        (Sdk::Python, Era::Stateless, _) => "2026-07-28",
     };
-    let mut driver = node(tools, "clients/features.mjs");
+    let mut driver = match sdk {
+        Sdk::TypeScript => node(tools, "clients/features.mjs"),
+        Sdk::Python => python(tools, "clients/features.py"),
+    };
     let mut events = events(Process::start(driver.arg(name).args(target)));
     let last = events.pop();
     let done = last.as_ref().is_some_and(|event| event["event"] == "done");
@@ -127,8 +174,36 @@ fn play(tools: &Tools, client: Side, target: &[String]) -> Vec<Feature> {
         .collect()
 }
 
+/// A script that signs in with Node's help.
+fn python(tools: &Tools, script: &str) -> Command {
+    let mut command = as_the_person(Command::new(tools.path("python_mcp")));
+    command
+        .arg(conformance(script))
+        .env("KEYSTILE_NODE", tools.path("node"));
+    command
+}
+
 fn stop(process: Option<Process>) {
     if let Some(mut process) = process {
         process.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_language_may_lack_a_feature_and_never_see_another_fate() {
+        let saw = |outcome: &Outcome| Feature {
+            name: "ping".to_owned(),
+            outcome: outcome.clone(),
+        };
+        let agreed = |one, other| agreed(saw(one), saw(other)).map(|feature| feature.outcome);
+        let (worked, absent, dropped) = (Outcome::Worked, Outcome::Absent, Outcome::Dropped);
+        assert_eq!(agreed(&worked, &worked), Ok(Outcome::Worked));
+        assert_eq!(agreed(&absent, &dropped), Ok(Outcome::Dropped));
+        assert_eq!(agreed(&worked, &absent), Ok(Outcome::Worked));
+        assert!(agreed(&worked, &dropped).is_err());
     }
 }

@@ -119,7 +119,7 @@ fn word(run: &Seen, feature: &str, notes: &mut Notes) -> String {
     match &found.expect("every driver plays the same features").outcome {
         Outcome::Worked if run.client.era == run.server.era => "as it is".to_owned(),
         Outcome::Worked => "bridged".to_owned(),
-        Outcome::Absent => "not in this SDK".to_owned(),
+        Outcome::Absent => "not in these SDKs".to_owned(),
         Outcome::Refused { code, message } => {
             let code = code.map(|code| format!("{code} ").replace('-', "−"));
             let note = format!("{}*{message}*", code.unwrap_or_default());

@@ -8,10 +8,15 @@ use super::gate::{NAME, PASSWORD};
 use super::process::Process;
 use super::tools::{Tools, conformance};
 
-/// A script, run as the person of the gate's one account.
+/// A script of Node's, run as the person of the gate's one account.
 pub(crate) fn node(tools: &Tools, script: &str) -> Command {
-    let mut command = Command::new(tools.path("node"));
+    let mut command = as_the_person(Command::new(tools.path("node")));
     command.arg(conformance(script));
+    command
+}
+
+/// A program that signs in as that person.
+pub(crate) fn as_the_person(mut command: Command) -> Command {
     command
         .env("KEYSTILE_PERSON_NAME", NAME)
         .env("KEYSTILE_PERSON_PASSWORD", PASSWORD);
