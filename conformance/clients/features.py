@@ -29,7 +29,7 @@ ASKING, REMARK = "features://asking", "features://remark"
 PAY = "https://example.com/pay"
 STEPS = [1, 2, 3]
 # Longer than any notification takes.
-PATIENCE = 20
+PATIENCE = 30
 
 # What 2026-07-28 has deprecated is here on purpose.
 warnings.simplefilter("ignore")

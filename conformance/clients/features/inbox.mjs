@@ -1,7 +1,7 @@
 // What a server sends on its own account, kept until somebody asks for it.
 
 /** Longer than any notification takes. */
-const PATIENCE = 20_000;
+const PATIENCE = 30_000;
 
 export class Inbox {
   #kept = [];

@@ -35,7 +35,7 @@ const NAMES = ['ada', 'adele', 'grace'];
 export const completed = (start) => NAMES.filter((name) => name.startsWith(start ?? ''));
 
 /** How long anything here waits for the other side. */
-const PATIENCE = 10_000;
+const PATIENCE = 30_000;
 
 /** What two calls tell each other, by a word of their caller's: one waits for it, the other says it. */
 export class Words {
@@ -51,7 +51,7 @@ export class Words {
     return word;
   }
 
-  /** The word once it was said; after ten seconds that it was not. */
+  /** The word once it was said; after half a minute that it was not. */
   async hear(word) {
     let timer;
     const late = new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE, `nobody said ${word}`)));
