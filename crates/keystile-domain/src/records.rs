@@ -10,6 +10,7 @@ use keystile_protocol::scope::ScopeSet;
 use serde::Serialize;
 
 use crate::ids::{GrantId, PersonId, TransactionId};
+use crate::secrets::code::AuthorizationCode;
 use crate::secrets::digest::Digest;
 use crate::time::Timestamp;
 
@@ -147,8 +148,8 @@ pub enum Approved {
 /// What a token request shows of a code.
 #[derive(Debug, Clone)]
 pub struct CodeProof {
-    /// Digest of the code.
-    pub code: Digest,
+    /// The code.
+    pub code: AuthorizationCode,
     /// The client that shows it.
     pub client_id: String,
     /// Whether it proved that, and did not merely say so.

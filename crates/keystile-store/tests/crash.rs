@@ -17,6 +17,7 @@ use keystile_domain::ports::{Grants, People, Rng};
 use keystile_domain::records::{
     Approval, Approved, CodeProof, NewPerson, Presented, Rotated, Taken,
 };
+use keystile_domain::secrets::code::AuthorizationCode;
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::pkce::CodeChallenge;
@@ -39,9 +40,17 @@ impl Rng for Counting {
     }
 }
 
+/// A code of this text, of a grant whose id comes from the text too.
+fn code_of(text: &str) -> AuthorizationCode {
+    let digest = Digest::of(text);
+    let grant = digest.as_bytes().first_chunk().unwrap();
+    let grant = GrantId::from_bytes(*grant);
+    AuthorizationCode { grant, digest }
+}
+
 fn proof(code: &str) -> CodeProof {
     CodeProof {
-        code: Digest::of(code),
+        code: code_of(code),
         client_id: CLIENT.to_owned(),
         client_proved: false,
         redirect_uri: None,
@@ -65,14 +74,14 @@ fn shown(grant: GrantId, generation: u32) -> Presented {
 fn approval(person: PersonId, code: &str, rng: &Counting) -> Approval {
     Approval {
         transaction: TransactionId::new(NOW, rng),
-        grant: GrantId::new(NOW, rng),
+        grant: code_of(code).grant,
         person,
         client_id: CLIENT.to_owned(),
         client_name: "Editor".to_owned(),
         client_proves: false,
         resource: "http://localhost:7717/notes/mcp".to_owned(),
         scopes: "notes:call".parse().unwrap(),
-        code: Digest::of(code),
+        code: code_of(code).digest,
         redirect_uri: "http://127.0.0.1:40001/callback".to_owned(),
         challenge: CodeChallenge::from_bytes([7; 32]),
         created_at: NOW,

@@ -21,6 +21,7 @@ use keystile_bench::rounds::say;
 use keystile_domain::ids::{GrantId, PersonId, TransactionId};
 use keystile_domain::ports::{Grants as _, People as _, Rng};
 use keystile_domain::records::{Approval, CodeProof, NewPerson, Presented, Rotated};
+use keystile_domain::secrets::code::AuthorizationCode;
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::pkce::CodeChallenge;
@@ -311,7 +312,10 @@ async fn fill(store: &Store, families: usize) -> Outcome<Vec<GrantId>> {
         let proofs: Vec<CodeProof> = some
             .iter()
             .map(|approval| CodeProof {
-                code: approval.code,
+                code: AuthorizationCode {
+                    grant: approval.grant,
+                    digest: approval.code,
+                },
                 client_id: CLIENT.to_owned(),
                 client_proved: false,
                 redirect_uri: None,

@@ -3,12 +3,37 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::ids::GrantId;
 use crate::ports::Rng;
 use crate::secrets::digest::Digest;
 use crate::secrets::refresh::checksum;
 
 /// What every initial access token begins with.
 pub const INITIAL_ACCESS_TOKEN: &str = "ksi_";
+
+const AUTHORIZATION_CODE: &str = "ksc_";
+
+/// An authorization code as the store finds it. It names its grant, so that it is found where the grant is, and new ones
+/// lie beside each other; what opens it is the digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuthorizationCode {
+    /// The grant that it says it belongs to.
+    pub grant: GrantId,
+    /// Of its whole text.
+    pub digest: Digest,
+}
+
+impl AuthorizationCode {
+    /// The code of this text, or `None` if no code looks like that. Whether there is one only the store knows.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let body = text.strip_prefix(AUTHORIZATION_CODE)?;
+        let body: [u8; 48] = URL_SAFE_NO_PAD.decode(body).ok()?.try_into().ok()?;
+        let grant = GrantId::from_bytes(*body.first_chunk()?);
+        let digest = Digest::of(text);
+        Some(Self { grant, digest })
+    }
+}
 
 /// A fresh 256-bit text with its digest. The text goes out once and is never stored.
 pub struct FreshSecret {
@@ -19,10 +44,16 @@ pub struct FreshSecret {
 }
 
 impl FreshSecret {
-    /// An authorization code: `ksc_` and 256 bits.
+    /// The authorization code of a grant: `ksc_`, the grant and 256 bits.
     #[must_use]
-    pub fn authorization_code(rng: &dyn Rng) -> Self {
-        Self::with_prefix("ksc_", rng)
+    pub fn authorization_code(grant: GrantId, rng: &dyn Rng) -> Self {
+        let mut body = [0; 48];
+        let (named, random) = body.split_at_mut(16);
+        named.copy_from_slice(grant.as_bytes());
+        rng.fill(random);
+        let text = format!("{AUTHORIZATION_CODE}{}", URL_SAFE_NO_PAD.encode(body));
+        let digest = Digest::of(&text);
+        Self { text, digest }
     }
 
     /// The value of a session cookie: `kss_` and 256 bits.
@@ -97,4 +128,40 @@ pub(crate) fn unambiguous<const N: usize>(rng: &dyn Rng) -> String {
         );
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Sevens;
+
+    impl Rng for Sevens {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(7);
+        }
+    }
+
+    #[test]
+    fn a_code_names_its_grant_and_is_known_by_its_whole_text() {
+        let grant = GrantId::from_bytes([9; 16]);
+        let FreshSecret { text, digest } = FreshSecret::authorization_code(grant, &Sevens);
+        let read = AuthorizationCode::read(&text);
+        assert_eq!(read, Some(AuthorizationCode { grant, digest }));
+        for end in 0..text.len() {
+            assert_eq!(
+                AuthorizationCode::read(&text[..end]),
+                None,
+                "prefix of {end}"
+            );
+        }
+        for other in [
+            text.replacen("ksc_", "ksr_", 1),
+            format!("{text}A"),
+            format!("{text}="),
+            format!(" {text}"),
+        ] {
+            assert_eq!(AuthorizationCode::read(&other), None, "{other}");
+        }
+    }
 }

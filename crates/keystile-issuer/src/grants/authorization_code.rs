@@ -3,7 +3,7 @@
 use keystile_domain::audit::{Action, Event, Outcome};
 use keystile_domain::decide::redeem::{Redemption, redeem};
 use keystile_domain::records::{CodeProof, GrantType, Mismatch, Taken, TakenCode};
-use keystile_domain::secrets::digest::Digest;
+use keystile_domain::secrets::code::AuthorizationCode;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::mutation::weakened;
@@ -22,19 +22,10 @@ pub(crate) async fn exchange(
     now: Timestamp,
 ) -> Result<TokenResponse, OAuthError> {
     let named = named_resource(app, &request.resource)?;
-    let proof = CodeProof {
-        code: Digest::of(&request.code),
-        client_id: client.client_id().to_owned(),
-        client_proved: client.is_confidential(),
-        redirect_uri: request.redirect_uri.clone(),
-        challenge: request.challenge,
-        resource: named.clone().filter(|_| !weakened("a_027")),
+    let taken = match AuthorizationCode::read(&request.code) {
+        Some(code) => take(app, client, request, (code, named.as_deref()), now).await?,
+        None => Taken::NoMatch(Mismatch::Unknown),
     };
-    let taken = app
-        .grants
-        .take(proof, now)
-        .await
-        .map_err(OAuthError::internal)?;
     if let Taken::NoMatch(mismatch) = taken {
         refused(app, client, mismatch, now).await?;
     }
@@ -65,6 +56,26 @@ pub(crate) async fn exchange(
             Err(refusal)
         }
     }
+}
+
+/// Matches the code with what the request says, and spends it.
+async fn take(
+    app: &App,
+    client: &AuthenticatedClient,
+    request: &CodeRequest,
+    (code, named): (AuthorizationCode, Option<&str>),
+    now: Timestamp,
+) -> Result<Taken, OAuthError> {
+    let proof = CodeProof {
+        code,
+        client_id: client.client_id().to_owned(),
+        client_proved: client.is_confidential(),
+        redirect_uri: request.redirect_uri.clone(),
+        challenge: request.challenge,
+        resource: named.map(str::to_owned).filter(|_| !weakened("a_027")),
+    };
+    let taken = app.grants.take(proof, now).await;
+    taken.map_err(OAuthError::internal)
 }
 
 /// Stands in the trail before the answer, unless nobody made the code: a stranger who sends noise

@@ -144,8 +144,8 @@ async fn allow(
     transaction: &Transaction,
 ) -> Result<Response, PageRefusal> {
     let about = about(app, visitor, session, transaction);
-    let code = FreshSecret::authorization_code(&*app.rng);
     let grant = GrantId::new(visitor.now, &*app.rng);
+    let code = FreshSecret::authorization_code(grant, &*app.rng);
     let approval = approval(app, visitor, session, transaction, (grant, &code));
     // The line is written before the grant is made; then both are on their way to the disk at the same time.
     let (recorded, approved) = join(

@@ -98,10 +98,11 @@ async fn forged(connecting: &Connecting, challenge: [u8; 32]) -> String {
         .await
         .expect("memory")
         .expect("alice");
-    let code = FreshSecret::authorization_code(&*app.rng);
+    let grant = GrantId::new(now, &*app.rng);
+    let code = FreshSecret::authorization_code(grant, &*app.rng);
     let approval = Approval {
         transaction: TransactionId::new(now, &*app.rng),
-        grant: GrantId::new(now, &*app.rng),
+        grant,
         person: person.id,
         client_id: connecting.client.clone(),
         client_name: "forged".to_owned(),

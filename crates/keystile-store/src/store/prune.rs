@@ -43,8 +43,8 @@ impl Store {
 
 struct Prune {
     now: Timestamp,
-    /// Expired grants have no index (it would be touched by each refresh): they are found by
-    /// walking all grants in the order of their ids, some thousands at a time.
+    /// Codes, expired grants and those without tokens have no index (each sign-in or refresh would touch it): they are
+    /// found by walking all grants in the order of their ids, some thousands at a time.
     after: String,
 }
 
@@ -56,9 +56,6 @@ impl Verb for Prune {
 
     async fn apply(&self, connection: &mut SqliteConnection) -> Result<Self::Answer, Failure> {
         let sessions = delete(connection, SESSIONS, self.now.0).await?;
-        let codes = delete(connection, CODES, before(self.now, REPLAY)).await?;
-        // Its code row, if still there, goes with the grant.
-        let unused = delete(connection, NEVER_USED, before(self.now, REPLAY)).await?;
         let revoked = delete(connection, REVOKED, before(self.now, HISTORY)).await?;
         let services = delete(connection, SERVICES, before(self.now, HISTORY)).await?;
         let assertions = delete(connection, ASSERTIONS, self.now.0).await?;
@@ -70,25 +67,42 @@ impl Verb for Prune {
             .bind(&self.after)
             .fetch_one(&mut *connection)
             .await?;
-        let expired = match &last {
-            None => 0,
-            Some(last) => sqlx::query(EXPIRED)
-                .bind(&self.after)
-                .bind(last)
-                .bind(before(self.now, HISTORY))
-                .execute(connection)
-                .await?
-                .rows_affected(),
+        let (codes, walked) = match &last {
+            None => (0, 0),
+            Some(last) => self.step(connection, last).await?,
         };
-        let rounds = [sessions, codes, unused, revoked, services, assertions];
+        let rounds = [sessions, revoked, services, assertions];
         let more = last.is_some() || rounds.contains(&AT_ONCE);
         let pruned = Pruned {
             codes,
             sessions,
-            grants: unused + revoked + services + expired,
+            grants: revoked + services + walked,
             more,
         };
         Ok((pruned, last.unwrap_or_default()))
+    }
+}
+
+impl Prune {
+    /// The next step of the walk, up to and with the grant `last`: how many codes went, and how many grants.
+    async fn step(
+        &self,
+        connection: &mut SqliteConnection,
+        last: &str,
+    ) -> Result<(u64, u64), Failure> {
+        let mut counts = [0; 3];
+        let rounds = [(NEVER_USED, REPLAY), (EXPIRED, HISTORY), (CODES, REPLAY)];
+        for (count, (sql, age)) in counts.iter_mut().zip(rounds) {
+            let done = sqlx::query(sql)
+                .bind(&self.after)
+                .bind(last)
+                .bind(before(self.now, age))
+                .execute(&mut *connection)
+                .await?;
+            *count = done.rows_affected();
+        }
+        let [unused, expired, codes] = counts;
+        Ok((codes, unused + expired))
     }
 }
 
@@ -111,10 +125,6 @@ fn before(now: Timestamp, age: Duration) -> i64 {
 
 const SESSIONS: &str = "DELETE FROM sessions WHERE digest IN
      (SELECT digest FROM sessions WHERE expires_at <= $1 LIMIT 1000)";
-const CODES: &str = "DELETE FROM codes WHERE digest IN
-     (SELECT digest FROM codes WHERE expires_at <= $1 LIMIT 1000)";
-const NEVER_USED: &str = "DELETE FROM grants WHERE id IN
-     (SELECT id FROM grants WHERE activated_at IS NULL AND created_at <= $1 LIMIT 1000)";
 const REVOKED: &str = "DELETE FROM grants WHERE id IN
      (SELECT id FROM grants WHERE revoked_at IS NOT NULL AND revoked_at <= $1 LIMIT 1000)";
 const SERVICES: &str = "DELETE FROM service_grants WHERE id IN
@@ -134,6 +144,11 @@ const AT_ONCE: u64 = 1_000;
 
 const WALK: &str =
     "SELECT max(id) FROM (SELECT id FROM grants WHERE id > $1 ORDER BY id LIMIT 5000) AS step";
+const CODES: &str = "UPDATE grants
+     SET code = NULL, code_redirect_uri = NULL, code_challenge = NULL, code_expires_at = NULL
+     WHERE id > $1 AND id <= $2 AND code_expires_at <= $3";
+const NEVER_USED: &str =
+    "DELETE FROM grants WHERE id > $1 AND id <= $2 AND activated_at IS NULL AND created_at <= $3";
 const EXPIRED: &str = "DELETE FROM grants WHERE id > $1 AND id <= $2 AND expires_at <= $3";
 
 /// How long a spent code is kept, so that its replay revokes what it minted.

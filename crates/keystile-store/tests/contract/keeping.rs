@@ -34,7 +34,8 @@ async fn what_nothing_needs_any_more_is_forgotten() {
     assert_eq!(pruned, Pruned::default());
 
     let pruned = world.store.prune(later(2 * DAY)).await.unwrap();
-    assert_eq!((pruned.codes, pruned.sessions, pruned.grants), (3, 1, 1));
+    let counts = (pruned.codes, pruned.sessions, pruned.grants);
+    assert_eq!(counts, (2, 1, 1), "a code went with its grant");
     let replay = world
         .store
         .take(proof("live"), later(2 * DAY))

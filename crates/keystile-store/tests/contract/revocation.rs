@@ -172,9 +172,21 @@ async fn what_clients_hold_for_themselves_dies_with_a_rebound_name() {
 #[tokio::test]
 async fn the_list_shows_the_living_newest_first_and_the_dead_on_demand() {
     let world = world().await;
-    let (one, two) = (world.granted("one").await, world.granted("two").await);
-    let waiting = world.approved("waiting").await;
-    let dead = world.granted("dead").await;
+    let approved = async |code: &str, since: i64| {
+        let mut approval = world.approval(code);
+        approval.created_at = later(-since);
+        let grant = approval.grant;
+        world.store.approve(approval).await.unwrap();
+        grant
+    };
+    let granted = async |code: &str, since: i64| {
+        let grant = approved(code, since).await;
+        world.store.take(proof(code), NOW).await.unwrap();
+        grant
+    };
+    let (one, two) = (granted("one", 3).await, granted("two", 2).await);
+    let waiting = approved("waiting", 1).await;
+    let dead = granted("dead", 0).await;
     Grants::revoke(&world.store, dead, "x", NOW).await.unwrap();
     let ids = |filter| async {
         let records = Grants::list(&world.store, filter).await.unwrap();

@@ -7,6 +7,7 @@ use keystile_domain::ports::{Grants, People, Rng};
 use keystile_domain::records::{
     Approval, Approved, CodeProof, NewPerson, PersonCreated, Presented, Taken,
 };
+use keystile_domain::secrets::code::AuthorizationCode;
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::pkce::CodeChallenge;
@@ -88,14 +89,14 @@ impl World {
     pub(crate) fn approval(&self, code: &str) -> Approval {
         Approval {
             transaction: TransactionId::new(NOW, &self.rng),
-            grant: GrantId::new(NOW, &self.rng),
+            grant: code_of(code).grant,
             person: self.alice,
             client_id: CLIENT.to_owned(),
             client_name: "Editor".to_owned(),
             client_proves: false,
             resource: RESOURCE.to_owned(),
             scopes: "notes:call offline_access".parse().unwrap(),
-            code: Digest::of(code),
+            code: code_of(code).digest,
             redirect_uri: REDIRECT.to_owned(),
             challenge: challenge(),
             created_at: NOW,
@@ -149,9 +150,17 @@ impl World {
     }
 }
 
+/// A code of this text; the id of its grant comes from the text too, so that a test need not carry it around.
+pub(crate) fn code_of(text: &str) -> AuthorizationCode {
+    let digest = Digest::of(text);
+    let grant = digest.as_bytes().first_chunk().expect("it is longer");
+    let grant = GrantId::from_bytes(*grant);
+    AuthorizationCode { grant, digest }
+}
+
 pub(crate) fn proof(code: &str) -> CodeProof {
     CodeProof {
-        code: Digest::of(code),
+        code: code_of(code),
         client_id: CLIENT.to_owned(),
         client_proved: false,
         redirect_uri: Some(REDIRECT.to_owned()),

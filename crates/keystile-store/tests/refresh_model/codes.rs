@@ -8,7 +8,7 @@ use keystile_domain::records::Taken;
 use keystile_domain::time::Timestamp;
 
 use crate::actors::{BIRTH, begins_with_tokens};
-use crate::wave::{Template, proof};
+use crate::wave::Template;
 
 const ROUNDS: usize = 200;
 const AT_ONCE: usize = 100;
@@ -23,7 +23,8 @@ async fn a_020_of_a_hundred_who_redeem_a_code_at_once_exactly_one_wins() {
     for number in (0..8 * ROUNDS).filter(|number| !begins_with_tokens(*number)) {
         let all = (0..AT_ONCE).map(|_| {
             let store = Arc::clone(&store);
-            tokio::spawn(async move { store.take(proof(number), Timestamp(BIRTH)).await })
+            let proof = template.proof(number);
+            tokio::spawn(async move { store.take(proof, Timestamp(BIRTH)).await })
         });
         let all = join_all(all).await;
         let all: Vec<Taken> = all

@@ -9,6 +9,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use keystile_domain::ids::{GrantId, PersonId, TransactionId};
 use keystile_domain::ports::{Clients, Grants, People, Rng};
 use keystile_domain::records::{CodeProof, Presented, Rotated, Taken};
+use keystile_domain::secrets::code::AuthorizationCode;
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::pkce::CodeChallenge;
@@ -97,8 +98,10 @@ impl Template {
                 let redeemed = begins_with_tokens(number);
                 sqlx::query(
                     "INSERT INTO grants (id, transaction_id, person_id, client_id, client_name,
-                         resource, scopes, created_at, expires_at, activated_at, presented)
-                     VALUES ($1, $2, $3, $4, 'Editor', $5, 'notes:call', $6, $7, $8, 0)",
+                         resource, scopes, created_at, expires_at, activated_at, presented,
+                         code, code_redirect_uri, code_challenge, code_expires_at)
+                     VALUES ($1, $2, $3, $4, 'Editor', $5, 'notes:call', $6, $7, $8, 0,
+                         $9, $10, $11, $12)",
                 )
                 .bind(grant.to_string())
                 .bind(TransactionId::new(born, &rng).to_string())
@@ -108,19 +111,13 @@ impl Template {
                 .bind(BIRTH)
                 .bind(BIRTH + IDLE)
                 .bind(redeemed.then_some(BIRTH))
+                .bind(Digest::of(&client(number)).as_bytes().as_slice())
+                .bind(REDIRECT)
+                .bind([7_u8; 32].as_slice())
+                .bind(BIRTH + CODE)
                 .execute(&mut *all)
                 .await
                 .expect("the real parts work");
-                sqlx::query("INSERT INTO codes VALUES ($1, $2, $3, $4, $5, $6)")
-                    .bind(Digest::of(&client(number)).as_bytes().as_slice())
-                    .bind(grant.to_string())
-                    .bind(REDIRECT)
-                    .bind([7_u8; 32].as_slice())
-                    .bind(BIRTH + CODE)
-                    .bind(redeemed.then_some(BIRTH))
-                    .execute(&mut *all)
-                    .await
-                    .expect("the real parts work");
             }
             all.commit().await.expect("the real parts work");
             connection.close().await.expect("the real parts work");
@@ -139,6 +136,20 @@ impl Template {
             .await
             .expect("the real parts work");
         (store, folder)
+    }
+
+    /// The redemption of the code of the grant of this number.
+    pub(crate) fn proof(&self, number: usize) -> CodeProof {
+        let (grant, _) = self.grants[number];
+        let digest = Digest::of(&client(number));
+        CodeProof {
+            code: AuthorizationCode { grant, digest },
+            client_id: client(number),
+            client_proved: false,
+            redirect_uri: Some(REDIRECT.to_owned()),
+            challenge: CodeChallenge::from_bytes([7; 32]),
+            resource: Some(RESOURCE.to_owned()),
+        }
     }
 }
 
@@ -253,18 +264,6 @@ async fn ask(
     seen
 }
 
-/// The redemption of the code of this grant.
-pub(crate) fn proof(number: usize) -> CodeProof {
-    CodeProof {
-        code: Digest::of(&client(number)),
-        client_id: client(number),
-        client_proved: false,
-        redirect_uri: Some(REDIRECT.to_owned()),
-        challenge: CodeChallenge::from_bytes([7; 32]),
-        resource: Some(RESOURCE.to_owned()),
-    }
-}
-
 async fn done(store: &Store, template: &Template, number: usize, act: Act, now: Timestamp) -> Seen {
     let (grant, person) = template.grants[number];
     let client_id = |own: bool| {
@@ -279,7 +278,7 @@ async fn done(store: &Store, template: &Template, number: usize, act: Act, now: 
             let proof = CodeProof {
                 client_id: client_id(own),
                 client_proved: false,
-                ..proof(number)
+                ..template.proof(number)
             };
             match store.take(proof, now).await.expect("the real parts work") {
                 Taken::First(_) => Seen::Redeemed,

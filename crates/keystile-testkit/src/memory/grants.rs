@@ -96,7 +96,7 @@ impl Grants for MemoryStore {
         if let Err(mismatch) = state.matches(&proof, now) {
             return Ok(Taken::NoMatch(mismatch));
         }
-        let code = state.codes.get_mut(&proof.code).expect("it matched");
+        let code = state.codes.get_mut(&proof.code.digest).expect("it matched");
         let approval = code.approval.clone();
         if std::mem::replace(&mut code.spent, true) {
             return Ok(Taken::Again(approval.grant));
@@ -184,7 +184,9 @@ impl Grants for MemoryStore {
 impl State {
     /// The first thing in which the presenter differs. A spent code still matches.
     fn matches(&self, proof: &CodeProof, now: Timestamp) -> Result<(), Mismatch> {
-        let code = self.codes.get(&proof.code).ok_or(Mismatch::Unknown)?;
+        let code = self.codes.get(&proof.code.digest);
+        let its_grants = |code: &&Code| code.approval.grant == proof.code.grant;
+        let code = code.filter(its_grants).ok_or(Mismatch::Unknown)?;
         let approval = &code.approval;
         let family = self
             .families

@@ -83,11 +83,12 @@ impl Bench {
     /// Access and refresh token of a client that just signed in.
     async fn connected(&self, client_id: &str) -> (String, String) {
         let (now, rng) = (self.test.clock.now(), &*self.test.app.rng);
-        let code = FreshSecret::authorization_code(rng);
+        let grant = GrantId::new(now, rng);
+        let code = FreshSecret::authorization_code(grant, rng);
         let later = now.plus(Duration::from_secs(60));
         let approval = Approval {
             transaction: TransactionId::new(now, rng),
-            grant: GrantId::new(now, rng),
+            grant,
             person: self.person,
             client_id: client_id.to_owned(),
             client_name: "Desk".to_owned(),

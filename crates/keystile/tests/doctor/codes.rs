@@ -94,16 +94,17 @@ async fn late_code(scene: &Scene, client_id: &str, resource: &str) -> String {
     let rng = SeededRng::default();
     let mut salt = [0; 8];
     rng.fill(&mut salt);
-    let code = FreshSecret::authorization_code(&rng);
     let person = store
         .find_by_name(NAME)
         .await
         .expect("it reads")
         .expect("there is one");
     let begun = Timestamp(now.0 - 61_000);
+    let grant = GrantId::new(begun, &rng);
+    let code = FreshSecret::authorization_code(grant, &rng);
     let approval = Approval {
         transaction: TransactionId::new(begun, &rng),
-        grant: GrantId::new(begun, &rng),
+        grant,
         person: person.id,
         client_id: client_id.to_owned(),
         client_name: "Operator test".to_owned(),

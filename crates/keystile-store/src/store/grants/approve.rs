@@ -1,7 +1,8 @@
-//! The approval of a person: a grant and its code, in one step.
+//! The approval of a person: a grant with its code, in one statement.
 
 use keystile_domain::records::{Approval, Approved};
 use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
 
 use crate::failure::Failure;
 use crate::writer::SharedVerb;
@@ -12,83 +13,85 @@ impl SharedVerb for Approve {
     type Answer = Approved;
 }
 
-/// One row of what goes in.
+/// One row of what goes in: grant, transaction and person; client's id, name and whether it proves who it is; resource and
+/// scopes; beginning and end of the grant; the code's digest, redirect URI, challenge and end. Bytes are in hex.
 #[derive(Serialize)]
-pub(super) struct Given<'a> {
-    grant: String,
-    transaction: String,
-    person: String,
-    client_id: &'a str,
-    client_name: &'a str,
-    client_proves: bool,
-    resource: &'a str,
-    scopes: String,
-    created_at: i64,
-    grant_expires_at: i64,
-    code: String,
-    redirect_uri: &'a str,
-    challenge: String,
-    code_expires_at: i64,
-}
+pub(super) struct Given<'a>(
+    String,
+    String,
+    String,
+    (&'a str, &'a str, bool),
+    (&'a str, String),
+    (i64, i64),
+    (String, &'a str, String, i64),
+);
+
+/// A grant that was made: its id, and the transaction that it answers.
+#[derive(Deserialize, PartialEq, Eq, Hash)]
+pub(super) struct Made(String, String);
 
 impl Approve {
     pub(super) fn given(&self) -> Given<'_> {
         let Self(approval) = self;
-        Given {
-            grant: approval.grant.to_string(),
-            transaction: approval.transaction.to_string(),
-            person: approval.person.to_string(),
-            client_id: &approval.client_id,
-            client_name: &approval.client_name,
-            client_proves: approval.client_proves,
-            resource: &approval.resource,
-            scopes: approval.scopes.to_string(),
-            created_at: approval.created_at.0,
-            grant_expires_at: approval.grant_expires_at.0,
-            code: hex::encode(approval.code.as_bytes()),
-            redirect_uri: &approval.redirect_uri,
-            challenge: hex::encode(approval.challenge.as_bytes()),
-            code_expires_at: approval.code_expires_at.0,
-        }
+        let Made(grant, transaction) = self.made();
+        Given(
+            grant,
+            transaction,
+            approval.person.to_string(),
+            (
+                &approval.client_id,
+                &approval.client_name,
+                approval.client_proves,
+            ),
+            (&approval.resource, approval.scopes.to_string()),
+            (approval.created_at.0, approval.grant_expires_at.0),
+            (
+                hex::encode(approval.code.as_bytes()),
+                &approval.redirect_uri,
+                hex::encode(approval.challenge.as_bytes()),
+                approval.code_expires_at.0,
+            ),
+        )
     }
-}
 
-/// What stands in the database afterwards, as 0 or 1: the grant itself, a grant of its transaction, its person.
-#[derive(Deserialize)]
-pub(super) struct Found(u8, u8, u8);
+    /// What the statement says if the grant is made.
+    pub(super) fn made(&self) -> Made {
+        let Self(approval) = self;
+        Made(approval.grant.to_string(), approval.transaction.to_string())
+    }
 
-impl Found {
-    pub(super) fn outcome(&self) -> Result<Approved, Failure> {
-        match self {
-            Self(1, ..) => Ok(Approved::First),
-            Self(_, 1, _) => Ok(Approved::AlreadyAnswered),
-            Self(_, _, 0) => Ok(Approved::PersonGone),
-            Self(..) => Err(Failure::Inconsistent(
-                "the code of an approval is another's".to_owned(),
+    /// No grant was made: says why.
+    pub(super) async fn explain(
+        &self,
+        connection: &mut SqliteConnection,
+    ) -> Result<Approved, Failure> {
+        let Self(approval) = self;
+        let (answered, person): (bool, bool) = sqlx::query_as(
+            "SELECT EXISTS (SELECT 1 FROM grants WHERE transaction_id = $1),
+                 EXISTS (SELECT 1 FROM people WHERE id = $2 AND disabled_at IS NULL)",
+        )
+        .bind(approval.transaction.to_string())
+        .bind(approval.person.to_string())
+        .fetch_one(connection)
+        .await?;
+        match (answered, person) {
+            (true, _) => Ok(Approved::AlreadyAnswered),
+            (false, false) => Ok(Approved::PersonGone),
+            (false, true) => Err(Failure::Inconsistent(
+                "the id of a new grant is another's".to_owned(),
             )),
         }
     }
 }
 
-/// `$1` is a JSON array of [`Given`]. The grants, unless a person is gone or a transaction was answered before; the codes
-/// of the grants that were made; and a grant whose code could not be written is none.
+/// `$1` is a JSON array of [`Given`]. The grants, unless a person is gone or a transaction was answered before; [`Made`] for
+/// each of them.
 pub(super) const APPROVE: &str = "
-INSERT INTO grants (id, transaction_id, person_id, client_id, client_name, resource,
-    scopes, created_at, expires_at, presented, client_proves)
-SELECT value ->> 'grant', value ->> 'transaction', p.id, value ->> 'client_id', value ->> 'client_name',
-    value ->> 'resource', value ->> 'scopes', value ->> 'created_at', value ->> 'grant_expires_at', 0,
-    value ->> 'client_proves'
-FROM json_each($1) JOIN people p ON p.id = value ->> 'person' WHERE p.disabled_at IS NULL
-ON CONFLICT (transaction_id) DO NOTHING;
-INSERT INTO codes (digest, grant_id, redirect_uri, challenge, expires_at)
-SELECT unhex(value ->> 'code'), g.id, value ->> 'redirect_uri',
-    unhex(value ->> 'challenge'), value ->> 'code_expires_at'
-FROM json_each($1) JOIN grants g ON g.id = value ->> 'grant' WHERE TRUE
-ON CONFLICT (digest) DO NOTHING;
-DELETE FROM grants WHERE id IN (SELECT value ->> 'grant' FROM json_each($1))
-    AND NOT EXISTS (SELECT 1 FROM codes c WHERE c.grant_id = grants.id);
-SELECT 'approved', json_group_array(json_array(
-    EXISTS (SELECT 1 FROM grants g WHERE g.id = value ->> 'grant'),
-    EXISTS (SELECT 1 FROM grants g WHERE g.transaction_id = value ->> 'transaction'),
-    EXISTS (SELECT 1 FROM people p WHERE p.id = value ->> 'person' AND p.disabled_at IS NULL)))
-FROM json_each($1);";
+INSERT INTO grants (id, transaction_id, person_id, client_id, client_name, client_proves, resource, scopes,
+    created_at, expires_at, code, code_redirect_uri, code_challenge, code_expires_at, presented)
+SELECT value ->> 0, value ->> 1, p.id, value ->> '$[3][0]', value ->> '$[3][1]', value ->> '$[3][2]',
+    value ->> '$[4][0]', value ->> '$[4][1]', value ->> '$[5][0]', value ->> '$[5][1]',
+    unhex(value ->> '$[6][0]'), value ->> '$[6][1]', unhex(value ->> '$[6][2]'), value ->> '$[6][3]', 0
+FROM json_each($1) JOIN people p ON p.id = value ->> 2 WHERE p.disabled_at IS NULL
+ON CONFLICT DO NOTHING
+RETURNING 'approved', json_array(id, transaction_id);";

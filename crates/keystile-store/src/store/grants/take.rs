@@ -1,6 +1,5 @@
 //! The redemption of a code: one statement matches and spends it (STYLE rule 5, CHECKLIST R8).
 
-use keystile_domain::ids::GrantId;
 use keystile_domain::records::{CodeProof, Mismatch, Taken, TakenCode};
 use keystile_domain::time::Timestamp;
 use keystile_protocol::mutation::weakened;
@@ -20,7 +19,7 @@ impl SharedVerb for Take {
     type Answer = Taken;
 }
 
-/// One row of what goes in.
+/// One row of what goes in: digest, client, redirect URI, challenge, resource, now, whether the client proved who it is, grant.
 #[derive(Serialize)]
 pub(super) struct Shown<'a>(
     String,
@@ -30,6 +29,7 @@ pub(super) struct Shown<'a>(
     Option<&'a str>,
     i64,
     i64,
+    String,
 );
 
 /// A code that was spent: digest in upper-case hex, grant, person, resource, scopes.
@@ -40,7 +40,7 @@ impl Spent {
     pub(super) fn outcome(&self) -> Result<Taken, Failure> {
         let Self(_, grant, person, resource, scopes) = self;
         Ok(Taken::First(TakenCode {
-            grant: row::parse(grant, "codes.grant_id")?,
+            grant: row::parse(grant, "grants.id")?,
             person: row::parse(person, "grants.person_id")?,
             resource: resource.clone(),
             scopes: row::parse(scopes, "grants.scopes")?,
@@ -59,12 +59,13 @@ impl Take {
             proof.resource.as_deref(),
             self.now.0,
             i64::from(proof.client_proved),
+            proof.code.grant.to_string(),
         )
     }
 
     /// Of the code, as [`Spent`] has it.
     pub(super) fn digest(&self) -> String {
-        hex::encode_upper(self.proof.code.as_bytes())
+        hex::encode_upper(self.proof.code.digest.as_bytes())
     }
 
     /// Nothing was spent: says why, and knows a replay only when everything matches, so that a
@@ -73,30 +74,20 @@ impl Take {
         &self,
         connection: &mut SqliteConnection,
     ) -> Result<Taken, Failure> {
-        type Row = (
-            String,
-            String,
-            i64,
-            String,
-            Vec<u8>,
-            Option<i64>,
-            i64,
-            String,
-        );
+        type Row = (String, i64, String, Vec<u8>, Option<i64>, i64, String);
         let row: Option<Row> = sqlx::query_as(
-            "SELECT c.grant_id, g.client_id, g.client_proves, c.redirect_uri, c.challenge,
-                 c.spent_at, c.expires_at, g.resource
-             FROM codes c JOIN grants g ON g.id = c.grant_id WHERE c.digest = $1",
+            "SELECT client_id, client_proves, code_redirect_uri, code_challenge, activated_at,
+                 code_expires_at, resource
+             FROM grants WHERE id = $1 AND code = $2",
         )
-        .bind(self.proof.code.as_bytes().as_slice())
+        .bind(self.proof.code.grant.to_string())
+        .bind(self.proof.code.digest.as_bytes().as_slice())
         .fetch_optional(connection)
         .await?;
-        let Some((grant, client, proves, redirect, challenge, spent_at, expires_at, resource)) =
-            row
+        let Some((client, proves, redirect, challenge, spent_at, expires_at, resource)) = row
         else {
             return Ok(Taken::NoMatch(Mismatch::Unknown));
         };
-        let grant: GrantId = row::parse(&grant, "codes.grant_id")?;
         let proof = &self.proof;
         let differs = |shown: &Option<String>, stored: &str| {
             shown.as_deref().is_some_and(|shown| shown != stored)
@@ -112,7 +103,7 @@ impl Take {
         } else if differs(&proof.resource, &resource) {
             Mismatch::Resource
         } else if spent_at.is_some() {
-            return Ok(Taken::Again(grant));
+            return Ok(Taken::Again(proof.code.grant));
         } else if expires_at <= self.now.0 {
             Mismatch::Expired
         } else {
@@ -122,45 +113,40 @@ impl Take {
     }
 }
 
-/// `$2` is a JSON array of [`Shown`], each of another code. Spends the codes; and says of their grants that they have tokens
-/// from now on.
+/// `$2` is a JSON array of [`Shown`], each of another code. Spends the codes: their grants have tokens from now on.
 pub(super) const SPEND: &str = "
-UPDATE codes SET spent_at = shown.now
-FROM (SELECT unhex(value ->> 0) AS digest, value ->> 1 AS client_id, value ->> 2 AS redirect_uri,
+UPDATE grants SET activated_at = shown.now, last_used_at = shown.now
+FROM (SELECT unhex(value ->> 0) AS code, value ->> 1 AS client_id, value ->> 2 AS redirect_uri,
     unhex(value ->> 3) AS challenge, value ->> 4 AS resource, value ->> 5 AS now,
-    value ->> 6 AS client_proved
+    value ->> 6 AS client_proved, value ->> 7 AS id
     FROM json_each($2)) AS shown
-WHERE codes.digest = shown.digest
-    AND (shown.redirect_uri IS NULL OR codes.redirect_uri = shown.redirect_uri)
-    AND codes.challenge = shown.challenge
-    AND codes.spent_at IS NULL AND codes.expires_at > shown.now
-    AND EXISTS (SELECT 1 FROM grants g JOIN people p ON p.id = g.person_id
-        WHERE g.id = codes.grant_id AND g.client_id = shown.client_id
-        AND (shown.resource IS NULL OR g.resource = shown.resource)
-        AND g.client_proves <= shown.client_proved
-        AND g.revoked_at IS NULL AND g.expires_at > shown.now AND p.disabled_at IS NULL)
+WHERE grants.id = shown.id AND grants.code = shown.code AND grants.client_id = shown.client_id
+    AND (shown.redirect_uri IS NULL OR grants.code_redirect_uri = shown.redirect_uri)
+    AND grants.code_challenge = shown.challenge
+    AND (shown.resource IS NULL OR grants.resource = shown.resource)
+    AND grants.client_proves <= shown.client_proved
+    AND grants.activated_at IS NULL AND grants.code_expires_at > shown.now
+    AND grants.revoked_at IS NULL AND grants.expires_at > shown.now
+    AND EXISTS (SELECT 1 FROM people p WHERE p.id = grants.person_id AND p.disabled_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM disabled_clients d
-        WHERE d.client_id = shown.client_id AND d.enabled_at IS NULL)
-RETURNING 'taken', json_array(hex(digest), grant_id,
-    (SELECT g.person_id FROM grants g WHERE g.id = grant_id),
-    (SELECT g.resource FROM grants g WHERE g.id = grant_id),
-    (SELECT g.scopes FROM grants g WHERE g.id = grant_id));
-UPDATE grants SET activated_at = code.spent_at, last_used_at = code.spent_at
-FROM (SELECT c.grant_id, c.spent_at FROM json_each($2)
-    JOIN codes c ON c.digest = unhex(value ->> 0) WHERE c.spent_at IS NOT NULL) AS code
-WHERE grants.id = code.grant_id AND grants.activated_at IS NULL;";
+        WHERE d.client_id = grants.client_id AND d.enabled_at IS NULL)
+RETURNING 'taken', json_array(hex(code), id, person_id, resource, scopes);";
 
 pub(super) const SPEND_CHECKS: &[(&str, &str, &str)] = &[
-    ("n_as_21", "codes.spent_at IS NULL", "TRUE"),
-    ("n_as_32b", "g.client_proves <= shown.client_proved", "TRUE"),
+    ("n_as_21", "grants.activated_at IS NULL", "TRUE"),
+    (
+        "n_as_32b",
+        "grants.client_proves <= shown.client_proved",
+        "TRUE",
+    ),
     (
         "a_017",
-        "g.client_id = shown.client_id",
+        "grants.client_id = shown.client_id",
         "shown.client_id IS NOT NULL",
     ),
     (
         "a_015",
-        "codes.challenge = shown.challenge",
+        "grants.code_challenge = shown.challenge",
         "shown.challenge IS NOT NULL",
     ),
 ];

@@ -1,15 +1,15 @@
 //! The verbs of a grant's life (approve, take, rotate), all that wait in one trip to SQLite's thread and one commit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use keystile_domain::records::{Approved, Rotated, Taken};
-use keystile_domain::secrets::digest::Digest;
+use keystile_domain::secrets::code::AuthorizationCode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr, SqliteConnection};
 
-use super::approve::{APPROVE, Approve, Found};
+use super::approve::{APPROVE, Approve, Made};
 use super::take::{SPEND, SPEND_CHECKS, Spent, Take};
 use crate::failure::{BatchFailed, Failure};
 use crate::feed::RevocationFeed;
@@ -45,7 +45,7 @@ impl Together {
     }
 
     /// Whether this code is in it: two requests that show one code are judged one after the other.
-    pub(crate) fn takes_code(&self, code: &Digest) -> bool {
+    pub(crate) fn takes_code(&self, code: &AuthorizationCode) -> bool {
         self.takes.iter().any(|one| one.verb.proof.code == *code)
     }
 
@@ -71,18 +71,28 @@ impl Together {
             .bind(json(&rotations)?)
             .fetch_all(&mut *connection)
             .await?;
-        let mut found: Vec<Found> = Vec::new();
+        let mut made: HashSet<Made> = HashSet::new();
         let mut spent: HashMap<String, Spent> = HashMap::new();
         let mut families = Vec::new();
         for (kind, row) in rows {
             match &*kind {
-                "approved" => found = read(&row)?,
+                "approved" => {
+                    made.insert(read(&row)?);
+                }
                 "families" => families = read(&row)?,
                 _ => {
                     let row: Spent = read(&row)?;
                     spent.insert(row.0.clone(), row);
                 }
             }
+        }
+        let mut approved = Vec::new();
+        for Waiting { verb, .. } in &self.approvals {
+            // Once for each: of two that are the same, one made it.
+            approved.push(match made.remove(&verb.made()) {
+                true => Ok(Approved::First),
+                false => verb.explain(connection).await,
+            });
         }
         let mut taken = Vec::new();
         for Waiting { verb, .. } in &self.takes {
@@ -92,7 +102,7 @@ impl Together {
             });
         }
         Ok(Outcomes {
-            approvals: found.iter().map(Found::outcome).collect(),
+            approvals: approved,
             takes: taken,
             rotations: rotation::settle(connection, &self.rotations, families).await?,
         })
