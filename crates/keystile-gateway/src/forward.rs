@@ -1,6 +1,7 @@
 //! To an HTTP upstream and back, streaming both ways.
 
 mod answer;
+mod asides;
 mod awaited;
 mod events;
 mod headers;

@@ -10,6 +10,7 @@ use subtle::ConstantTimeEq as _;
 
 use crate::secrets::master::Subkey;
 use crate::secrets::{Secrets, Subkeys};
+use crate::time::Timestamp;
 
 /// Whose session it is (CHECKLIST R4): never a token's, nor a grant's, for both change while it lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,19 +26,28 @@ pub struct SessionOwner<'a> {
 }
 
 impl Secrets {
-    /// What a client gets in place of the server's session id: a tag of 128 bits, a full stop, and
-    /// the id itself. Nothing is kept, so that it outlives a restart.
+    /// What a client gets in place of the server's session id: a tag of 128 bits, the second of its end, and the id
+    /// itself, with full stops between them. Nothing is kept, so that it outlives a restart.
     #[must_use]
-    pub fn bind_session_id(&self, owner: SessionOwner<'_>, id: &str) -> String {
-        let tag = self.ring().sealing().session_tag(owner, id);
-        format!("{tag}.{id}")
+    pub fn bind_session_id(&self, owner: SessionOwner<'_>, id: &str, until: Timestamp) -> String {
+        let lasting = format!("{:x}.{id}", until.seconds());
+        let tag = self.ring().sealing().session_tag(owner, &lasting);
+        format!("{tag}.{lasting}")
     }
 
-    /// The server's id out of what [`bind_session_id`](Self::bind_session_id) made for this owner.
+    /// The server's id out of what [`bind_session_id`](Self::bind_session_id) made for this owner, until its end.
     #[must_use]
-    pub fn open_session_id<'a>(&self, owner: SessionOwner<'_>, shown: &'a str) -> Option<&'a str> {
+    pub fn open_session_id<'a>(
+        &self,
+        owner: SessionOwner<'_>,
+        shown: &'a str,
+        now: Timestamp,
+    ) -> Option<&'a str> {
         let tag = |keys: &Subkeys, id: &str| keys.session_tag(owner, id);
-        self.open_bound_id(shown, tag, weakened("n_rs_16"))
+        let lasting = self.open_bound_id(shown, tag, weakened("n_rs_16"))?;
+        let (until, id) = lasting.split_once('.')?;
+        let until = i64::from_str_radix(until, 16).ok()?;
+        (now.seconds() < until || weakened("n_rs_16b")).then_some(id)
     }
 
     /// What a client gets in place of an event's id, in the session that the server knows by this id (empty: none).
@@ -111,6 +121,9 @@ mod tests {
         revision: None,
     };
 
+    const END: Timestamp = Timestamp::from_seconds(32);
+    const BEFORE: Timestamp = Timestamp::from_seconds(31);
+
     fn secrets(first: u8) -> Secrets {
         let bytes: [u8; 32] = std::array::from_fn(|at| (at as u8).wrapping_mul(7) ^ first);
         Secrets::new(&MasterKey::from_bytes(&bytes).unwrap())
@@ -118,12 +131,13 @@ mod tests {
 
     #[test]
     fn a_session_id_opens_for_its_owner_only() {
-        let bound = secrets(1).bind_session_id(ALICE, "a.b~1");
+        let bound = secrets(1).bind_session_id(ALICE, "a.b~1", END);
+        let open = |first, owner, shown| secrets(first).open_session_id(owner, shown, BEFORE);
         assert!(
-            bound.ends_with(".a.b~1") && bound.len() == 22 + 6,
+            bound.ends_with(".20.a.b~1") && bound.len() == 22 + 9,
             "{bound}"
         );
-        assert_eq!(secrets(1).open_session_id(ALICE, &bound), Some("a.b~1"));
+        assert_eq!(open(1, ALICE, &bound), Some("a.b~1"));
         let others = [
             SessionOwner {
                 person: "bob",
@@ -149,17 +163,26 @@ mod tests {
             },
         ];
         for other in others {
-            assert_eq!(secrets(1).open_session_id(other, &bound), None, "{other:?}");
+            assert_eq!(open(1, other, &bound), None, "{other:?}");
         }
-        assert_eq!(secrets(2).open_session_id(ALICE, &bound), None);
+        assert_eq!(open(2, ALICE, &bound), None);
         for shown in [
             "",
             "a.b~1",
             ".a.b~1",
             &bound[..bound.len() - 1],
             &bound[1..],
+            &bound.replace(".20.", ".30."),
+            &bound.replace(".20.", "."),
         ] {
-            assert_eq!(secrets(1).open_session_id(ALICE, shown), None, "{shown}");
+            assert_eq!(open(1, ALICE, shown), None, "{shown}");
         }
+    }
+
+    #[test]
+    fn a_session_id_has_an_end() {
+        let bound = secrets(1).bind_session_id(ALICE, "s1", END);
+        let open = |now| secrets(1).open_session_id(ALICE, &bound, now);
+        assert_eq!((open(BEFORE), open(END)), (Some("s1"), None));
     }
 }

@@ -89,6 +89,19 @@ impl Filter {
         }
     }
 
+    /// Whether only subscriptions bring this notification.
+    pub(crate) fn is_about(method: &str) -> bool {
+        matches!(
+            method,
+            "notifications/tools/list_changed"
+                | "notifications/prompts/list_changed"
+                | "notifications/resources/list_changed"
+                | "notifications/resources/updated"
+                | TASK_CHANGED
+                | ACKNOWLEDGED
+        )
+    }
+
     fn to_json(&self) -> String {
         let mut filter = Reshape::of(None);
         if self.tools {

@@ -6,7 +6,8 @@ use keystile_protocol::mcp::{Batch, Envelope, EnvelopeError, Era, Kind, headers}
 use keystile_protocol::mutation::weakened;
 
 use super::answer::Media;
-use crate::era::message::{Message, id_key};
+use super::asides::{Asides, is_same};
+use crate::era::message::Message;
 use crate::era::subscriptions::{ACKNOWLEDGED, Filter, LISTEN};
 use crate::inspect::Asked;
 
@@ -18,6 +19,7 @@ pub(super) struct Awaited {
     open: Vec<Box<str>>,
     /// Several messages may come at once.
     batches: bool,
+    asides: Asides,
 }
 
 enum What {
@@ -76,6 +78,7 @@ impl Awaited {
             what,
             open,
             batches,
+            asides: Asides::of(asked),
         }
     }
 
@@ -140,7 +143,12 @@ impl Awaited {
             acknowledged,
         } = &mut self.what
         else {
-            return Verdict::Belongs;
+            let is_call = matches!(self.what, What::Answers);
+            let why = self.asides.refuse(message, self.era);
+            return match why.filter(|_| is_call && !weakened("a_113b")) {
+                Some(why) => Verdict::Dropped(why),
+                None => Verdict::Belongs,
+            };
         };
         if weakened("n_tr_15") {
             return Verdict::Belongs;
@@ -182,10 +190,6 @@ impl Awaited {
     }
 }
 
-fn is_same(one: &str, other: &str) -> bool {
-    one == other || id_key(one) == id_key(other)
-}
-
 #[cfg(test)]
 mod tests {
     use http::Request;
@@ -216,7 +220,7 @@ mod tests {
 
     const CALL: &str = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"a"}}"#;
     const ASKS: &str = r#"{"jsonrpc":"2.0","id":7,"method":"roots/list"}"#;
-    const SAYS: &str = r#"{"jsonrpc":"2.0","method":"notifications/message"}"#;
+    const SAYS: &str = r#"{"jsonrpc":"2.0","method":"notifications/note"}"#;
     const ANSWER: &str = r#"{"jsonrpc":"2.0","id":7,"result":{}}"#;
     const FOREIGN: &str = r#"{"jsonrpc":"2.0","id":8,"result":{}}"#;
     const NAMELESS: &str = r#"{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"x"}}"#;

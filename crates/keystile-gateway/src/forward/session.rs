@@ -2,14 +2,16 @@
 //!
 //! The upstream knows one caller: us. So a client never gets the upstream's own `Mcp-Session-Id`, but
 //! one that is bound to person, client and server; it is opened again on the way in. Nothing is kept:
-//! it outlives the token and a restart of ours. A request outside of a session costs nothing.
+//! it outlives the token and a restart of ours, and ends with its [`LIFE`]. A request outside of a session costs nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use keystile_domain::secrets::Secrets;
 use keystile_domain::secrets::session_id::SessionOwner;
+use keystile_domain::time::Timestamp;
 use keystile_protocol::mcp::{Envelope, Era, Revision, headers};
 use keystile_protocol::mutation::weakened;
 
@@ -28,6 +30,8 @@ pub(crate) struct Thread {
     /// The revision that an `initialize` asks for.
     begins: Option<Revision>,
     era: Era,
+    /// When it came.
+    at: Timestamp,
     secrets: Arc<Secrets>,
 }
 
@@ -63,28 +67,35 @@ impl Sessions {
         permit: &Permit,
         parts: &Parts,
         asked: &Asked<'_>,
+        now: Timestamp,
     ) -> Result<Thread, Refusal> {
         let mut thread = Thread {
             session: None,
             resumes: None,
             begins: asked.message().and_then(begins),
             era: asked.era,
+            at: now,
             secrets: Arc::clone(&self.0),
         };
         if asked.era == Era::Legacy {
-            thread.session = self.session(permit, &parts.headers)?;
+            thread.session = self.session(permit, &parts.headers, now)?;
             thread.resumes = self.resumed(permit, &parts.headers, thread.session.as_ref())?;
         }
         Ok(thread)
     }
 
-    fn session(&self, permit: &Permit, headers: &HeaderMap) -> Result<Option<InSession>, Refusal> {
+    fn session(
+        &self,
+        permit: &Permit,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Option<InSession>, Refusal> {
         let Some(shown) = headers.get(headers::SESSION_ID) else {
             return Ok(None);
         };
         let opened = |revision| {
             let owner = owner(permit, revision);
-            let id = self.0.open_session_id(owner, shown.to_str().ok()?)?;
+            let id = self.0.open_session_id(owner, shown.to_str().ok()?, now)?;
             Some(InSession {
                 shown: shown.clone(),
                 theirs: HeaderValue::from_str(id).ok()?,
@@ -179,7 +190,8 @@ impl Thread {
                     .begins
                     .filter(|revision| *revision == Revision::V2025_03_26);
                 let owner = owner(permit, apart);
-                let bound = text.map(|text| self.secrets.bind_session_id(owner, text));
+                let end = self.at.plus(LIFE);
+                let bound = text.map(|text| self.secrets.bind_session_id(owner, text, end));
                 let bound = bound.and_then(|bound| HeaderValue::try_from(bound).ok());
                 bound.ok_or_else(|| {
                     let sentence = "The server behind this gateway began a session under an id that can't be one; its own log may say why.";
@@ -220,6 +232,9 @@ impl EventIds {
 fn is_id(text: &str) -> bool {
     (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
+
+/// Whoever has a session for longer begins another (CHECKLIST N-RS-16).
+const LIFE: Duration = Duration::from_hours(30 * 24);
 
 /// A client sends it with every request, and its head has 32 KiB in all.
 const LONGEST: usize = 1024;

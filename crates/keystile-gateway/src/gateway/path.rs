@@ -54,7 +54,8 @@ impl Gateway {
                 return Err(refusal.with_allowed("POST"));
             }
             Way::Forward(upstream) => {
-                let thread = self.sessions.named(permit, parts, asked)?;
+                let now = self.ports.clock.now();
+                let thread = self.sessions.named(permit, parts, asked, now)?;
                 if asked.is_batch() && !thread.has_batches() {
                     return Err(no_batches());
                 }

@@ -53,6 +53,7 @@ fn batch(dice: &mut Dice) -> Message {
 fn stateless(dice: &mut Dice) -> Json {
     let (method, params) = request(dice);
     let meta = meta(dice)
+        .with("io.modelcontextprotocol/logLevel", Json::text("info"))
         .with(
             "io.modelcontextprotocol/protocolVersion",
             Json::text("2026-07-28"),

@@ -18,7 +18,7 @@ use crate::case::Case;
 use crate::dice::Dice;
 use crate::judging::{Escape, Passed, Readers, Typed};
 use crate::spoil::Spoil;
-use crate::support::{App, ORIGIN, PERSON, anonymous};
+use crate::support::{App, LATER, ORIGIN, PERSON, anonymous};
 use crate::typed::Sender;
 use crate::upstream::Hostile;
 
@@ -83,7 +83,7 @@ pub(crate) async fn run(plan: Plan) -> Report {
         client: "client-1",
         revision: Some(Revision::V2025_03_26),
     };
-    let session = app.secrets.bind_session_id(owner, "theirs");
+    let session = app.secrets.bind_session_id(owner, "theirs", LATER);
     let (pass, passed) = sync_channel::<Vec<Passed>>(2);
     let judges = thread::spawn(move || {
         let (mut typed, mut escapes) = (Typed::default(), Vec::new());

@@ -12,14 +12,19 @@ use crate::log::Log;
 use crate::support::{App, Seen, anonymous, empty_result, events, json_answer, refusal, text};
 
 const ASKS: &str = r#"{"jsonrpc":"2.0","id":1,"method":"sampling/createMessage","params":{}}"#;
-const SAYS: &str = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{}}"#;
+const SAYS: &str = r#"{"jsonrpc":"2.0","method":"notifications/note","params":{}}"#;
 const ANSWER: &str = r#"{"jsonrpc":"2.0","id":7,"result":{"x":1.0}}"#;
 const FOREIGN: &str = r#"{"jsonrpc":"2.0","id":8,"result":{"secret":1}}"#;
 
 /// A request of a 2026-07-28 client, with the id 7.
 fn stateless(app: &App, method: &str, params: &str) -> Request<Body> {
+    stateless_with(app, method, "", params)
+}
+
+/// With more in its `_meta`.
+fn stateless_with(app: &App, method: &str, meta: &str, params: &str) -> Request<Body> {
     let body = format!(
-        r#"{{"jsonrpc":"2.0","id":7,"method":"{method}","params":{{"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{{}}}}{params}}}}}"#
+        r#"{{"jsonrpc":"2.0","id":7,"method":"{method}","params":{{"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{{}}{meta}}}{params}}}}}"#
     );
     let request = app
         .builder("POST")
@@ -114,6 +119,48 @@ async fn n_tr_15_a_subscription_of_an_http_server_gets_what_it_asked_for() {
         .await;
     let passed = [acknowledged, tools, updated, over].concat();
     assert_eq!(text(answered).await.1, passed);
+}
+
+#[tokio::test]
+async fn a_113_beside_an_answer_comes_what_its_request_asked_for() {
+    let told = |what: &str, params: &str| {
+        data(&format!(
+            r#"{{"jsonrpc":"2.0","method":"notifications/{what}","params":{{{params}}}}}"#
+        ))
+    };
+    let progress = |token: &str| {
+        told(
+            "progress",
+            &format!(r#""progressToken":{token},"progress":1"#),
+        )
+    };
+    let logged = |level: &str| told("message", &format!(r#""level":"{level}","data":1"#));
+    let own = [progress("\"p\""), progress(r#""\u0070""#)].concat();
+    let foreign = [progress("\"q\""), progress("0"), told("progress", "")].concat();
+    let loud = [logged("warning"), logged("emergency")].concat();
+    let quiet = [logged("info"), logged("Warning"), told("message", "")].concat();
+    let changes = [
+        told("tools/list_changed", ""),
+        told("resources/updated", r#""uri":"kb://1""#),
+        told("tasks", r#""taskId":"t""#),
+        told("subscriptions/acknowledged", ""),
+    ]
+    .concat();
+    let answer = data(ANSWER);
+    let all = [&own, &foreign, &loud, &quiet, &changes, &answer].map(String::as_str);
+    let said = all.concat();
+    let app = saying(move || events(said.clone())).await;
+    let asks = |meta: &str| stateless_with(&app, "tools/list", meta, "");
+    let both = r#","progressToken":"p","io.modelcontextprotocol/logLevel":"warning""#;
+    let answered = text(app.send(asks(both)).await).await.1;
+    assert_eq!(answered, [&*own, &loud, &answer].concat());
+    let neither = text(app.send(asks("")).await).await.1;
+    assert_eq!(neither, answer);
+
+    // Of the earlier revisions the level and the changes are the session's; the tokens are the request's as well.
+    let call = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"read","_meta":{"progressToken":"p"}}}"#;
+    let answered = text(app.send(app.post(call)).await).await.1;
+    assert_eq!(answered, [&*own, &loud, &quiet, &changes, &answer].concat());
 }
 
 #[tokio::test]

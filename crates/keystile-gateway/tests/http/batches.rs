@@ -7,7 +7,7 @@ use keystile_protocol::mcp::Revision;
 use serde_json::{Value, json};
 
 use crate::support::{
-    App, ORIGIN, PERSON, TOOL_CALL, challenge, empty_result, json_answer, refusal, text,
+    App, LATER, ORIGIN, PERSON, TOOL_CALL, challenge, empty_result, json_answer, refusal, text,
 };
 
 const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
@@ -20,7 +20,7 @@ fn session(app: &App) -> String {
         client: "client-1",
         revision: Some(Revision::V2025_03_26),
     };
-    app.secrets.bind_session_id(owner, "theirs")
+    app.secrets.bind_session_id(owner, "theirs", LATER)
 }
 
 fn batch(app: &App, token: &str, body: impl Into<Body>) -> Request<Body> {

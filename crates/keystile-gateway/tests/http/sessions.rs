@@ -80,6 +80,23 @@ fn last_event(app: &App) -> Value {
 }
 
 #[tokio::test]
+async fn n_rs_16_a_session_ends_after_thirty_days() {
+    const DAYS: i64 = 30 * 24 * 3600 * 1000;
+    let app = with_sessions().await;
+    let session = begun(&app).await;
+    let begun = app.clock.0.load(Ordering::SeqCst);
+    for (passed, status) in [(DAYS - 1000, 200), (DAYS, 404)] {
+        app.clock.0.store(begun + passed, Ordering::SeqCst);
+        let call = within(&app, "POST", "/kb/mcp", &session, |claims| {
+            claims.iat = u64::try_from((begun + passed) / 1000).unwrap();
+            claims.exp = claims.iat + 600;
+        });
+        assert_eq!(app.send(call).await.status(), status, "{passed}");
+    }
+    assert_eq!(last_event(&app)["reason"], "unknown_session");
+}
+
+#[tokio::test]
 async fn n_rs_16_a_session_is_good_for_its_person_client_and_server_only() {
     let app = with_sessions().await;
     let session = begun(&app).await;

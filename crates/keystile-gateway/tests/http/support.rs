@@ -18,6 +18,7 @@ use keystile_domain::audit::Event;
 use keystile_domain::ports::{AuditFailed, AuditSink};
 use keystile_domain::secrets::Secrets;
 use keystile_domain::secrets::session_id::SessionOwner;
+use keystile_domain::time::Timestamp;
 use keystile_gateway::relay::Ports;
 use keystile_gateway::{Gateway, HttpUpstream, Settings, Upstream};
 use keystile_protocol::issuer::Issuer;
@@ -32,6 +33,8 @@ use tokio::sync::mpsc;
 use crate::world::{FakeClock, FakeRevocations, world};
 
 pub(crate) const NOW: u64 = 1_800_000_000;
+/// Until then a session lasts that begins now.
+pub(crate) const LATER: Timestamp = Timestamp((NOW as i64 + 30 * 24 * 3600) * 1000);
 pub(crate) const ORIGIN: &str = "http://localhost:7717";
 pub(crate) const PERSON: &str = "0198c0de-7f3a-7bcd-8e21-5a1f0c9d2b44";
 pub(crate) const GRANT: &str = "0198c0de-7f3a-7bcd-8e21-5a1f0c9d2b45";
@@ -296,7 +299,7 @@ impl App {
 
     /// What the client of [`token`](Self::token) knows the upstream's session `id` as, on `kb`.
     pub(crate) fn session(&self, id: &str) -> String {
-        self.bound(|secrets, owner| secrets.bind_session_id(owner, id))
+        self.bound(|secrets, owner| secrets.bind_session_id(owner, id, LATER))
     }
 
     /// What it knows the event `id` of that session as.

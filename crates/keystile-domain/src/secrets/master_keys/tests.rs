@@ -5,6 +5,7 @@ use crate::ids::GrantId;
 use crate::secrets::Secrets;
 use crate::secrets::digest::Digest;
 use crate::secrets::session_id::SessionOwner;
+use crate::time::Timestamp;
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
@@ -123,7 +124,7 @@ impl Made {
             secret: secrets.client_secret(&confidential),
             confidential,
             form: secrets.synchroniser_token(&SESSION, "t", "consent"),
-            mcp_session: secrets.bind_session_id(OWNER, "s1"),
+            mcp_session: secrets.bind_session_id(OWNER, "s1", Timestamp::from_seconds(1)),
             signing_key: secrets.seal_signing_key("kid", b"private", rng),
             transaction: secrets.seal_transaction_bytes(b"plain", rng),
         }
@@ -137,7 +138,7 @@ impl Made {
             secrets.open_client_id(&self.confidential).is_some(),
             secrets.is_client_secret(&self.secret, &self.confidential),
             secrets.is_synchroniser_token(&self.form, &SESSION, "t", "consent"),
-            secrets.open_session_id(OWNER, &self.mcp_session) == Some("s1"),
+            secrets.open_session_id(OWNER, &self.mcp_session, Timestamp(0)) == Some("s1"),
             secrets
                 .open_signing_key("kid", &self.signing_key)
                 .as_deref()
