@@ -16,7 +16,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, Uri, response};
+use http::{Method, Request, Response, StatusCode, Uri, response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use keystile_domain::ports::Standing;
@@ -162,6 +162,11 @@ impl HttpUpstream {
         self
     }
 
+    /// Whether its last answer could not be passed on.
+    pub(crate) fn is_unhealthy(&self) -> bool {
+        self.0.strange.is_unhealthy()
+    }
+
     /// The bridge for clients of the era that the server does not speak.
     pub fn bridge(&self, ports: &Ports) -> &HttpBridge {
         let target = &self.0;
@@ -203,6 +208,11 @@ impl HttpUpstream {
                 }
             }),
         };
+        // What needs no answer was accepted, or was not (CHECKLIST N-TR-05); some servers say 200.
+        let posted = parts.method == Method::POST && call.awaited.is_nothing();
+        if posted && answer.status.is_success() && !weakened("n_tr_05b") {
+            answer.status = StatusCode::ACCEPTED;
+        }
         let ids = call.thread.event_ids(permit, &answer.headers);
         call.thread.bind(permit, &mut answer.headers)?;
         Ok(match came {
@@ -238,7 +248,7 @@ impl HttpUpstream {
             Content::Events => Came::Events(body),
             Content::Message => {
                 let bytes = answer::whole(body).await.map_err(|failure| {
-                    source.tell(b"", &failure);
+                    source.fail(b"", &failure);
                     failed(failure)
                 })?;
                 let awaited = &mut call.awaited;

@@ -91,6 +91,13 @@ impl Gateway {
         futures_util::future::join_all(all).await;
     }
 
+    /// The names of the servers whose last answer could not be passed on.
+    #[must_use]
+    pub fn unhealthy(&self) -> Vec<&str> {
+        let unhealthy = self.routes.all().filter(|it| it.upstream.is_unhealthy());
+        unhealthy.map(|route| &*route.name).collect()
+    }
+
     /// What this path names here; all others belong to the router behind it.
     #[must_use]
     pub fn place(&self, path: &str) -> Option<Place<'_>> {

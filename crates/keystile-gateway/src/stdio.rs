@@ -8,6 +8,8 @@ mod lines;
 mod process;
 mod stderr;
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use bytes::Bytes;
 use http::{Response, request::Parts};
@@ -15,10 +17,11 @@ use http::{Response, request::Parts};
 pub use config::{INHERITED, StdioConfig};
 pub(crate) use lines::printable;
 
-use crate::relay::{Caller, Failure, Limits, Ports, Relay};
+use crate::relay::{Caller, Failure, Limits, Ports, Relay, Strange};
 
 /// The children of one stdio server.
 pub struct Pool {
+    strange: Arc<Strange>,
     relay: Relay,
 }
 
@@ -36,8 +39,13 @@ impl Pool {
         let name = config.name.clone();
         let spawn = process::Spawn::new(config);
         Self {
+            strange: spawn.strange(),
             relay: Relay::new(name, Box::new(spawn), ports, limits),
         }
+    }
+
+    pub(crate) fn is_unhealthy(&self) -> bool {
+        self.strange.is_unhealthy()
     }
 
     pub(crate) fn relay(&self) -> &Relay {

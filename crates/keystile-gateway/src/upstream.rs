@@ -48,6 +48,14 @@ impl Upstream {
         }
     }
 
+    /// Whether its last answer could not be passed on, or it is not started for now.
+    pub(crate) fn is_unhealthy(&self) -> bool {
+        match self {
+            Self::Http(upstream) => upstream.is_unhealthy(),
+            Self::Stdio(pool) => pool.is_unhealthy(),
+        }
+    }
+
     /// Asks an HTTP upstream which eras it speaks, until it answers.
     pub(crate) async fn learn_eras(&self, ports: &Ports) {
         if let Self::Http(upstream) = self {

@@ -158,10 +158,13 @@ pub(super) fn is_awaited(
     source: &Source,
 ) -> Result<(), Failure> {
     match awaited.read(text) {
-        Ok(Verdict::Answers) => return Ok(()),
-        Ok(Verdict::Dropped(why)) => source.tell(text, &why),
-        Ok(Verdict::Belongs) => source.tell(text, &"no answer to what was asked"),
-        Err(error) => source.tell(text, &error),
+        Ok(Verdict::Answers) => {
+            source.pass();
+            return Ok(());
+        }
+        Ok(Verdict::Dropped(why)) => source.fail(text, &why),
+        Ok(Verdict::Belongs) => source.fail(text, &"no answer to what was asked"),
+        Err(error) => source.fail(text, &error),
     }
     Err(Failure::NotMcp)
 }

@@ -33,6 +33,17 @@ pub(super) struct Source {
 }
 
 impl Source {
+    /// The server's answer ends here.
+    pub(super) fn fail(&self, sent: &[u8], why: &dyn Display) {
+        self.tell(sent, why);
+        self.strange.unfit(&self.route.name, why);
+    }
+
+    /// The server answered what it was asked.
+    pub(super) fn pass(&self) {
+        self.strange.fit(&self.route.name);
+    }
+
     /// Logs what may not reach a client.
     pub(super) fn tell(&self, sent: &[u8], why: &dyn Display) {
         self.strange.tell(&self.route.name, sent, why);
@@ -72,7 +83,7 @@ impl Events {
         loop {
             let event = self.reader.next(&mut chunk, cap).map_err(|_| {
                 let failure = Failure::TooLong(cap);
-                self.source.tell(b"", &failure);
+                self.source.fail(b"", &failure);
                 failure
             })?;
             let Some(event) = event else { break };
@@ -82,7 +93,7 @@ impl Events {
             self.unheard = 0;
         } else if self.unheard > most(2 * MAX_MESSAGE) {
             let why = "far too much of what no client gets";
-            self.source.tell(b"", &why);
+            self.source.fail(b"", &why);
             return Err(Failure::TooLong(2 * MAX_MESSAGE));
         }
         Ok(())
@@ -99,14 +110,15 @@ impl Events {
         let data = data.filter(|_| name.is_none());
         if let Some(data) = data.as_ref().filter(|data| !data.is_empty()) {
             match self.awaited.read(data) {
-                Ok(Verdict::Answers | Verdict::Belongs) => {}
+                Ok(Verdict::Answers) => self.source.pass(),
+                Ok(Verdict::Belongs) => {}
                 Ok(Verdict::Dropped(why)) => {
                     self.source.tell(data, &why);
                     return Ok(());
                 }
                 Err(_) if weakened("a_111") => {}
                 Err(error) => {
-                    self.source.tell(data, &error);
+                    self.source.fail(data, &error);
                     return Err(Failure::NotMcp);
                 }
             }

@@ -1,9 +1,10 @@
-//! A server that sends what is no MCP: how much of it is logged, and how soon it is started again.
+//! A server that sends what is no MCP: how much of it is logged, how soon it is started again, and whether it is healthy.
 //!
 //! Both are counted for the server and not for a child, since each client's call starts another child.
 
 use std::{fmt::Display, time::Duration};
 
+use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -19,6 +20,8 @@ struct Seen {
     /// Children given up as not MCP, one after the other.
     refused: u32,
     resting_until: Option<Instant>,
+    /// What it answered last could not be passed on.
+    unfit: bool,
 }
 
 impl Default for Strange {
@@ -27,6 +30,7 @@ impl Default for Strange {
             allowance: Allowance::new(TOLD),
             refused: 0,
             resting_until: None,
+            unfit: false,
         }))
     }
 }
@@ -44,6 +48,28 @@ impl Strange {
                 "the server sent something that is not MCP"
             );
         }
+    }
+
+    /// An answer of the server could not be passed on. The first one in a row marks it (CHECKLIST A-162); it is served
+    /// all the same, since one answer may be one tool's, and others may be meant for others.
+    pub(crate) fn unfit(&self, server: &str, why: &dyn Display) {
+        let was = std::mem::replace(&mut self.0.lock().unfit, true);
+        if !was && !weakened("a_162b") {
+            tracing::error!(%server, %why, "the server is unhealthy: its answer can't be passed on");
+        }
+    }
+
+    /// It answered as it should.
+    pub(crate) fn fit(&self, server: &str) {
+        let was = std::mem::take(&mut self.0.lock().unfit);
+        if was {
+            tracing::info!(%server, "the server is healthy again");
+        }
+    }
+
+    /// Whether its last answer could not be passed on, or its children rest.
+    pub(crate) fn is_unhealthy(&self) -> bool {
+        self.is_resting() || self.0.lock().unfit
     }
 
     /// A child was given up as not MCP; for how long none is started now.

@@ -67,6 +67,11 @@ impl Spawn {
         }
     }
 
+    /// What was seen of its children.
+    pub(crate) fn strange(&self) -> Arc<Strange> {
+        Arc::clone(&self.strange)
+    }
+
     /// `tried_out`: somebody waits for the failure of this child, and reports it.
     fn start(&self, tried_out: bool) -> Result<Wire, Failure> {
         let config = &self.config;

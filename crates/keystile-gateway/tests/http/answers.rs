@@ -1,19 +1,14 @@
 //! What a hostile upstream may say to a client of its own era, and what of it arrives.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use axum::body::Body;
-use bytes::Bytes;
-use futures_util::{StreamExt as _, stream};
 use http::{Request, Response};
 
 use crate::log::Log;
-use crate::support::{App, Seen, anonymous, empty_result, events, json_answer, refusal, text};
+use crate::support::{App, anonymous, events, json_answer, refusal, text};
 
 const ASKS: &str = r#"{"jsonrpc":"2.0","id":1,"method":"sampling/createMessage","params":{}}"#;
 const SAYS: &str = r#"{"jsonrpc":"2.0","method":"notifications/note","params":{}}"#;
-const ANSWER: &str = r#"{"jsonrpc":"2.0","id":7,"result":{"x":1.0}}"#;
+pub(crate) const ANSWER: &str = r#"{"jsonrpc":"2.0","id":7,"result":{"x":1.0}}"#;
 const FOREIGN: &str = r#"{"jsonrpc":"2.0","id":8,"result":{"secret":1}}"#;
 
 /// A request of a 2026-07-28 client, with the id 7.
@@ -34,16 +29,16 @@ fn stateless_with(app: &App, method: &str, meta: &str, params: &str) -> Request<
     request.body(Body::from(body)).expect("works in a test")
 }
 
-fn list(app: &App) -> Request<Body> {
+pub(crate) fn list(app: &App) -> Request<Body> {
     stateless(app, "tools/list", "")
 }
 
 /// An upstream that always says this.
-async fn saying(said: impl Fn() -> Response<Body> + Send + Sync + 'static) -> App {
+pub(crate) async fn saying(said: impl Fn() -> Response<Body> + Send + Sync + 'static) -> App {
     App::new(move |_| said()).await
 }
 
-fn data(message: &str) -> String {
+pub(crate) fn data(message: &str) -> String {
     format!("data: {message}\n\n")
 }
 
@@ -327,108 +322,5 @@ async fn a_compressed_answer_that_nobody_asked_for_is_refused() {
             (502, -32603, "upstream_not_mcp".to_owned()),
             "{media}"
         );
-    }
-}
-
-/// 100 MB of `piece` behind `head`, as fast as it is read; `sent` counts the pieces.
-fn bomb(
-    media: &str,
-    head: &'static str,
-    piece: &'static str,
-    sent: &Arc<AtomicUsize>,
-) -> Response<Body> {
-    let piece = Bytes::from(piece.repeat(64 * 1024 / piece.len()));
-    let sent = Arc::clone(sent);
-    let pieces = stream::repeat(piece)
-        .take(100_000_000 / (64 * 1024))
-        .map(move |piece| {
-            sent.fetch_add(1, Ordering::SeqCst);
-            Ok::<_, std::io::Error>(piece)
-        });
-    let head = stream::iter([Ok(Bytes::from_static(head.as_bytes()))]);
-    let answer = Response::builder().header("content-type", media);
-    answer
-        .body(Body::from_stream(head.chain(pieces)))
-        .expect("works in a test")
-}
-
-/// The most memory that this process ever had, in KiB.
-fn peak() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let number = line.and_then(|line| line.split_whitespace().next());
-    number
-        .and_then(|number| number.parse().ok())
-        .expect("a number of KiB")
-}
-
-#[tokio::test]
-async fn a_162_a_bomb_is_contained_and_named_and_other_servers_go_on() {
-    let json = "application/json";
-    let sse = "text/event-stream";
-    // Kept: a gateway that ends here makes a task of the fixture's panic, and printing that takes memory, too.
-    let mut apps = Vec::new();
-    for (media, head, piece) in [
-        (
-            json,
-            r#"{"jsonrpc":"2.0","id":7,"result":{"tools":["#,
-            r#"{"name":"a","inputSchema":{}},"#,
-        ),
-        (json, "", "                "),
-        (
-            sse,
-            r#"data: {"jsonrpc":"2.0","id":7,"result":{"tools":["#,
-            r#"{"name":"a","inputSchema":{}},"#,
-        ),
-        (sse, "data: [\n", "data: [\n"),
-        (sse, "", ": nothing\n\n"),
-        (sse, "", "event: ping\ndata: {}\n\n"),
-        (sse, "id: ", "x"),
-    ] {
-        let sent = Arc::new(AtomicUsize::new(0));
-        let pieces = Arc::clone(&sent);
-        let app = App::new(move |seen: &Seen| {
-            match seen.body.windows(10).any(|it| it == b"tools/list") {
-                true => bomb(media, head, piece, &pieces),
-                false => empty_result(seen),
-            }
-        })
-        .await;
-        let (log, _guard) = Log::listen();
-        let before = peak();
-        let (_, answered) = text(app.send(list(&app)).await).await;
-        let grown = peak() - before;
-        assert!(
-            answered.contains("upstream_message_too_long"),
-            "{head} {piece}: {answered:.200}"
-        );
-        assert!(
-            sent.load(Ordering::SeqCst) < 1000,
-            "not read to its end: {head} {piece}"
-        );
-        assert!(grown < 16 * 1024, "{grown} KiB: {head} {piece}");
-        assert!(log.text().contains("server=kb"), "{}", log.text());
-        assert_eq!(
-            app.send(app.call()).await.status(),
-            200,
-            "and the server is still served"
-        );
-        apps.push(app);
-    }
-}
-
-#[tokio::test]
-async fn a_162_a_schema_of_hundreds_of_levels_is_refused() {
-    let schema = format!("{}{{}}{}", r#"{"anyOf":["#.repeat(200), "]}".repeat(200));
-    let answer = ANSWER.replace("1.0", &schema);
-    for said in [data(&answer), answer] {
-        let stream = said.starts_with("data");
-        let app = saying(move || match stream {
-            true => events(said.clone()),
-            false => json_answer(&said),
-        })
-        .await;
-        let (_, answered) = text(app.send(list(&app)).await).await;
-        assert!(answered.contains("upstream_not_mcp"), "{answered:.200}");
     }
 }

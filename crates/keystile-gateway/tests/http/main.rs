@@ -1,7 +1,10 @@
 //! The gateway in front of a real HTTP upstream.
 
+mod abrupt;
 mod answers;
 mod batches;
+mod bodies;
+mod bombs;
 mod dependencies;
 mod forwarding;
 mod guard;

@@ -78,6 +78,18 @@ async fn a_140_the_upstream_s_sign_in_and_error_pages_are_never_relayed_as_ours(
 }
 
 #[tokio::test]
+async fn a_140_a_reason_of_64_kb_is_nobodys_business() {
+    let reason = "inner secret ".repeat(5_000);
+    for status in [401, 403, 500] {
+        let head = format!("HTTP/1.1 {status} {reason}\r\ncontent-length: 0\r\n\r\n");
+        let app = in_front_of(answering(head).await).await;
+        let (status, said) = text(app.send(app.call()).await).await;
+        assert_eq!(status, 502);
+        assert!(said.len() < 1000 && !said.contains("inner"), "{said:.200}");
+    }
+}
+
+#[tokio::test]
 async fn a_137_an_upstream_does_not_switch_the_protocol() {
     let address = answering(
         "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n\x05hello"

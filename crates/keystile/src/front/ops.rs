@@ -11,27 +11,33 @@ use axum::routing::get;
 use http::StatusCode;
 use http::header::{HOST, ORIGIN};
 use keystile_domain::ports::People;
+use keystile_gateway::Gateway;
 use keystile_store::audit::AuditLog;
 
 /// What a supervisor asks.
-pub(crate) fn routes(people: Arc<dyn People>, audit: Arc<AuditLog>) -> Router {
+pub(crate) fn routes(
+    people: Arc<dyn People>,
+    audit: Arc<AuditLog>,
+    gateway: Arc<Gateway>,
+) -> Router {
     let ready = move || {
         let (people, audit) = (Arc::clone(&people), Arc::clone(&audit));
+        let gateway = Arc::clone(&gateway);
         async move {
             if let Err(error) = people.has_anybody().await {
                 tracing::error!(%error, "not ready");
                 return (
                     StatusCode::SERVICE_UNAVAILABLE,
-                    "the store does not answer\n",
+                    "the store does not answer\n".to_owned(),
                 );
             }
             match audit.failing() {
-                None => (StatusCode::OK, "ready\n"),
+                None => (StatusCode::OK, of_servers(&gateway.unhealthy())),
                 Some(error) => {
                     tracing::error!(error, "not ready");
                     (
                         StatusCode::SERVICE_UNAVAILABLE,
-                        "the audit trail can't be written, so everything is refused\n",
+                        "the audit trail can't be written, so everything is refused\n".to_owned(),
                     )
                 }
             }
@@ -41,6 +47,12 @@ pub(crate) fn routes(people: Arc<dyn People>, audit: Arc<AuditLog>) -> Router {
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(ready))
         .layer(from_fn(no_web_page))
+}
+
+/// One server's bad answers take nothing from the others: we are ready.
+fn of_servers(unhealthy: &[&str]) -> String {
+    let lines = unhealthy.iter().map(|name| format!("unhealthy: {name}\n"));
+    std::iter::once("ready\n".to_owned()).chain(lines).collect()
 }
 
 /// A page in a browser can't ask: it has an origin, or a name that was rebound to us (N-TR-01, N-TR-02).
@@ -67,6 +79,13 @@ fn is_address(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_ready_says_which_server_is_not() {
+        assert_eq!(of_servers(&[]), "ready\n");
+        let said = of_servers(&["git", "kb"]);
+        assert_eq!(said, "ready\nunhealthy: git\nunhealthy: kb\n");
+    }
 
     #[test]
     fn a_name_is_no_address() {

@@ -243,7 +243,10 @@ impl Opening {
         );
         let tasks = &mut running.tasks;
         tasks.spawn(keeper.run(ending.clone()));
-        tasks.spawn(chores::learn_eras(self.gateway, ending.clone()));
+        tasks.spawn(chores::learn_eras(
+            Arc::clone(&self.gateway),
+            ending.clone(),
+        ));
         for listener in bound.listeners {
             tasks.spawn(http::serve(
                 listener,
@@ -261,7 +264,11 @@ impl Opening {
         });
         running.beside.spawn(serve_ops(
             bound.ops,
-            ops::routes(installation.store.clone(), installation.audit.clone()),
+            ops::routes(
+                installation.store.clone(),
+                installation.audit.clone(),
+                Arc::clone(&self.gateway),
+            ),
         ));
         output::answer(self.json, &ready, || ready.text())?;
         tasks.spawn(prepare(self.documents));
