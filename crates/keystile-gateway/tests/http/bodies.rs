@@ -34,7 +34,9 @@ fn post(app: &App, media: Option<&str>, encoding: Option<&str>) -> Request<Body>
     if let Some(value) = encoding {
         request = request.header("content-encoding", value);
     }
-    request.body(Body::from(TOOL_CALL)).unwrap()
+    request
+        .body(Body::from(TOOL_CALL))
+        .expect("works in a test")
 }
 
 #[tokio::test]
@@ -130,7 +132,7 @@ fn notify(app: &App, path: &str, body: &'static str) -> Request<Body> {
         )
         .header("content-type", "application/json")
         .body(Body::from(body))
-        .unwrap()
+        .expect("works in a test")
 }
 
 #[tokio::test]
