@@ -67,7 +67,7 @@ fn main() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let binary = Command::new(handed_over("KEYSTILE_BIN")?);
     let data = folder.path().join("keystile");
-    let program = Arc::new(Program::start(binary, &data, Program::NOBODY)?);
+    let program = Arc::new(Program::start(binary, &data, &Program::NOBODY.into())?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
