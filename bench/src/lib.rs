@@ -5,6 +5,7 @@ pub mod chance;
 pub mod connection;
 pub mod keystile;
 pub mod lane;
+pub mod mcp;
 pub mod oidc_provider;
 pub mod process;
 pub mod rounds;

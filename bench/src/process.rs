@@ -61,10 +61,69 @@ impl Process {
     /// # Errors
     /// It has ended.
     pub fn resident(&self) -> Result<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// What it holds of the system at this moment.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn held(&self) -> Result<Held> {
+        let of_it = format!("/proc/{}", self.0.id());
+        let mut children = 0;
+        for thread in std::fs::read_dir(format!("{of_it}/task"))? {
+            let list = std::fs::read_to_string(thread?.path().join("children"))?;
+            children += list.split_whitespace().count() as u64;
+        }
+        Ok(Held {
+            descriptors: std::fs::read_dir(format!("{of_it}/fd"))?.count() as u64,
+            threads: self.status("Threads:")?,
+            children,
+        })
+    }
+
+    /// A number of `/proc/PID/status` (proc(5)).
+    fn status(&self, name: &str) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib = line.and_then(|line| line.split_whitespace().next());
-        Ok(kib.context("no VmRSS")?.parse()?)
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        let number = number.with_context(|| format!("no {name}"))?;
+        Ok(number.parse()?)
+    }
+}
+
+/// What a process holds of the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// Open files and sockets.
+    pub descriptors: u64,
+    /// Of its own.
+    pub threads: u64,
+    /// Processes that it has started and that still run.
+    pub children: u64,
+}
+
+impl Held {
+    /// Whether it is no more than that, of anything.
+    #[must_use]
+    pub const fn is_within(self, other: Self) -> bool {
+        self.descriptors <= other.descriptors
+            && self.threads <= other.threads
+            && self.children <= other.children
+    }
+}
+
+impl std::fmt::Display for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            descriptors,
+            threads,
+            children,
+        } = self;
+        write!(
+            f,
+            "{descriptors} descriptors, {threads} threads, {children} children"
+        )
     }
 }
 

@@ -49,10 +49,10 @@ impl Program {
     /// # Errors
     /// It does not start, or does not say where it is.
     pub fn start(command: Command, data: &Path, upstream: &Upstream) -> Result<Self> {
-        Self::start_with(command, data, upstream, &[])
+        Self::start_with(command, data, upstream, &["--port", "0"])
     }
 
-    /// As [`start`](Self::start), with these flags of `protect`.
+    /// As [`start`](Self::start), with these flags of `protect`; one of them says the port.
     ///
     /// # Errors
     /// As of [`start`](Self::start).
@@ -63,7 +63,7 @@ impl Program {
         flags: &[&str],
     ) -> Result<Self> {
         command.arg("--data-dir").arg(data).arg("--json");
-        command.args(["protect", "--name", "bench", "--port", "0"]);
+        command.args(["protect", "--name", "bench"]);
         command.args(["--ops-listen", "127.0.0.1:0"]).args(flags);
         match upstream {
             Upstream::Http(address) => command.arg(format!("http://{address}/mcp")),

@@ -102,11 +102,7 @@ async fn message(State(words): State<Arc<Words>>, headers: HeaderMap, body: Byte
 }
 
 /// One message as the whole answer.
-async fn whole(
-    words: &Words,
-    mut messages: UnboundedReceiver<String>,
-    begins: bool,
-) -> Response {
+async fn whole(words: &Words, mut messages: UnboundedReceiver<String>, begins: bool) -> Response {
     let text = messages.recv().await.unwrap_or_default();
     let refused = text.contains(r#""error":"#);
     let mut response = ([(CONTENT_TYPE, "application/json")], text).into_response();

@@ -37,7 +37,8 @@ impl AddAssign for Tally {
 }
 
 impl Tally {
-    pub(crate) const HEAD: &str = "answers progress   events cancelled  broken refreshed  begun evicted";
+    pub(crate) const HEAD: &str =
+        "answers progress   events cancelled  broken refreshed  begun evicted";
 
     pub(crate) const fn delivered(&self) -> u64 {
         self.answers + self.progress + self.events

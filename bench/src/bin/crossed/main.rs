@@ -86,7 +86,11 @@ async fn run(options: &Options) -> Result<()> {
     let ledger = Arc::new(Ledger::new(options.messages));
     let itself = std::env::current_exe()?;
     let command = |eras: Eras| {
-        let words = [itself.as_os_str(), "upstream".as_ref(), eras.word().as_ref()];
+        let words = [
+            itself.as_os_str(),
+            "upstream".as_ref(),
+            eras.word().as_ref(),
+        ];
         Upstream::Stdio(words.into_iter().map(Into::into).collect())
     };
     let servers = [
@@ -97,7 +101,11 @@ async fn run(options: &Options) -> Result<()> {
     ];
     let mut gates = JoinSet::new();
     for (at, (name, upstream)) in servers.into_iter().enumerate() {
-        let (data, people, seed) = (folder.path().join(at.to_string()), options.people, options.seed);
+        let (data, people, seed) = (
+            folder.path().join(at.to_string()),
+            options.people,
+            options.seed,
+        );
         let ledger = Arc::clone(&ledger);
         gates.spawn(async move {
             let gate = gate(name, &upstream, &data, people).await?;
@@ -138,7 +146,7 @@ async fn gate(
         let added = move || add_person(&binary, &data, (&person_name(person), PASSWORD));
         tokio::task::spawn_blocking(added).await??;
     }
-    let flags = ["--access-token-lifetime", "60m"];
+    let flags = ["--port", "0", "--access-token-lifetime", "60m"];
     let program = Program::start_with(Command::new(binary), data, upstream, &flags)?;
     let mut connection =
         Connection::open(program.address, Ipv4Addr::LOCALHOST, &program.host).await?;
@@ -177,7 +185,8 @@ async fn seats(
         for client in 0..CLIENTS.len() {
             let approved = gate.clients[client].approved(&mut connection, &cookies, 0);
             let tokens: Tokens = approved.await?;
-            let number = (u64::from(at) * u64::from(people) + u64::from(person)) * 3 + client as u64;
+            let number =
+                (u64::from(at) * u64::from(people) + u64::from(person)) * 3 + client as u64;
             let (gate, ledger) = (Arc::clone(&gate), Arc::clone(ledger));
             let seat = Seat::new(gate, ledger, (number, client), from, tokens, seed);
             seats.push(Arc::new(seat));
@@ -212,7 +221,12 @@ async fn visits(seat: Arc<Seat>) {
 
 /// The table, and whether all is as it should be.
 fn report(seats: &[Arc<Seat>], ledger: &Ledger) -> Result<()> {
-    say(&format!("{:<10} {:<10} {}", "server", "client", Tally::HEAD));
+    say(&format!(
+        "{:<10} {:<10} {}",
+        "server",
+        "client",
+        Tally::HEAD
+    ));
     let mut all = Tally::default();
     for of_gate in seats.chunk_by(|one, other| one.gate.name == other.gate.name) {
         for (at, client) in CLIENTS.iter().enumerate() {
@@ -220,7 +234,10 @@ fn report(seats: &[Arc<Seat>], ledger: &Ledger) -> Result<()> {
             let same = of_gate.iter().filter(|seat| seat.client() == at);
             same.for_each(|seat| tally += seat.tally());
             all += tally;
-            say(&format!("{:<10} {client:<10} {tally}", of_gate[0].gate.name));
+            say(&format!(
+                "{:<10} {client:<10} {tally}",
+                of_gate[0].gate.name
+            ));
         }
     }
     say(&format!("{:<21} {all}", "all"));
@@ -238,7 +255,10 @@ fn report(seats: &[Arc<Seat>], ledger: &Ledger) -> Result<()> {
             say(&format!("{kind:?}: {case}"));
         }
     }
-    ensure!(wrong.is_empty(), "not every message came to where it belongs");
+    ensure!(
+        wrong.is_empty(),
+        "not every message came to where it belongs"
+    );
     ensure!(
         all.delivered() >= ledger.wanted() && all.cancelled > 0 && all.broken > 0,
         "too little was done"

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use http::{Method, StatusCode};
+use keystile_bench::mcp;
 use keystile_bench::streaming::{Answer, Line};
 use serde_json::{Value, json};
 
@@ -15,9 +16,12 @@ const PATH: &str = "/bench/mcp/sse";
 /// A stream from its beginning to its end, in the middle of an answer perhaps.
 pub(crate) async fn visit(seat: &Seat, steps: u64) -> Result<()> {
     let mut stream = seat.dial().await?;
-    let request = seat.request(Method::GET, PATH, &[], None).await?;
+    let request = mcp::request((Method::GET, PATH), &seat.token().await, &[], None)?;
     let mut answer = stream.send(request).await?;
-    let first = seat.event(&mut answer).await?.context("it has an endpoint")?;
+    let first = seat
+        .event(&mut answer)
+        .await?
+        .context("it has an endpoint")?;
     ensure!(first.kind == "endpoint", "it begins with {first:?}");
     let mut session = Session {
         seat,
@@ -57,11 +61,7 @@ struct Session<'a> {
 
 impl Session<'_> {
     async fn begin(&mut self) -> Result<()> {
-        let params = json!({
-            "protocolVersion": REVISION, "capabilities": {},
-            "clientInfo": { "name": "crossed", "version": "1" },
-        });
-        self.ask("initialize", params).await?;
+        self.ask("initialize", mcp::introduction(REVISION)).await?;
         self.post(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }))
             .await?;
         let params = json!({ "uri": self.subscription.folder });
@@ -163,9 +163,9 @@ impl Session<'_> {
     }
 
     async fn post(&mut self, message: &Value) -> Result<()> {
-        let path = &self.posts_to;
-        let request = self.seat.request(Method::POST, path, &[], Some(message));
-        let mut answer = self.line.send(request.await?).await?;
+        let token = self.seat.token().await;
+        let request = mcp::request((Method::POST, &self.posts_to), &token, &[], Some(message))?;
+        let mut answer = self.line.send(request).await?;
         let refused = answer.event().await?;
         match answer.status {
             StatusCode::ACCEPTED => Ok(()),

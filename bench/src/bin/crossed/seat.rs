@@ -6,13 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
-use bytes::Bytes;
-use http::{Method, Request, StatusCode, header};
-use http_body_util::Full;
+use http::StatusCode;
 use keystile_bench::chance::Chance;
 use keystile_bench::connection::Connection;
 use keystile_bench::keystile::{Client, Program};
 use keystile_bench::lane::Tokens;
+use keystile_bench::mcp;
 use keystile_bench::streaming::{Answer, Event, Line};
 use keystile_bench::upstream::UPDATED;
 use serde_json::Value;
@@ -87,28 +86,9 @@ impl Seat {
         Line::open(program.address, self.from, &program.host).await
     }
 
-    /// With the token of the moment, and what every client says.
-    pub(crate) async fn request(
-        &self,
-        method: Method,
-        path: &str,
-        headers: &[(&str, &str)],
-        message: Option<&Value>,
-    ) -> Result<Request<Full<Bytes>>> {
-        let bearer = format!("Bearer {}", self.tokens.lock().await.access);
-        let mut request = Request::builder().method(method).uri(path);
-        request = request.header(header::AUTHORIZATION, bearer);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let accept = match message {
-            Some(_) => "application/json, text/event-stream",
-            None => "text/event-stream",
-        };
-        request = request.header(header::ACCEPT, accept);
-        request = request.header(header::CONTENT_TYPE, "application/json");
-        let text = message.map(Value::to_string).unwrap_or_default();
-        Ok(request.body(Full::new(Bytes::from(text)))?)
+    /// Of the moment.
+    pub(crate) async fn token(&self) -> String {
+        self.tokens.lock().await.access.clone()
     }
 
     /// The tokens after these.
@@ -146,7 +126,11 @@ impl Seat {
                 let (id, word) = (call.id, &call.word);
                 let what = format!("waits as {id} for {word}, and got {message}");
                 let refused = message["error"].is_object() && message["id"] == id;
-                let wrong = if refused { Wrong::Refused } else { Wrong::Stray };
+                let wrong = if refused {
+                    Wrong::Refused
+                } else {
+                    Wrong::Stray
+                };
                 self.blame(wrong, &what);
                 // What it is answered with instead is not waited for.
                 call.given_up = true;
@@ -234,10 +218,9 @@ impl Subscription {
 
     /// Counts a message of the stream, or says that it is a stray. `id` is that of a `subscriptions/listen`.
     pub(crate) fn judge(&mut self, seat: &Seat, message: &Value, id: Option<u64>) -> Result<()> {
-        let params = &message["params"];
-        let tag = &params["_meta"]["io.modelcontextprotocol/subscriptionId"];
+        let tag = mcp::subscription(message);
         let expected = format!("{}{}", self.folder, self.heard + 1);
-        let own = message["method"] == UPDATED && params["uri"] == *expected;
+        let own = message["method"] == UPDATED && message["params"]["uri"] == *expected;
         let tagged = id.map_or(tag.is_null(), |id| *tag == id);
         if own && tagged && self.is_owed() {
             self.heard += 1;
@@ -251,4 +234,4 @@ impl Subscription {
 }
 
 /// Longer than anything takes on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

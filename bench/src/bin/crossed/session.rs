@@ -4,15 +4,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use http::{Method, StatusCode};
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use http_body_util::Full;
+use keystile_bench::mcp;
 use keystile_bench::streaming::{Answer, Line};
 use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::seat::{Seat, Subscription};
-
-const REVISION: &str = "2025-11-25";
-const PATH: &str = "/bench/mcp";
 
 /// A session from its beginning to its end, or to where its client just leaves.
 pub(crate) async fn visit(seat: &Seat, steps: u64) -> Result<()> {
@@ -25,10 +25,9 @@ pub(crate) async fn visit(seat: &Seat, steps: u64) -> Result<()> {
     session.begin(&mut line).await?;
     seat.count(|tally| tally.begun += 1);
     let mut news = session.news(&mut line).await?;
-    tokio::try_join!(
-        session.lane(&mut line, Some(&mut news), steps),
-        async { session.lane(&mut seat.dial().await?, None, steps).await }
-    )?;
+    tokio::try_join!(session.lane(&mut line, Some(&mut news), steps), async {
+        session.lane(&mut seat.dial().await?, None, steps).await
+    })?;
     if seat.chance.percent(80) {
         let request = session.request(Method::DELETE, None).await?;
         drop(line.send(request).await?);
@@ -50,11 +49,7 @@ struct News {
 
 impl Session<'_> {
     async fn begin(&mut self, line: &mut Line) -> Result<()> {
-        let params = json!({
-            "protocolVersion": REVISION, "capabilities": {},
-            "clientInfo": { "name": "crossed", "version": "1" },
-        });
-        let message = self.message("initialize", params);
+        let message = self.message("initialize", mcp::introduction(mcp::SESSION));
         let mut answer = self.post(line, &message).await?;
         self.id = answer.header("mcp-session-id").to_owned();
         let initialized = self.seat.message(&mut answer).await?;
@@ -98,12 +93,7 @@ impl Session<'_> {
         }
     }
 
-    async fn lane(
-        &self,
-        line: &mut Line,
-        mut news: Option<&mut News>,
-        steps: u64,
-    ) -> Result<()> {
+    async fn lane(&self, line: &mut Line, mut news: Option<&mut News>, steps: u64) -> Result<()> {
         let (seat, chance) = (self.seat, &self.seat.chance);
         for _ in 0..steps {
             if seat.ledger.is_over() {
@@ -212,11 +202,7 @@ impl Session<'_> {
         &self,
         method: Method,
         message: Option<&Value>,
-    ) -> Result<http::Request<http_body_util::Full<bytes::Bytes>>> {
-        let mut headers = vec![("mcp-protocol-version", REVISION)];
-        if !self.id.is_empty() {
-            headers.push(("mcp-session-id", &self.id));
-        }
-        self.seat.request(method, PATH, &headers, message).await
+    ) -> Result<Request<Full<Bytes>>> {
+        mcp::in_session(method, &self.seat.token().await, &self.id, message)
     }
 }

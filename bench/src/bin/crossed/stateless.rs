@@ -1,16 +1,13 @@
 //! A client of 2026-07-28: two connections, which count their requests from 0 each.
 
 use anyhow::{Result, ensure};
-use http::Method;
+use keystile_bench::mcp;
 use keystile_bench::streaming::{Answer, Line};
 use keystile_bench::upstream::ACKNOWLEDGED;
 use serde_json::{Value, json};
 
 use crate::call::Call;
 use crate::seat::{Seat, Subscription};
-
-const REVISION: &str = "2026-07-28";
-const PATH: &str = "/bench/mcp";
 
 /// Both connections, for a while.
 pub(crate) async fn visit(seat: &Seat, steps: u64) -> Result<()> {
@@ -122,9 +119,8 @@ impl Lane<'_> {
         let mut line = self.seat.dial().await?;
         let mut answer = post(self.seat, &mut line, id, (method, None), params).await?;
         let first = self.seat.message(&mut answer).await?;
-        let tag = &first["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"];
         ensure!(
-            first["method"] == ACKNOWLEDGED && *tag == id,
+            first["method"] == ACKNOWLEDGED && *mcp::subscription(&first) == id,
             "a subscription as {id} begins with {first}"
         );
         Ok(Listener {
@@ -145,16 +141,9 @@ async fn post(
     seat: &Seat,
     line: &mut Line,
     id: u64,
-    (method, name): (&str, Option<&str>),
-    mut params: Value,
+    method: (&str, Option<&str>),
+    params: Value,
 ) -> Result<Answer> {
-    let meta = &mut params["_meta"];
-    meta["io.modelcontextprotocol/protocolVersion"] = json!(REVISION);
-    meta["io.modelcontextprotocol/clientInfo"] = json!({ "name": "crossed", "version": "1" });
-    meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
-    let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
-    let mut headers = vec![("mcp-protocol-version", REVISION), ("mcp-method", method)];
-    headers.extend(name.map(|name| ("mcp-name", name)));
-    let request = seat.request(Method::POST, PATH, &headers, Some(&message));
-    line.send(request.await?).await
+    let request = mcp::stateless(&seat.token().await, id, method, params)?;
+    line.send(request).await
 }
