@@ -64,22 +64,28 @@ impl Process {
         self.status("VmRSS:")
     }
 
-    /// What it holds of the system at this moment.
+    /// What it holds of the system at this moment, its database aside: how many readers of that there are is no matter
+    /// of who is served.
     ///
     /// # Errors
     /// It has ended.
     pub fn held(&self) -> Result<Held> {
         let of_it = format!("/proc/{}", self.0.id());
-        let mut children = 0;
-        for thread in std::fs::read_dir(format!("{of_it}/task"))? {
-            let list = std::fs::read_to_string(thread?.path().join("children"))?;
-            children += list.split_whitespace().count() as u64;
+        let mut held = Held::default();
+        for descriptor in std::fs::read_dir(format!("{of_it}/fd"))? {
+            // One that was closed meanwhile is none.
+            let target = std::fs::read_link(descriptor?.path()).unwrap_or_default();
+            let database = target.to_string_lossy().contains("keystile.db");
+            held.descriptors += u64::from(!database);
         }
-        Ok(Held {
-            descriptors: std::fs::read_dir(format!("{of_it}/fd"))?.count() as u64,
-            threads: self.status("Threads:")?,
-            children,
-        })
+        for thread in std::fs::read_dir(format!("{of_it}/task"))? {
+            let thread = thread?.path();
+            let name = std::fs::read_to_string(thread.join("comm")).unwrap_or_default();
+            held.threads += u64::from(!name.starts_with("sqlx-"));
+            let list = std::fs::read_to_string(thread.join("children")).unwrap_or_default();
+            held.children += list.split_whitespace().count() as u64;
+        }
+        Ok(held)
     }
 
     /// A number of `/proc/PID/status` (proc(5)).
@@ -93,7 +99,7 @@ impl Process {
 }
 
 /// What a process holds of the system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Held {
     /// Open files and sockets.
     pub descriptors: u64,
@@ -104,10 +110,10 @@ pub struct Held {
 }
 
 impl Held {
-    /// Whether it is no more than that, of anything.
+    /// Whether it is no more than that, of anything, but for so many connections that rest.
     #[must_use]
-    pub const fn is_within(self, other: Self) -> bool {
-        self.descriptors <= other.descriptors
+    pub const fn is_within(self, other: Self, resting: u64) -> bool {
+        self.descriptors <= other.descriptors + resting
             && self.threads <= other.threads
             && self.children <= other.children
     }

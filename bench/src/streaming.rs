@@ -16,8 +16,10 @@ use tokio::task::JoinHandle;
 
 /// One connection out of an address of 127/8. Closed at once when it is dropped, whatever is on its way.
 pub struct Line {
-    requests: SendRequest<Full<Bytes>>,
+    to: SocketAddr,
+    from: Ipv4Addr,
     host: HeaderValue,
+    requests: SendRequest<Full<Bytes>>,
     connection: JoinHandle<()>,
 }
 
@@ -64,16 +66,12 @@ impl Line {
     /// # Errors
     /// Nobody listens there, or the address is none of this computer's.
     pub async fn open(to: SocketAddr, from: Ipv4Addr, host: &str) -> Result<Self> {
-        let socket = TcpSocket::new_v4()?;
-        socket.bind(SocketAddr::from((from, 0)))?;
-        let stream = socket.connect(to).await?;
-        stream.set_nodelay(true)?;
-        let (requests, connection) = handshake(TokioIo::new(stream)).await?;
-        // How it ends is seen by whoever waits for an answer.
-        let connection = tokio::spawn(async move { drop(connection.await) });
+        let (requests, connection) = dial(to, from).await?;
         Ok(Self {
-            requests,
+            to,
+            from,
             host: HeaderValue::from_str(host)?,
+            requests,
             connection,
         })
     }
@@ -85,7 +83,10 @@ impl Line {
     pub async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer> {
         let mut request = request;
         request.headers_mut().insert(HOST, self.host.clone());
-        self.requests.ready().await?;
+        if self.requests.ready().await.is_err() {
+            // It has rested for too long, and nothing is lost.
+            (self.requests, self.connection) = dial(self.to, self.from).await?;
+        }
         let (head, body) = self.requests.send_request(request).await?.into_parts();
         Ok(Answer {
             status: head.status,
@@ -97,6 +98,20 @@ impl Line {
             event: Event::default(),
         })
     }
+}
+
+async fn dial(
+    to: SocketAddr,
+    from: Ipv4Addr,
+) -> Result<(SendRequest<Full<Bytes>>, JoinHandle<()>)> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from((from, 0)))?;
+    let stream = socket.connect(to).await?;
+    stream.set_nodelay(true)?;
+    let (requests, connection) = handshake(TokioIo::new(stream)).await?;
+    // How it ends is seen by whoever waits for an answer.
+    let connection = tokio::spawn(async move { drop(connection.await) });
+    Ok((requests, connection))
 }
 
 impl Answer {

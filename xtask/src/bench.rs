@@ -32,6 +32,10 @@ enum What {
     Refresh(Rest),
     /// A million registrations from many addresses: no row, and flat (`--requests N` for fewer)
     Registrations(Rest),
+    /// A million messages to many clients with the same ids: none to the wrong place (`--quick` for fewer)
+    Crossed(Rest),
+    /// A thousand open streams: memory of each, revocation, what stays behind (`--check`, `--quick`)
+    Streams(Rest),
 }
 
 #[derive(Args)]
@@ -49,6 +53,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         What::Issuer(rest) => ("issuer", rest),
         What::Refresh(rest) => ("refresh", rest),
         What::Registrations(rest) => ("registrations", rest),
+        What::Crossed(rest) => ("crossed", rest),
+        What::Streams(rest) => ("streams", rest),
     };
     if matches!(name, "issuer" | "refresh") {
         // Node and oidc-provider.
