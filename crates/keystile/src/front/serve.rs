@@ -138,7 +138,10 @@ async fn one(
 ) {
     let service = service_fn(move |request: Request<Incoming>| {
         let front = Arc::clone(&front);
-        async move { Ok::<_, Infallible>(front.answer(request.map(Body::new), peer).await) }
+        let answer =
+            async move { Ok::<_, Infallible>(front.answer(request.map(Body::new), peer).await) };
+        // The connection keeps room for what works on a request, also while a stream is all that it does.
+        Box::pin(answer)
     });
     let connection = http
         .serve_connection(TokioIo::new(Patient::new(stream)), service)
