@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpSocket;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 /// One connection out of an address of 127/8. Closed at once when it is dropped, whatever is on its way.
 pub struct Line {
@@ -21,6 +23,7 @@ pub struct Line {
     host: HeaderValue,
     requests: SendRequest<Full<Bytes>>,
     connection: JoinHandle<()>,
+    used: Instant,
 }
 
 impl Drop for Line {
@@ -73,6 +76,7 @@ impl Line {
             host: HeaderValue::from_str(host)?,
             requests,
             connection,
+            used: Instant::now(),
         })
     }
 
@@ -83,11 +87,22 @@ impl Line {
     pub async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer> {
         let mut request = request;
         request.headers_mut().insert(HOST, self.host.clone());
-        if self.requests.ready().await.is_err() {
-            // It has rested for too long, and nothing is lost.
-            (self.requests, self.connection) = dial(self.to, self.from).await?;
+        if self.used.elapsed() > RESTS || self.requests.ready().await.is_err() {
+            self.redial().await?;
         }
-        let (head, body) = self.requests.send_request(request).await?.into_parts();
+        self.used = Instant::now();
+        let answer = match self.requests.try_send_request(request).await {
+            Ok(answer) => answer,
+            Err(mut error) => match error.take_message() {
+                // Hung up on before it was sent.
+                Some(request) => {
+                    self.redial().await?;
+                    self.requests.send_request(request).await?
+                }
+                None => return Err(error.into_error().into()),
+            },
+        };
+        let (head, body) = answer.into_parts();
         Ok(Answer {
             status: head.status,
             headers: head.headers,
@@ -97,6 +112,11 @@ impl Line {
             parts: VecDeque::new(),
             event: Event::default(),
         })
+    }
+
+    async fn redial(&mut self) -> Result<()> {
+        (self.requests, self.connection) = dial(self.to, self.from).await?;
+        Ok(())
     }
 }
 
@@ -204,3 +224,6 @@ impl Answer {
         Ok(())
     }
 }
+
+/// A connection that has rested for so long is not used again: the server closes it after 10 s, perhaps just then.
+const RESTS: Duration = Duration::from_secs(4);

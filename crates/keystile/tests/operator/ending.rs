@@ -79,6 +79,29 @@ fn open_streams_of_a_stdio_server_do_not_hold_up_the_end_and_its_children_go() {
 }
 
 #[test]
+fn the_stream_of_an_old_client_does_not_hold_up_the_end_and_its_process_goes() {
+    let installation = Installation::new();
+    installation.add_user(NAME, PASSWORD);
+    let gate = installation.serve(&["demo"]);
+    let token = token(&gate);
+    let mut stream = Request::get(&format!("{}/sse", gate.endpoint()))
+        .header("accept", "text/event-stream")
+        .header("authorization", &format!("Bearer {token}"))
+        .open(gate.port);
+    let endpoint = stream.event();
+    let posted = Request::mcp(&endpoint, &token, initialize()).send(gate.port);
+    assert_eq!(posted.status, 202, "{posted:?}");
+    assert!(stream.event().contains("protocolVersion"));
+    let children = descendants(gate.program.pid());
+    assert!(!children.is_empty());
+    let begin = now();
+    gate.stop();
+    assert!(begin.elapsed() < QUICKLY, "{:?}", begin.elapsed());
+    wait_for_the_end_of(&children);
+    stream.rest();
+}
+
+#[test]
 fn a_second_interrupt_ends_at_once_what_the_first_would_wait_for() {
     let installation = Installation::new();
     installation.add_user(NAME, PASSWORD);

@@ -129,6 +129,15 @@ impl Stream {
         line.trim_end().to_owned()
     }
 
+    /// The data of the next event of one line.
+    pub(crate) fn event(&mut self) -> String {
+        loop {
+            if let Some(data) = self.line().strip_prefix("data: ") {
+                return data.to_owned();
+            }
+        }
+    }
+
     /// Reads on until the server ends it.
     pub(crate) fn rest(mut self) -> String {
         let mut rest = Vec::new();
