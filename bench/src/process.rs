@@ -110,11 +110,11 @@ pub struct Held {
 }
 
 impl Held {
-    /// Whether it is no more than that, of anything, but for so many connections that rest.
+    /// Whether it is no more than that, of anything, but for so many connections and threads that rest.
     #[must_use]
     pub const fn is_within(self, other: Self, resting: u64) -> bool {
         self.descriptors <= other.descriptors + resting
-            && self.threads <= other.threads
+            && self.threads <= other.threads + resting
             && self.children <= other.children
     }
 }

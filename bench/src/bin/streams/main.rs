@@ -56,7 +56,8 @@ const GATE: (f64, f64) = (40.0, 20.0);
 const CLOSED_WITHIN: Duration = Duration::from_secs(1);
 /// For all that is to be as it was.
 const BACK_WITHIN: Duration = Duration::from_secs(30);
-/// Connections to the server behind that wait for a next call: how many a program has is a matter of chance.
+/// Connections to the server behind that wait for a next call, threads that wait for a file to be written: how many of
+/// each a program has is a matter of chance.
 const RESTING: u64 = 4;
 /// How often the streams of who was not revoked are opened and closed once more.
 const AGAIN: usize = 4;
