@@ -13,7 +13,7 @@ use crate::log::Log;
 use crate::support::{App, Seen, empty_result, events, json_answer, text};
 
 /// 100 MB of `piece` behind `head`, as fast as it is read; `sent` counts the pieces.
-fn bomb(
+pub(crate) fn bomb(
     media: &str,
     head: &'static str,
     piece: &'static str,

@@ -16,9 +16,12 @@ mod injection;
 mod log;
 mod messages;
 mod metadata;
+mod neighbours;
 mod old_client;
 mod old_clients;
 mod raw;
+#[path = "../shared/second.rs"]
+mod second;
 #[path = "../shared/serve.rs"]
 mod serve;
 mod sessions;

@@ -10,6 +10,7 @@ use http::{Request, Response};
 use keystile_gateway::HttpUpstream;
 use tokio::sync::mpsc;
 
+use crate::second::within_a_second;
 use crate::support::{App, NOW, Server, TOOL_CALL, anonymous, event_stream};
 
 type Feed = mpsc::Sender<&'static str>;
@@ -69,7 +70,7 @@ async fn a_client_that_goes_cancels_the_upstream() {
         let answer = app.send(request).await;
         let feed = feeds.recv().await.unwrap();
         drop(answer);
-        feed.closed().await;
+        within_a_second(feed.closed()).await;
     }
 }
 

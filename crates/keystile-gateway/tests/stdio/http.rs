@@ -180,7 +180,7 @@ async fn a_closed_stream_cancels_the_call_at_a_stateless_http_server() {
     stream.next().await.unwrap();
     assert_eq!(client.tool("held").await, 1);
     drop(stream);
-    crate::support::soon(async {
+    crate::second::within_a_second(async {
         while client.tool("held").await != 0 {
             tokio::task::yield_now().await;
         }

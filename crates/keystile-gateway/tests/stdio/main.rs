@@ -21,6 +21,9 @@ mod schemas;
 #[cfg(test)]
 mod scripted_sse;
 #[cfg(test)]
+#[path = "../shared/second.rs"]
+mod second;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod starting;

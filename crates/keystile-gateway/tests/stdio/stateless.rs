@@ -94,7 +94,7 @@ async fn n_tr_13_a_closed_stream_cancels_the_call() {
     stream.next().await.unwrap();
     assert_eq!(client.tool("held").await, 1);
     drop(stream);
-    soon(async {
+    crate::second::within_a_second(async {
         while client.tool("held").await != 0 {
             tokio::task::yield_now().await;
         }
