@@ -25,5 +25,14 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    no_huge_pages();
     cli::run()
+}
+
+/// The allocator asks for huge pages, of which an idle server holds 15 MB that it never used (DESIGN §9: 20 MiB in all).
+/// Where the kernel refuses this there is only more memory in use.
+#[cfg(target_os = "linux")]
+fn no_huge_pages() {
+    rustix::thread::disable_transparent_huge_pages(true).ok();
 }
