@@ -1,6 +1,5 @@
 //! Chance that is the same in every run with the same seed.
 
-use keystile_domain::ports::Rng as _;
 use keystile_testkit::rng::SeededRng;
 
 /// A generator of one's own.
@@ -15,9 +14,7 @@ impl Chance {
 
     /// Any number.
     pub fn any(&self) -> u64 {
-        let mut bytes = [0; 8];
-        self.0.fill(&mut bytes);
-        u64::from_le_bytes(bytes)
+        self.0.any()
     }
 
     /// Any number below `end`, which is not 0.

@@ -126,6 +126,20 @@ impl Answer {
         pairs.find(|(own, _)| *own == name).map(|(_, value)| value)
     }
 
+    /// The code with which an authorization request comes back, for the state that it was sent with.
+    ///
+    /// # Errors
+    /// There is none, or the state is another.
+    pub fn code(&self, state: u64) -> Result<&str> {
+        let code = self.location_param("code");
+        let code = code.with_context(|| format!("no code: {}", self.body))?;
+        ensure!(
+            self.location_param("state") == Some(&*state.to_string()),
+            "the state came back as another"
+        );
+        Ok(code)
+    }
+
     /// `name=value` of each cookie that it sets; not of those that it takes away.
     #[must_use]
     pub fn cookies(&self) -> String {

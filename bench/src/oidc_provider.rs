@@ -107,12 +107,7 @@ impl Side for OidcProvider {
         if self.asks {
             *session = session_of(&answer.cookies());
         }
-        let code = answer.location_param("code");
-        let code = code.with_context(|| format!("no code: {}", answer.body))?;
-        ensure!(
-            answer.location_param("state") == Some(&*state.to_string()),
-            "the state came back as another"
-        );
+        let code = answer.code(state)?;
         let form = format!(
             "grant_type=authorization_code&client_id=bench&redirect_uri={}&code={code}&code_verifier={VERIFIER}",
             encoded(CALLBACK)

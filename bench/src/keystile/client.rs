@@ -61,12 +61,7 @@ impl Client {
             .context("a consent page has a form")?;
         let form = format!("tx={tx}&csrf={}&decision=allow", encoded(csrf.0));
         let answer = connection.form("/ks/consent", session, &form).await?;
-        let code = answer.location_param("code");
-        let code = code.with_context(|| format!("no code: {}", answer.body))?;
-        ensure!(
-            answer.location_param("state") == Some(&*state.to_string()),
-            "the state came back as another"
-        );
+        let code = answer.code(state)?;
         let form = format!(
             "grant_type=authorization_code&client_id={}&redirect_uri={}&code={code}&code_verifier={VERIFIER}",
             self.id,

@@ -1,9 +1,11 @@
 //! On standard input and output.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::sync::Arc;
 
 use anyhow::Result;
+use clap::Subcommand;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, stdin, stdout};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -11,11 +13,50 @@ use tokio::task::AbortHandle;
 
 use super::{CANCELLED, Eras, Server};
 
+/// What a load program is besides the load.
+#[derive(Subcommand)]
+pub enum Part {
+    /// The stdio server behind a gate
+    Upstream {
+        /// That it speaks
+        eras: Eras,
+    },
+}
+
+/// What starts this program as that server.
+///
+/// # Errors
+/// It does not know where it is.
+pub fn itself(eras: Eras) -> Result<Vec<OsString>> {
+    let program = std::env::current_exe()?.into_os_string();
+    Ok(vec![program, "upstream".into(), eras.word().into()])
+}
+
+/// Runs the part that the program was started as.
+///
+/// # Errors
+/// Those of the part.
+pub fn run(part: Option<&Part>, load: impl Future<Output = Result<()>>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    match part {
+        Some(Part::Upstream { eras }) => {
+            let served = runtime.block_on(serve(*eras));
+            // Standard input is read by a thread that can't be told to stop.
+            runtime.shutdown_background();
+            served
+        }
+        None => runtime.block_on(load),
+    }
+}
+
 /// Serves until standard input ends.
 ///
 /// # Errors
 /// What comes is no JSON, or standard output is gone.
-pub async fn serve(eras: Eras) -> Result<()> {
+async fn serve(eras: Eras) -> Result<()> {
     let (out, messages) = unbounded_channel();
     let server = Server::new(eras);
     let writing = tokio::spawn(write(messages));

@@ -4,6 +4,10 @@
     reason = "the shared parts of these tests may fail like the tests"
 )]
 
+#[cfg(test)]
+#[path = "shared/code.rs"]
+mod code;
+
 mod contract {
     pub(crate) mod clients;
     pub(crate) mod codes;

@@ -17,12 +17,15 @@ use keystile_domain::ports::{Grants, People, Rng};
 use keystile_domain::records::{
     Approval, Approved, CodeProof, NewPerson, Presented, Rotated, Taken,
 };
-use keystile_domain::secrets::code::AuthorizationCode;
-use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::pkce::CodeChallenge;
 use keystile_store::Store;
 use tempfile::TempDir;
+
+#[path = "shared/code.rs"]
+mod code;
+
+use code::code_of;
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 /// After the crash, when no overlap is left.
@@ -38,14 +41,6 @@ impl Rng for Counting {
             *to = *from;
         }
     }
-}
-
-/// A code of this text, of a grant whose id comes from the text too.
-fn code_of(text: &str) -> AuthorizationCode {
-    let digest = Digest::of(text);
-    let grant = digest.as_bytes().first_chunk().unwrap();
-    let grant = GrantId::from_bytes(*grant);
-    AuthorizationCode { grant, digest }
 }
 
 fn proof(code: &str) -> CodeProof {

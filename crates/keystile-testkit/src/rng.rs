@@ -15,7 +15,8 @@ impl SeededRng {
         Self(AtomicU64::new(seed))
     }
 
-    fn next(&self) -> u64 {
+    /// Any number.
+    pub fn any(&self) -> u64 {
         const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
         let state = self.0.fetch_add(STEP, Ordering::SeqCst).wrapping_add(STEP);
         let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -33,7 +34,7 @@ impl Default for SeededRng {
 impl Rng for SeededRng {
     fn fill(&self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(8) {
-            let next = self.next().to_le_bytes();
+            let next = self.any().to_le_bytes();
             chunk.copy_from_slice(&next[..chunk.len()]);
         }
     }

@@ -18,7 +18,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
-use clap::{Parser, Subcommand};
+use clap::Parser;
 use keystile_bench::connection::Connection;
 use keystile_bench::keystile::{Client, Program, Upstream, add_person, sign_in};
 use keystile_bench::lane::Tokens;
@@ -34,7 +34,7 @@ use seat::{Gate, Gone, Seat};
 #[derive(Parser)]
 struct Options {
     #[command(subcommand)]
-    part: Option<Part>,
+    part: Option<stdio::Part>,
     /// People, with three clients each at four servers
     #[arg(long, default_value_t = 50)]
     people: u8,
@@ -49,12 +49,6 @@ struct Options {
     quick: bool,
 }
 
-#[derive(Subcommand)]
-enum Part {
-    /// The stdio server behind a gate
-    Upstream { eras: Eras },
-}
-
 /// The clients of a person, by the revision that they speak.
 const CLIENTS: [&str; 3] = ["2024-11-05", "2025-11-25", "2026-07-28"];
 const PASSWORD: &str = "kelp-lantern-ostrich-42";
@@ -66,35 +60,14 @@ fn main() -> Result<()> {
     if options.quick {
         (options.people, options.messages) = (10, 20_000);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
-    match options.part {
-        Some(Part::Upstream { eras }) => {
-            let served = runtime.block_on(stdio::serve(eras));
-            // Standard input is read by a thread that can't be told to stop.
-            runtime.shutdown_background();
-            served
-        }
-        None => runtime.block_on(run(&options)),
-    }
+    stdio::run(options.part.as_ref(), run(&options))
 }
 
 async fn run(options: &Options) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let ledger = Arc::new(Ledger::new(options.messages));
-    let itself = std::env::current_exe()?;
-    let command = |eras: Eras| {
-        let words = [
-            itself.as_os_str(),
-            "upstream".as_ref(),
-            eras.word().as_ref(),
-        ];
-        Upstream::Stdio(words.into_iter().map(Into::into).collect())
-    };
     let servers = [
-        ("stdio both", command(Eras::Both)),
+        ("stdio both", Upstream::Stdio(stdio::itself(Eras::Both)?)),
         ("http both", http::serve(Eras::Both).await?.into()),
         ("http 2025", http::serve(Eras::Sessions).await?.into()),
         ("http 2026", http::serve(Eras::Stateless).await?.into()),

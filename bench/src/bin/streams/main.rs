@@ -10,7 +10,7 @@ mod stream;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use clap::{Parser, Subcommand};
+use clap::Parser;
 use futures_util::future::try_join_all;
 use keystile_bench::keystile::Upstream;
 use keystile_bench::process::Held;
@@ -24,7 +24,7 @@ use stream::{Ground, Kind, Stream};
 #[derive(Parser)]
 struct Options {
     #[command(subcommand)]
-    part: Option<Part>,
+    part: Option<stdio::Part>,
     /// Streams of each of the four kinds
     #[arg(long, default_value_t = 250)]
     each: usize,
@@ -40,12 +40,6 @@ struct Options {
     /// Leave out the memory, which only a release build shows
     #[arg(long)]
     no_memory: bool,
-}
-
-#[derive(Subcommand)]
-enum Part {
-    /// The stdio server behind a gate
-    Upstream { eras: Eras },
 }
 
 /// At each gate. Half of them are revoked.
@@ -69,19 +63,7 @@ fn main() -> Result<()> {
     if options.quick {
         (options.each, options.seconds) = (25, 17);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
-    match options.part {
-        Some(Part::Upstream { eras }) => {
-            let served = runtime.block_on(stdio::serve(eras));
-            // Standard input is read by a thread that can't be told to stop.
-            runtime.shutdown_background();
-            served
-        }
-        None => runtime.block_on(run(&options)),
-    }
+    stdio::run(options.part.as_ref(), run(&options))
 }
 
 /// Streams of one kind at one gate.
@@ -96,14 +78,9 @@ struct Group {
 
 async fn run(options: &Options) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let command = [
-        std::env::current_exe()?.into_os_string(),
-        "upstream".into(),
-        Eras::Both.word().into(),
-    ];
     let upstreams = [
         Upstream::from(http::serve(Eras::Both).await?),
-        Upstream::Stdio(command.into()),
+        Upstream::Stdio(stdio::itself(Eras::Both)?),
         Upstream::from(http::serve(Eras::Stateless).await?),
     ];
     let mut gates = Vec::new();

@@ -143,9 +143,9 @@ impl Awaited {
             acknowledged,
         } = &mut self.what
         else {
-            let is_call = matches!(self.what, What::Answers);
-            let why = self.asides.refuse(message, self.era);
-            return match why.filter(|_| is_call && !weakened("a_113b")) {
+            let is_call = matches!(self.what, What::Answers) && !weakened("a_113b");
+            let refused = is_call.then(|| self.asides.refuse(message, self.era));
+            return match refused.flatten() {
                 Some(why) => Verdict::Dropped(why),
                 None => Verdict::Belongs,
             };

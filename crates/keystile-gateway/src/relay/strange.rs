@@ -2,7 +2,9 @@
 //!
 //! Both are counted for the server and not for a child, since each client's call starts another child.
 
-use std::{fmt::Display, time::Duration};
+use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
@@ -12,7 +14,11 @@ use crate::allowance::{Allowance, Pace};
 use crate::stdio::printable;
 
 /// What has been seen of that so far.
-pub(crate) struct Strange(Mutex<Seen>);
+pub(crate) struct Strange {
+    seen: Mutex<Seen>,
+    /// What it answered last could not be passed on. Read with each answer, so it takes no lock.
+    unfit: AtomicBool,
+}
 
 struct Seen {
     /// Lines to be told.
@@ -20,25 +26,26 @@ struct Seen {
     /// Children given up as not MCP, one after the other.
     refused: u32,
     resting_until: Option<Instant>,
-    /// What it answered last could not be passed on.
-    unfit: bool,
 }
 
 impl Default for Strange {
     fn default() -> Self {
-        Self(Mutex::new(Seen {
+        let seen = Seen {
             allowance: Allowance::new(TOLD),
             refused: 0,
             resting_until: None,
-            unfit: false,
-        }))
+        };
+        Self {
+            seen: Mutex::new(seen),
+            unfit: AtomicBool::new(false),
+        }
     }
 }
 
 impl Strange {
     /// Logs the beginning of what a server sent, unless that was done often enough of late.
     pub(crate) fn tell(&self, server: &str, sent: &[u8], error: &dyn Display) {
-        let told = self.0.lock().allowance.take(Instant::now());
+        let told = self.seen.lock().allowance.take(Instant::now());
         if let Some(left_out) = told {
             tracing::warn!(
                 %server,
@@ -53,7 +60,7 @@ impl Strange {
     /// An answer of the server could not be passed on. The first one in a row marks it (CHECKLIST A-162); it is served
     /// all the same, since one answer may be one tool's, and others may be meant for others.
     pub(crate) fn unfit(&self, server: &str, why: &dyn Display) {
-        let was = std::mem::replace(&mut self.0.lock().unfit, true);
+        let was = self.unfit.swap(true, Ordering::Relaxed);
         if !was && !weakened("a_162b") {
             tracing::error!(%server, %why, "the server is unhealthy: its answer can't be passed on");
         }
@@ -61,20 +68,19 @@ impl Strange {
 
     /// It answered as it should.
     pub(crate) fn fit(&self, server: &str) {
-        let was = std::mem::take(&mut self.0.lock().unfit);
-        if was {
+        if self.unfit.load(Ordering::Relaxed) && self.unfit.swap(false, Ordering::Relaxed) {
             tracing::info!(%server, "the server is healthy again");
         }
     }
 
     /// Whether its last answer could not be passed on, or its children rest.
     pub(crate) fn is_unhealthy(&self) -> bool {
-        self.is_resting() || self.0.lock().unfit
+        self.is_resting() || self.unfit.load(Ordering::Relaxed)
     }
 
     /// A child was given up as not MCP; for how long none is started now.
     pub(crate) fn refused(&self) -> Duration {
-        let mut seen = self.0.lock();
+        let mut seen = self.seen.lock();
         let longer = FIRST_REST.saturating_mul(1 << seen.refused.min(16));
         let rest = longer.min(LAST_REST);
         seen.refused = seen.refused.saturating_add(1);
@@ -84,13 +90,13 @@ impl Strange {
 
     /// Whether no child is to be started yet.
     pub(crate) fn is_resting(&self) -> bool {
-        let until = self.0.lock().resting_until;
+        let until = self.seen.lock().resting_until;
         until.is_some_and(|until| Instant::now() < until)
     }
 
     /// A child has sent a message.
     pub(crate) fn forget(&self) {
-        let mut seen = self.0.lock();
+        let mut seen = self.seen.lock();
         (seen.refused, seen.resting_until) = (0, None);
     }
 }

@@ -1,25 +1,22 @@
-//! Random choices that are the same for the same seed, on any machine (SplitMix64).
+//! Random choices that are the same for the same seed, on any machine.
 
-pub(crate) struct Dice(u64);
+use keystile_testkit::rng::SeededRng;
+
+pub(crate) struct Dice(SeededRng);
 
 impl Dice {
     /// Those of one execution of a run.
     pub(crate) fn of(seed: u64, execution: u64) -> Self {
-        let mut run = Self(seed);
-        Self(run.next() ^ execution.wrapping_mul(0xd134_2543_de82_ef95))
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        let run = SeededRng::new(seed).any();
+        Self(SeededRng::new(
+            run ^ execution.wrapping_mul(0xd134_2543_de82_ef95),
+        ))
     }
 
     /// From zero up to, and without, `end`, which is not zero.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         let end = u64::try_from(end).expect("it fits");
-        usize::try_from(self.next() % end).expect("it fits")
+        usize::try_from(self.0.any() % end).expect("it fits")
     }
 
     pub(crate) fn one_in(&mut self, count: usize) -> bool {
@@ -31,6 +28,6 @@ impl Dice {
     }
 
     pub(crate) fn byte(&mut self) -> u8 {
-        self.next().to_be_bytes()[0]
+        self.0.any().to_be_bytes()[0]
     }
 }

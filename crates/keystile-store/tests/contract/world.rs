@@ -7,12 +7,12 @@ use keystile_domain::ports::{Grants, People, Rng};
 use keystile_domain::records::{
     Approval, Approved, CodeProof, NewPerson, PersonCreated, Presented, Taken,
 };
-use keystile_domain::secrets::code::AuthorizationCode;
-use keystile_domain::secrets::digest::Digest;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::pkce::CodeChallenge;
 use keystile_store::Store;
 use tempfile::TempDir;
+
+use crate::code::code_of;
 
 pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000_000);
 pub(crate) const SECOND: i64 = 1_000;
@@ -148,14 +148,6 @@ impl World {
             .unwrap();
         Self { store, ..self }
     }
-}
-
-/// A code of this text; the id of its grant comes from the text too, so that a test need not carry it around.
-pub(crate) fn code_of(text: &str) -> AuthorizationCode {
-    let digest = Digest::of(text);
-    let grant = digest.as_bytes().first_chunk().expect("it is longer");
-    let grant = GrantId::from_bytes(*grant);
-    AuthorizationCode { grant, digest }
 }
 
 pub(crate) fn proof(code: &str) -> CodeProof {

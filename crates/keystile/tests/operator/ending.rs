@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::fake_server::{dead, that_never_answers, with_open_streams};
 use super::flow::{Client, connect, initialize};
-use super::http::{Reply, Request};
+use super::http::{Reply, Request, Stream};
 use super::installation::{Gate, Installation};
 use super::processes::{descendants, wait_for_the_end_of};
 use super::{NAME, PASSWORD};
@@ -41,6 +41,21 @@ fn now() -> Instant {
     Instant::now()
 }
 
+fn stop_quickly(gate: Gate) {
+    let begin = now();
+    gate.stop();
+    assert!(begin.elapsed() < QUICKLY, "{:?}", begin.elapsed());
+}
+
+/// A stream does not hold up the end of the gate, which takes the processes behind it along.
+fn ends_with_its_processes(gate: Gate, stream: Stream) {
+    let children = descendants(gate.program.pid());
+    assert!(!children.is_empty());
+    stop_quickly(gate);
+    wait_for_the_end_of(&children);
+    stream.rest();
+}
+
 #[test]
 fn open_streams_of_an_http_server_do_not_hold_up_the_end() {
     let installation = Installation::new();
@@ -53,9 +68,7 @@ fn open_streams_of_an_http_server_do_not_hold_up_the_end() {
     let session = reply.header("mcp-session-id").to_owned();
     let stream = listen(&gate, &token, &session).open(gate.port);
     streams.recv().expect("the server is asked");
-    let begin = now();
-    gate.stop();
-    assert!(begin.elapsed() < QUICKLY, "{:?}", begin.elapsed());
+    stop_quickly(gate);
     assert!(stream.rest().contains("notifications/here"));
 }
 
@@ -69,13 +82,7 @@ fn open_streams_of_a_stdio_server_do_not_hold_up_the_end_and_its_children_go() {
     assert_eq!(reply.status, 200, "{reply:?}");
     let session = reply.header("mcp-session-id").to_owned();
     let stream = listen(&gate, &token, &session).open(gate.port);
-    let children = descendants(gate.program.pid());
-    assert!(!children.is_empty());
-    let begin = now();
-    gate.stop();
-    assert!(begin.elapsed() < QUICKLY, "{:?}", begin.elapsed());
-    wait_for_the_end_of(&children);
-    stream.rest();
+    ends_with_its_processes(gate, stream);
 }
 
 #[test]
@@ -92,13 +99,7 @@ fn the_stream_of_an_old_client_does_not_hold_up_the_end_and_its_process_goes() {
     let posted = Request::mcp(&endpoint, &token, initialize()).send(gate.port);
     assert_eq!(posted.status, 202, "{posted:?}");
     assert!(stream.event().contains("protocolVersion"));
-    let children = descendants(gate.program.pid());
-    assert!(!children.is_empty());
-    let begin = now();
-    gate.stop();
-    assert!(begin.elapsed() < QUICKLY, "{:?}", begin.elapsed());
-    wait_for_the_end_of(&children);
-    stream.rest();
+    ends_with_its_processes(gate, stream);
 }
 
 #[test]
