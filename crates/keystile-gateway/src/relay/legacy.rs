@@ -202,7 +202,7 @@ impl Inner {
                 peer,
                 inbox,
                 bridge,
-                _slot: slot,
+                slot: Mutex::new(Some(slot)),
             })
         };
         if self.eras.known().legacy != Some(false) {
