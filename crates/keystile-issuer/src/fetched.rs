@@ -27,11 +27,7 @@ pub(crate) fn document(url: &ClientIdUrl, error: LookupError) -> Diagnosis {
     let found = format!("{}: {error}.", place(uri));
     match error {
         LookupError::NotPinned => Diagnosis::named("client_document_not_fetched", found),
-        LookupError::NotListed => {
-            let mut diagnosis = Diagnosis::named("client_host_not_listed", found);
-            diagnosis.fix = format!("{} --trust-client-host {}", diagnosis.fix, host(uri));
-            diagnosis
-        }
+        LookupError::NotListed => not_listed(uri, found),
         LookupError::Fetch(FetchError::ForbiddenAddress(_)) => {
             let diagnosis = Diagnosis::named("client_document_address_not_public", found);
             with_flag(diagnosis, uri)
@@ -42,6 +38,20 @@ pub(crate) fn document(url: &ClientIdUrl, error: LookupError) -> Diagnosis {
         LookupError::Fetch(_) => Diagnosis::named("client_document_unreachable", found),
         LookupError::Invalid(_) => Diagnosis::named("client_document_invalid", found),
     }
+}
+
+/// A registration's keys are at a host that is not listed, or nothing is fetched at all.
+pub(crate) fn keys_not_listed(uri: &Url, open: bool) -> Diagnosis {
+    match open {
+        true => not_listed(uri, format!("{}: {}.", place(uri), LookupError::NotListed)),
+        false => keys(uri, KeysError::Closed),
+    }
+}
+
+fn not_listed(uri: &Url, found: String) -> Diagnosis {
+    let mut diagnosis = Diagnosis::named("client_host_not_listed", found);
+    diagnosis.fix = format!("{} --trust-client-host {}", diagnosis.fix, host(uri));
+    diagnosis
 }
 
 fn with_flag(mut diagnosis: Diagnosis, uri: &Url) -> Diagnosis {
