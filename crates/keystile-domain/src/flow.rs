@@ -9,6 +9,8 @@ mod book;
 use serde::{Deserialize, Serialize};
 
 use crate::decide::diagnose::Diagnosis;
+use crate::secrets::Secrets;
+use crate::secrets::client_id::PREFIX;
 use crate::secrets::digest::Digest;
 use crate::secrets::reference::Reference;
 use crate::shown;
@@ -253,6 +255,17 @@ pub struct Whose {
 }
 
 impl Whose {
+    /// With the name of the app in place of a sealed id, which names nothing.
+    #[must_use]
+    pub fn known_by(mut self, secrets: &Secrets) -> Self {
+        let named = |id: String| match id.starts_with(PREFIX) {
+            true => secrets.called(&id),
+            false => Some(id),
+        };
+        self.client = self.client.and_then(named);
+        self
+    }
+
     fn fill(self, attempt: &mut Attempt) {
         let whole = |uri: String| without_query(&uri);
         attempt.client = attempt.client.take().or(self.client);

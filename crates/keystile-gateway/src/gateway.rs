@@ -178,7 +178,10 @@ impl Gateway {
         }
         let revocations = &*self.ports.revocations;
         match admit(parts, route, &self.verifier, revocations, sent.at) {
-            Ok(permit) => self.admitted(&permit, door, sent, body).await,
+            Ok(permit) => {
+                let answer = self.admitted(&permit, door, sent, body).await;
+                answer.map_err(|refusal| refusal.asked_by(&permit.caller()))
+            }
             Err(denied) => self.deny(denied, None, route, sent).await,
         }
     }

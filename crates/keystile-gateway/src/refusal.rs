@@ -7,13 +7,13 @@ use std::borrow::Cow;
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use keystile_domain::decide::diagnose::Diagnosis;
-use keystile_domain::flow::{Noted, Stage};
+use keystile_domain::flow::{Noted, Stage, Whose};
 use keystile_domain::ports::Rng;
 use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::mcp::RpcError;
 use keystile_protocol::mutation::weakened;
 
-use crate::relay::{Failure, Ports};
+use crate::relay::{Caller, Failure, Ports};
 
 pub use code::Code;
 
@@ -37,6 +37,8 @@ struct Inner {
     closes: bool,
     diagnosis: Option<Diagnosis>,
     reference: Option<Reference>,
+    /// Who asked, for log and `keystile doctor`; never sent.
+    caller: Option<Caller>,
 }
 
 impl Refusal {
@@ -77,6 +79,7 @@ impl Refusal {
             closes: false,
             diagnosis: None,
             reference: None,
+            caller: None,
         }))
     }
 
@@ -112,6 +115,12 @@ impl Refusal {
         if let Some(id) = id {
             self.0.id = Some(id.to_owned());
         }
+        self
+    }
+
+    /// Of what this caller asked.
+    pub(crate) fn asked_by(mut self, caller: &Caller) -> Self {
+        self.0.caller = Some(caller.clone());
         self
     }
 
@@ -151,7 +160,8 @@ impl Refusal {
     pub(crate) fn tell(self, ports: &Ports) -> String {
         let noted = self.log(&*ports.rng);
         let body = self.body(&noted.reference);
-        ports.flows.refused(noted, ports.clock.now());
+        let whose = self.whose().known_by(&ports.secrets);
+        ports.flows.refused_of(noted, whose, ports.clock.now());
         body
     }
 
@@ -200,7 +210,9 @@ impl Refusal {
             gateway.code = code,
             reason = &*diagnosis.reason,
             reference = %reference,
-            gateway.detail = self.0.detail.as_deref().unwrap_or_default(),
+            resource = self.0.caller.as_ref().map(|caller| &*caller.resource),
+            person = self.0.caller.as_ref().map(|caller| &*caller.person),
+            gateway.detail = self.0.detail.as_deref(),
             detail = self.0.diagnosis.as_ref().map(ToString::to_string),
             "refused: {sentence}"
         );
@@ -211,8 +223,18 @@ impl Refusal {
         }
     }
 
+    fn whose(&self) -> Whose {
+        let caller = self.0.caller.as_ref();
+        Whose {
+            client: caller.map(|caller| caller.client.to_string()),
+            resource: caller.map(|caller| caller.resource.to_string()),
+            redirect_uri: None,
+        }
+    }
+
     fn finish(self, noted: Noted, response: &mut Response<Body>) {
         response.extensions_mut().insert(noted);
+        response.extensions_mut().insert(self.whose());
         let headers = response.headers_mut();
         if self.0.closes {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -8,6 +8,7 @@ use futures_util::{Stream, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use tokio::sync::mpsc;
 
+use super::Caller;
 use super::{Failure, Ports};
 use crate::refusal::{Code, Refusal};
 
@@ -30,12 +31,20 @@ pub(crate) enum Piece {
 #[derive(Clone)]
 pub(crate) struct Out {
     pieces: mpsc::Sender<Piece>,
+    /// Whose call it is.
+    caller: Caller,
 }
 
 impl Out {
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Piece>) {
+    pub(crate) fn of(caller: &Caller) -> (Self, mpsc::Receiver<Piece>) {
         let (pieces, receiver) = mpsc::channel(PIECES);
-        (Self { pieces }, receiver)
+        let caller = caller.clone();
+        (Self { pieces, caller }, receiver)
+    }
+
+    /// Another one for the same caller.
+    pub(crate) fn another(&self) -> (Self, mpsc::Receiver<Piece>) {
+        Self::of(&self.caller)
     }
 
     /// The failure as the answer to the request with this id (a lexeme).
@@ -45,6 +54,7 @@ impl Out {
 
     /// A refusal of the gateway's own as the answer.
     pub(crate) async fn refuse(&self, refusal: Refusal) {
+        let refusal = refusal.asked_by(&self.caller);
         let _ = self.pieces.send(Piece::Refused(refusal)).await;
     }
 

@@ -86,7 +86,7 @@ async fn answer(
     out: &Out,
     ports: &Ports,
 ) -> String {
-    let (own, mut pieces) = Out::new();
+    let (own, mut pieces) = out.another();
     let heard = async {
         while let Some(piece) = pieces.recv().await {
             match piece {

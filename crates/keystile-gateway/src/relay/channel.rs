@@ -198,7 +198,7 @@ impl Inner {
         caller: &Caller,
         posts_to: &str,
     ) -> Response<Body> {
-        let (out, mut pieces) = Out::new();
+        let (out, mut pieces) = Out::of(caller);
         let channel = Arc::new(Channel {
             id: self.session_id(),
             owner: caller.owner(),
@@ -212,7 +212,7 @@ impl Inner {
         let endpoint = format!("{posts_to}?{SESSION_ID}={}", channel.id);
         let known = Arc::clone(&channel);
         self.channels.lock().insert(channel.id.clone(), known);
-        let (response, sent) = Out::new();
+        let (response, sent) = Out::of(caller);
         let (inner, caller) = (Arc::clone(self), caller.clone());
         tokio::spawn(async move {
             tokio::select! {

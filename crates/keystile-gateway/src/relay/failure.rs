@@ -129,20 +129,20 @@ impl Failure {
             Self::NotMcp => {
                 "The address must be an MCP endpoint; a stdio server must log to standard error, since its standard output belongs to MCP alone."
             }
-            Self::TooLong(_) => "Ask for less, or raise the gateway's limit for messages.",
+            Self::TooLong(_) => {
+                "Ask for less: what is longer than the gateway's limit for one message is not passed on."
+            }
             Self::HandshakeTimeout => {
                 "Try again in a while: it may still be starting. If it repeats, whoever runs the gateway should see whether what stands behind it is an MCP server."
             }
-            Self::TooMany => {
-                "Try again in a while, or raise the gateway's limit for running servers."
-            }
+            Self::TooMany => "Try again in a while: one that nobody uses makes room.",
             Self::Closed => "Connect again.",
             Self::Unreachable(_) => "Its operator should see whether it runs, and where.",
             Self::BadStatus(300..=399) => {
                 "It redirects, which is not followed: configure the address that it redirects to."
             }
             Self::BadStatus(401 | 403 | 407) => {
-                "It wants a sign-in of its own, which this gateway cannot give it."
+                "It wants a sign-in of its own, which this gateway cannot give it, or it does not know the address by which it is called (its allowed hosts)."
             }
             Self::BadStatus(500..) => "Its own log says why.",
             Self::BadStatus(_) => "Check that the address is an MCP endpoint.",

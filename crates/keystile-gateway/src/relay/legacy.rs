@@ -112,7 +112,7 @@ impl Inner {
             let sentence = "This session has a stream already.";
             return self.refused(Refusal::new(Code::SecondStream, sentence), None);
         };
-        let (out, pieces) = Out::new();
+        let (out, pieces) = Out::of(caller);
         let (inner, caller) = (Arc::clone(self), caller.clone());
         tokio::spawn(async move {
             let weak = weakened("a_118");
@@ -166,7 +166,8 @@ impl Inner {
                 return json(StatusCode::OK, Message::of(&answer).with_id(id));
             }
             Err(NotOpened::Failed(failure)) => {
-                return self.refused(Refusal::from(&failure), Some(id));
+                let refusal = Refusal::from(&failure).asked_by(caller);
+                return self.refused(refusal, Some(id));
             }
         };
         let answer = Message::of(&answer).with_id(id);
@@ -175,7 +176,7 @@ impl Inner {
         } else {
             event_stream(
                 Some(Piece::Answer(answer, StatusCode::OK)),
-                Out::new().1,
+                Out::of(caller).1,
                 &self.ports,
             )
         };

@@ -270,7 +270,7 @@ impl Inner {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let (out, pieces) = Out::new();
+        let (out, pieces) = Out::of(caller);
         self.start(caller, id, out.clone(), call(out));
         respond(pieces, accepts, &self.ports).await
     }

@@ -138,7 +138,10 @@ impl Inner {
         };
         let child = match self.child(caller, elicitation, limit).await {
             Ok(child) => child,
-            Err(failure) => return self.refused(Refusal::from(&failure), Some(id)),
+            Err(failure) => {
+                let refusal = Refusal::from(&failure).asked_by(caller);
+                return self.refused(refusal, Some(id));
+            }
         };
         let (text, handles) = match &child.tongue {
             // Its own to judge: what the bridge hands out is nobody else's.

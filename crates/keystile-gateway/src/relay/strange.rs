@@ -2,7 +2,7 @@
 //!
 //! Both are counted for the server and not for a child, since each client's call starts another child.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -21,8 +21,10 @@ pub(crate) struct Strange {
 }
 
 struct Seen {
-    /// Lines to be told.
-    allowance: Allowance,
+    /// Of what else there is to be told.
+    noise: Allowance,
+    /// Requests to be told.
+    requests: Allowance,
     /// Children given up as not MCP, one after the other.
     refused: u32,
     resting_until: Option<Instant>,
@@ -31,7 +33,8 @@ struct Seen {
 impl Default for Strange {
     fn default() -> Self {
         let seen = Seen {
-            allowance: Allowance::new(TOLD),
+            noise: Allowance::new(TOLD),
+            requests: Allowance::new(TOLD),
             refused: 0,
             resting_until: None,
         };
@@ -43,17 +46,20 @@ impl Default for Strange {
 }
 
 impl Strange {
-    /// Logs the beginning of what a server sent, unless that was done often enough of late.
+    /// Logs what a server sent that reaches no client, unless that was done often enough of late. What it asks is
+    /// counted by itself, so that noise does not hide it.
     pub(crate) fn tell(&self, server: &str, sent: &[u8], error: &dyn Display) {
-        let told = self.seen.lock().allowance.take(Instant::now());
+        let what = What::of(sent);
+        let told = {
+            let mut seen = self.seen.lock();
+            let allowance = match what {
+                What::Request(_) => &mut seen.requests,
+                _ => &mut seen.noise,
+            };
+            allowance.take(Instant::now())
+        };
         if let Some(left_out) = told {
-            tracing::warn!(
-                %server,
-                line = %printable(sent, WORD),
-                %error,
-                left_out,
-                "the server sent something that is not MCP"
-            );
+            tracing::warn!(%server, %what, %error, left_out, "the server sent what reaches no client");
         }
     }
 
@@ -101,6 +107,57 @@ impl Strange {
     }
 }
 
+/// What a server sent, without what it may say of arguments and results: those are the person's.
+enum What {
+    Request(String),
+    Notification(String),
+    Answer,
+    OtherJson(usize),
+    BrokenJson(usize),
+    /// Its beginning. Whoever prints it to a log has it in its own.
+    Text(String),
+    Nothing,
+}
+
+impl What {
+    fn of(sent: &[u8]) -> Self {
+        let begun = sent.trim_ascii_start().first();
+        if !matches!(begun, Some(b'{' | b'[')) {
+            return match begun {
+                Some(_) => Self::Text(printable(sent, WORD)),
+                None => Self::Nothing,
+            };
+        }
+        let Ok(json) = serde_json::from_slice::<serde_json::Value>(sent) else {
+            return Self::BrokenJson(sent.len());
+        };
+        let method = json["method"].as_str();
+        let method = method.map(|method| printable(method.as_bytes(), METHOD));
+        match method {
+            Some(method) if json.get("id").is_some() => Self::Request(method),
+            Some(method) => Self::Notification(method),
+            None if json.get("result").or(json.get("error")).is_some() => Self::Answer,
+            None => Self::OtherJson(sent.len()),
+        }
+    }
+}
+
+impl Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(method) => write!(f, "the request {method}"),
+            Self::Notification(method) => write!(f, "the notification {method}"),
+            Self::Answer => f.write_str("an answer"),
+            Self::OtherJson(length) => write!(f, "JSON of {length} bytes that is no message"),
+            Self::BrokenJson(length) => write!(f, "{length} bytes that begin like JSON"),
+            Self::Text(text) => write!(f, "the text {text}"),
+            Self::Nothing => f.write_str("nothing"),
+        }
+    }
+}
+
+/// Characters of a method's name.
+const METHOD: usize = 64;
 /// Characters of one line.
 const WORD: usize = 200;
 /// Lines of it.
@@ -115,6 +172,47 @@ const LAST_REST: Duration = Duration::from_secs(60);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_told_has_nothing_of_arguments_and_results() {
+        for (sent, what) in [
+            (
+                r#"{"jsonrpc":"2.0","id":1,"method":"elicitation/create","params":{"message":"hunter2"}}"#,
+                "the request elicitation/create",
+            ),
+            (
+                r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"data":"hunter2"}}"#,
+                "the notification notifications/message",
+            ),
+            (
+                r#"{"jsonrpc":"2.0","id":9,"result":{"text":"hunter2"}}"#,
+                "an answer",
+            ),
+            (
+                r#"{"detail":[{"input":{"password":"hunter2"}}]}"#,
+                "JSON of 45 bytes that is no message",
+            ),
+            (
+                r#" {"detail":[{"input":"hunter2"#,
+                "29 bytes that begin like JSON",
+            ),
+            ("Listening on port 1", "the text Listening on port 1"),
+            ("", "nothing"),
+        ] {
+            assert_eq!(What::of(sent.as_bytes()).to_string(), what);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn noise_does_not_hide_what_a_server_asks() {
+        let strange = Strange::default();
+        for _ in 0..TOLD.burst * 2 {
+            strange.tell("kb", b"noise", &"");
+        }
+        let mut seen = strange.seen.lock();
+        assert_eq!(seen.noise.take(Instant::now()), None);
+        assert_eq!(seen.requests.take(Instant::now()), Some(0));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn what_is_not_mcp_again_and_again_is_started_more_and_more_rarely() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::{Response, StatusCode};
+use keystile_domain::flow::Whose;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -31,6 +32,12 @@ async fn saying(status: u16, media: &'static str) -> App {
 
 async fn is_ours(app: &App, code: &str) {
     let answer = app.send(app.call()).await;
+    let whose = answer.extensions().get::<Whose>();
+    let (client, resource) = whose
+        .map(|it| (&it.client, &it.resource))
+        .expect("a refusal says whose call it was");
+    let known = Some("http://localhost:7717/kb/mcp".to_owned());
+    assert!(client.is_some() && *resource == known, "{whose:?}");
     for name in ["www-authenticate", "location", "set-cookie"] {
         assert!(!answer.headers().contains_key(name), "{name}");
     }

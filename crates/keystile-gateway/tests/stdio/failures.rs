@@ -103,7 +103,7 @@ async fn a_server_that_is_not_mcp_is_not_started_again_at_once_and_a_few_of_its_
     let times = |what: &str| log.text().matches(what).count();
     assert_eq!(times("stdio server started"), 1, "{}", log.text());
     assert_eq!(times("not started again for 5 s"), 1, "{}", log.text());
-    assert_eq!(times("line=not MCP at all"), 5, "{}", log.text());
+    assert_eq!(times("what=the text not MCP at all"), 5, "{}", log.text());
 }
 
 #[tokio::test]

@@ -10,7 +10,6 @@ use keystile_domain::decide::diagnose::{Diagnosis, difference, proxy};
 use keystile_domain::flow::{FlowBook, Noted, Stage, Whose};
 use keystile_domain::ports::Clock as _;
 use keystile_domain::secrets::Secrets;
-use keystile_domain::secrets::client_id::PREFIX;
 use keystile_domain::secrets::reference::Reference;
 use keystile_gateway::addressed;
 use keystile_protocol::issuer::Issuer;
@@ -43,12 +42,7 @@ impl Traced {
     pub(crate) fn keep(&self, response: &mut Response<Body>) {
         if let Some(noted) = response.extensions_mut().remove::<Noted>() {
             let whose = response.extensions_mut().remove::<Whose>();
-            let mut whose = whose.unwrap_or_default();
-            let named = |id: String| match id.starts_with(PREFIX) {
-                true => self.secrets.called(&id),
-                false => Some(id),
-            };
-            whose.client = whose.client.and_then(named);
+            let whose = whose.unwrap_or_default().known_by(&self.secrets);
             self.flows.refused_of(noted, whose, SystemClock.now());
         }
     }
