@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use keystile_domain::decide::diagnose::Diagnosis;
-use keystile_domain::flow::{Noted, Stage};
+use keystile_domain::flow::{Noted, Stage, without_queries};
 use keystile_domain::ports::Rng;
 use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::mcp::RpcError;
@@ -201,8 +201,9 @@ impl Refusal {
             reason = &*diagnosis.reason,
             reference = %reference,
             gateway.detail = self.0.detail.as_deref().unwrap_or_default(),
-            detail = self.0.diagnosis.as_ref().map(ToString::to_string),
-            "refused: {sentence}"
+            detail = %diagnosis,
+            "refused: {}",
+            without_queries(sentence)
         );
         Noted {
             reference,

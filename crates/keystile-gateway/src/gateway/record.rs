@@ -114,7 +114,7 @@ impl Gateway {
         let mut whose = Whose {
             client: None,
             resource: Some(route.resource.resource.to_string()),
-            redirect_uri: None,
+            ..Whose::default()
         };
         let (error, reason, caller, found) = match denied {
             Denied::NoToken if weakened("n_rs_11") => return Ok(Response::default()),

@@ -41,7 +41,7 @@ impl SigningIn<'_> {
         view: impl Form,
         problem: Problem,
     ) -> Result<Response, PageRefusal> {
-        let told = Diagnosis::named(problem.code, "");
+        let told = Diagnosis::named(problem.code, problem.what);
         self.wrong_because(view, problem, told).await
     }
 
@@ -64,11 +64,15 @@ impl SigningIn<'_> {
         view: impl Form,
         limit: TooMany,
     ) -> Result<Response, PageRefusal> {
-        let problem = Problem::too_many(limit.wait, self.reference.to_string());
+        let problem = Problem::too_many(limit.wait);
         if limit.first {
             self.record(Err(problem.code)).await?;
         }
-        Ok(limited(view, problem, limit, self.reference))
+        // An attempt that goes on says so, once: else doctor would find nothing wrong with it.
+        let going = self.open.is_some();
+        let ended = || self.app.flows.ended_for(self.reference, problem.code);
+        let kept = limit.first || (going && !ended());
+        Ok(limited(view, problem, limit, self.reference, kept))
     }
 
     /// Begins the session and goes on to what the person came for.
