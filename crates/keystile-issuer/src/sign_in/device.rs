@@ -119,8 +119,8 @@ async fn look_up(app: &App, visitor: &Visitor, params: &Params) -> Result<Respon
             if limit.first {
                 wrong(app, visitor, session, &reference, problem.code).await?;
             }
-            let kept = limit.first;
-            return Ok(limited(view, problem, limit, &reference, kept));
+            let attempt = limit.first.then_some(&reference);
+            return Ok(limited(app, view, problem, limit, attempt));
         }
     };
     let found = match UserCode::parse(typed) {

@@ -107,25 +107,25 @@ pub(super) fn again_because(
     told(view.refused(status, problem), what, reference, diagnosis)
 }
 
-/// A form again after one try too many. A flood fills neither the log nor the book of attempts, and
-/// what is not `kept` there has no reference to ask about.
+/// A form again after one try too many. A flood fills neither the log nor the book: an attempt says so
+/// once, else doctor would find nothing wrong with it; and what is no attempt has no reference.
 pub(super) fn limited(
+    app: &App,
     view: impl Form,
     problem: Problem,
     limit: TooMany,
-    reference: &Reference,
-    kept: bool,
+    attempt: Option<&Reference>,
 ) -> Response {
     let (what, code) = (problem.what, problem.code);
-    let problem = match kept {
-        true => problem.about(reference),
-        false => problem,
+    let problem = match attempt {
+        Some(reference) => problem.about(reference),
+        None => problem,
     };
     let page = view.refused(StatusCode::TOO_MANY_REQUESTS, problem);
     let page = page.retry_after(limit.wait);
-    match kept {
-        true => told(page, what, reference, Diagnosis::named(code, what)),
-        false => page.into_response(),
+    match attempt.filter(|reference| !app.flows.ended_for(reference, code)) {
+        Some(reference) => told(page, what, reference, Diagnosis::named(code, what)),
+        None => page.into_response(),
     }
 }
 

@@ -68,11 +68,8 @@ impl SigningIn<'_> {
         if limit.first {
             self.record(Err(problem.code)).await?;
         }
-        // An attempt that goes on says so, once: else doctor would find nothing wrong with it.
-        let going = self.open.is_some();
-        let ended = || self.app.flows.ended_for(self.reference, problem.code);
-        let kept = limit.first || (going && !ended());
-        Ok(limited(view, problem, limit, self.reference, kept))
+        let attempt = (limit.first || self.open.is_some()).then_some(self.reference);
+        Ok(limited(self.app, view, problem, limit, attempt))
     }
 
     /// Begins the session and goes on to what the person came for.

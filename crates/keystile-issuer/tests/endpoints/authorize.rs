@@ -7,7 +7,7 @@ use keystile_testkit::issuer::{CHALLENGE, TestApp};
 use crate::gone::Gone;
 use crate::{
     CLAUDE, CLAUDE_CALLBACK, LOOPBACK, OTHER_RESOURCE, RESOURCE, authorize_url, get, own_page,
-    sent_back, two_servers,
+    sent_back, told, two_servers,
 };
 
 const CLAUDE_CODE: &str = "https://claude.ai/oauth/claude-code-client-metadata";

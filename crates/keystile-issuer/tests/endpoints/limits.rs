@@ -53,6 +53,8 @@ async fn a_065_one_address_registers_a_bounded_number_and_its_neighbours_as_befo
     let reply = register(&test, STRANGER).await;
     assert_eq!(refused(&reply), (429, "temporarily_unavailable".to_owned()));
     assert_eq!(reply.header("retry-after"), "1");
+    // Nothing is kept of it, so there is nothing to ask about.
+    assert!(!reply.body.contains("KS-"), "{}", reply.body);
     assert!(
         reply.body.contains("Try again in a second"),
         "{}",
