@@ -12,8 +12,9 @@ use keystile_domain::decide::diagnose::advice;
 use keystile_domain::decide::diagnose::difference::Difference;
 
 /// What stands before the name of a refusal.
-const BEFORE_A_NAME: [&str; 5] = [
+const BEFORE_A_NAME: [&str; 6] = [
     ".because(",
+    "refuse(",
     "no_good(",
     "Diagnosis::named(",
     "reason: ",

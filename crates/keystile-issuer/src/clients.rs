@@ -340,7 +340,10 @@ pub(crate) async fn still_approved(
     let why = format!(
         "Sign-ins may no longer lead to {place}. Whoever runs this server allows it again with: keystile client redirect approve {place}"
     );
-    Err(OAuthError::invalid_request(why).because("redirect_approval_removed"))
+    let told = Diagnosis::described(REMOVED, &why).filled("PLACE", &redirect.place());
+    Err(OAuthError::invalid_request(why)
+        .because(REMOVED)
+        .with_detail(told))
 }
 
 /// What the operator may know of the network behind this server, a stranger may not.
@@ -359,6 +362,9 @@ fn refuse_document(url: &ClientIdUrl, error: LookupError) -> OAuthError {
 
 /// The reason of a `client_id` that nobody has here (any more).
 pub(crate) const UNKNOWN: &str = "client_unknown";
+
+/// The reason of a redirect that the owner approved of once.
+const REMOVED: &str = "redirect_approval_removed";
 
 /// The reason of what a client did not register for.
 const LACKS: &str = "client_grant_type";

@@ -12,6 +12,7 @@ use keystile_protocol::resource::ResourceTable;
 use keystile_protocol::scope::{OFFLINE_ACCESS, ScopeSet};
 
 use crate::client::Trust;
+use crate::decide::diagnose::Diagnosis;
 use crate::flow::without_query;
 use crate::shown;
 
@@ -233,17 +234,26 @@ fn strange(uri: &RedirectUri, policy: &RegistrationPolicy) -> OAuthError {
         }
         RedirectKind::Loopback { .. } => format!("{text} is not known here."),
     };
-    let refuse =
-        |how: String| OAuthError::new(ErrorCode::InvalidRedirectUri, format!("{what} {how}"));
+    let refuse = |reason: &'static str, how: String| {
+        let why = format!("{what} {how}");
+        let told = Diagnosis::described(reason, &why).filled("PLACE", &uri.place());
+        OAuthError::new(ErrorCode::InvalidRedirectUri, why)
+            .because(reason)
+            .with_detail(told)
+    };
     match policy.mode {
-        RegistrationMode::Approval => refuse(format!(
-            "Its owner has been told; register again when they have run: keystile client redirect approve {place}"
-        ))
-        .because("redirect_not_approved_yet"),
-        RegistrationMode::Default | RegistrationMode::InitialAccessToken => refuse(format!(
-            "Use a loopback redirect, or ask whoever runs this server for: keystile client redirect approve {place}"
-        ))
-        .because("redirect_not_known"),
+        RegistrationMode::Approval => refuse(
+            "redirect_not_approved_yet",
+            format!(
+                "Its owner has been told; register again when they have run: keystile client redirect approve {place}"
+            ),
+        ),
+        RegistrationMode::Default | RegistrationMode::InitialAccessToken => refuse(
+            "redirect_not_known",
+            format!(
+                "Use a loopback redirect, or ask whoever runs this server for: keystile client redirect approve {place}"
+            ),
+        ),
     }
 }
 

@@ -169,6 +169,19 @@ async fn a_command_that_sets_all_grant_types_names_all_of_them() {
         told.fix,
         "If it may: keystile client update notes --grant authorization_code --grant refresh_token --grant device_code"
     );
+    // Where one value is missing, it is filled in.
+    let mut secret = record(&test, "job", TokenEndpointAuthMethod::ClientSecretPost);
+    secret.redirect_uris = vec![LOOPBACK.to_owned()];
+    test.add(secret, Some("right")).await;
+    let wrong = "client_id=job&client_secret=wrong".to_owned();
+    let wrong = post_form(&test, "/oauth/token", wrong).await;
+    let fix = crate::told(&test, &wrong).fix;
+    assert!(fix.ends_with("keystile client rotate-secret job"), "{fix}");
+    let strange = json!({ "redirect_uris": ["https://$(id).example/cb"] });
+    let strange = post_json(&test, "/oauth/register", strange).await;
+    let place = "keystile client redirect approve 'https://$(id).example'";
+    assert!(strange.body.contains(place), "{}", strange.body);
+    assert!(crate::told(&test, &strange).fix.ends_with(place));
     let own = test.register("Own", &[LOOPBACK]).await;
     let reply = ask(&own).await;
     assert!(reply.body.contains("register it again"), "{}", reply.body);

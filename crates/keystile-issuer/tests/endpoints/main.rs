@@ -190,7 +190,10 @@ fn told(test: &TestApp, reply: &Reply) -> Diagnosis {
 /// What is kept of the attempt that a refusal ended.
 #[track_caller]
 fn attempt(test: &TestApp, reply: &Reply) -> Attempt {
-    let found = test.app.flows.lookup(&reference_of(reply), test.clock.now());
+    let found = test
+        .app
+        .flows
+        .lookup(&reference_of(reply), test.clock.now());
     found.expect("it is kept")
 }
 

@@ -82,3 +82,64 @@ fn section(command: &clap::Command, path: &str, page: &mut String) {
         section(child, &format!("{path} {}", child.get_name()), page);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use keystile_domain::decide::diagnose::advice;
+
+    use super::*;
+
+    fn has(command: &clap::Command, flag: &str) -> bool {
+        command
+            .get_arguments()
+            .any(|arg| arg.get_long() == Some(flag))
+    }
+
+    fn anywhere(command: &clap::Command, flag: &str) -> bool {
+        has(command, flag) || command.get_subcommands().any(|child| anywhere(child, flag))
+    }
+
+    /// The words of a command, up to the end of its sentence.
+    fn words(text: &str) -> impl Iterator<Item = &str> {
+        let mut over = false;
+        text.split(' ').map_while(move |word| {
+            let bare = word.trim_end_matches(['.', ',', ';', ':', ')']);
+            let goes_on = !over;
+            over |= bare != word;
+            goes_on.then_some(bare)
+        })
+    }
+
+    #[test]
+    fn each_command_and_flag_of_an_advice_is_there() {
+        let mut program = Cli::command();
+        program.build();
+        let mut seen = 0;
+        for line in advice::all() {
+            let (name, fix) = (line.reason, line.fix.replace("keystile --version", ""));
+            for text in fix.split("keystile ").skip(1) {
+                let mut command = &program;
+                for word in words(text) {
+                    match (word.strip_prefix("--"), command.find_subcommand(word)) {
+                        (Some(flag), _) => {
+                            assert!(has(command, flag), "{name}: no --{flag}: {text}")
+                        }
+                        (None, Some(child)) => command = child,
+                        (None, None) => {}
+                    }
+                }
+                assert!(
+                    !command.has_subcommands(),
+                    "{name}: no such command: {text}"
+                );
+                seen += 1;
+            }
+            for word in fix.split([' ', '(']).filter(|word| word.starts_with("--")) {
+                let flag = word.trim_matches(|c: char| !c.is_ascii_lowercase());
+                let flag = flag.split('=').next().unwrap_or_default();
+                assert!(anywhere(&program, flag), "{name}: no such flag: {word}");
+            }
+        }
+        assert!(seen > 20, "{seen}");
+    }
+}

@@ -227,16 +227,16 @@ pub(super) const LINES: &[Advice] = &[
     on(
         "redirect_not_known",
         "Who registers without being asked comes back to this computer, or is an app that people know.",
-        "If you know the app: keystile client redirect approve PLACE, with the place that the answer names.",
+        "If you know the app: keystile client redirect approve PLACE",
     ),
     on(
         "redirect_not_approved_yet",
         "The owner has approved of where the app comes back to.",
-        "keystile client redirect list --asked shows who waits; let it in with: keystile client redirect approve PLACE.",
+        "keystile client redirect list --asked shows who waits; let it in with: keystile client redirect approve PLACE",
     ),
     on(
         "redirect_approval_removed",
         "The owner still approves of where the app comes back to.",
-        "If it should be let in again: keystile client redirect approve PLACE, with the place that the page names.",
+        "If it should be let in again: keystile client redirect approve PLACE",
     ),
 ];
