@@ -134,7 +134,7 @@ impl ClientMetadata {
                 .filter(|uri| member::is_https(uri)),
             token_endpoint_auth_method: members.word(
                 "token_endpoint_auth_method",
-                "none, client_secret_basic, client_secret_post or, in a document, private_key_jwt",
+                "none, client_secret_basic, client_secret_post or private_key_jwt",
                 TokenEndpointAuthMethod::from_word,
             )?,
             token_endpoint_auth_methods_supported: members

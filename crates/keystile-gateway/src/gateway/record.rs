@@ -153,7 +153,7 @@ impl Gateway {
                 whose.client = whose.client.or(found.client);
                 found.diagnosis
             }
-            None => Diagnosis::named(reason, ""),
+            None => Diagnosis::described(reason, &error.description),
         };
         tracing::info!(
             gateway.code = reason,
