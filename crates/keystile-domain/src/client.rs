@@ -62,6 +62,8 @@ pub struct Client {
     pub any_loopback_port: bool,
     /// How it authenticates at the token endpoint.
     pub auth_method: TokenEndpointAuthMethod,
+    /// Where its public keys are, if it said so: an https URL.
+    pub jwks_uri: Option<String>,
     /// What it may ask for.
     pub grant_types: GrantTypes,
     /// Who answers for its identity.
@@ -86,6 +88,7 @@ impl Client {
             redirect_uris: metadata.redirect_uris.clone(),
             any_loopback_port: may_vary_port(metadata.application_type, auth_method),
             auth_method,
+            jwks_uri: metadata.jwks_uri.clone(),
             grant_types: grant_types(metadata),
             trust: Trust::Unknown,
             pushes_only: metadata.require_pushed_authorization_requests,
@@ -124,6 +127,7 @@ impl Client {
             is_loopback_only: self.is_loopback_only(),
             trust: self.trust,
             proves: self.proves(),
+            once: !self.grant_types.contains(GrantType::RefreshToken),
         }
     }
 }
@@ -150,6 +154,9 @@ pub struct ClientSnapshot {
     /// [`Client::proves`]
     #[serde(rename = "p", default, skip_serializing_if = "std::ops::Not::not")]
     pub proves: bool,
+    /// It gets no refresh token: what it is given ends with its access token.
+    #[serde(rename = "o", default, skip_serializing_if = "std::ops::Not::not")]
+    pub once: bool,
 }
 
 impl ClientSnapshot {
@@ -191,6 +198,7 @@ impl From<PreRegisteredClient> for Client {
             redirect_uris: record.redirect_uris,
             any_loopback_port: record.native,
             auth_method: record.auth_method,
+            jwks_uri: record.jwks_uri,
             grant_types: record.grant_types,
             trust: Trust::Operator,
             pushes_only: record.pushes_only,

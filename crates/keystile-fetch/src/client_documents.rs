@@ -13,6 +13,7 @@ use keystile_protocol::client_id_url::ClientIdUrl;
 use keystile_protocol::client_metadata::{self, ClientMetadata, DocumentError};
 use keystile_protocol::mutation::weakened;
 use sha2::{Digest, Sha256};
+use url::Url;
 
 use crate::flights::{Flights, free};
 use crate::{FetchError, Fetched, Fetcher, Get, SetupError};
@@ -171,7 +172,7 @@ impl ClientDocuments {
         if pinned::document(id).is_some() {
             return Tier::Pinned;
         }
-        if self.shared.hosts.trust(id) {
+        if self.shared.hosts.trust(id.url()) {
             return Tier::TrustedHost;
         }
         Tier::Unknown
@@ -181,7 +182,14 @@ impl ClientDocuments {
     /// and nothing is sent.
     #[must_use]
     pub fn may_fetch(&self, id: &ClientIdUrl) -> bool {
-        self.is_open() && self.shared.hosts.may_ask(id)
+        self.may_fetch_from(id.url())
+    }
+
+    /// The same of an address that a client named itself: the `jwks_uri` of a registration leads to
+    /// no host that its document could not be at.
+    #[must_use]
+    pub fn may_fetch_from(&self, url: &Url) -> bool {
+        self.is_open() && self.shared.hosts.may_ask(url)
     }
 
     /// [`Fetcher::prepare`], if anything is fetched at all.
@@ -218,7 +226,7 @@ impl ClientDocuments {
         let Some(fetcher) = &self.shared.fetcher else {
             return Ok(pinned::document(id).ok_or(LookupError::NotPinned));
         };
-        if !self.shared.hosts.may_ask(id) {
+        if !self.shared.hosts.may_ask(id.url()) {
             return Ok(pinned::document(id).ok_or(LookupError::NotListed));
         }
         let answer = match self.shared.known(id, now) {
@@ -239,12 +247,12 @@ impl ClientDocuments {
 }
 
 impl ClientHosts {
-    fn trust(&self, id: &ClientIdUrl) -> bool {
-        self.trusted.iter().any(|host| host.is_of(id))
+    fn trust(&self, url: &Url) -> bool {
+        self.trusted.iter().any(|host| host.is_of(url))
     }
 
-    fn may_ask(&self, id: &ClientIdUrl) -> bool {
-        !self.no_other || self.trust(id) || weakened("n_as_13")
+    fn may_ask(&self, url: &Url) -> bool {
+        !self.no_other || self.trust(url) || weakened("n_as_13")
     }
 }
 

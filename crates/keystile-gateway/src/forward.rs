@@ -5,6 +5,7 @@ mod asides;
 mod awaited;
 mod events;
 mod headers;
+mod in_flight;
 mod session;
 mod stream;
 
@@ -72,14 +73,14 @@ impl Forwarded {
         parts: &Parts,
         asked: &Asked<'_>,
         body: &Bytes,
-        thread: Thread,
+        mut thread: Thread,
         handles: Option<Handles>,
     ) -> Self {
         let body = handles.as_ref().map_or(body, Handles::request).clone();
         let message = asked.message();
         Self {
             name: handles.as_ref().and_then(|handles| handles.name(message?)),
-            awaited: Awaited::of(parts, asked, &body, thread.has_batches()),
+            awaited: Awaited::of(parts, asked, &body, thread.has_batches()).holding(thread.held()),
             body,
             thread,
             handles,

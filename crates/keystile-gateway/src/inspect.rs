@@ -117,6 +117,13 @@ impl<'a> Asked<'a> {
         matches!(self.content, Content::Batch(_))
     }
 
+    /// The ids of all that wants an answer, as JSON text.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = &'a str> {
+        let messages = self.messages().iter();
+        let requests = messages.filter(|message| message.kind() == Kind::Request);
+        requests.filter_map(Envelope::id).map(|id| id.lexeme)
+    }
+
     /// The request's id, as JSON text.
     pub(crate) fn id(&self) -> Option<&'a str> {
         let id = self.message().and_then(Envelope::id);
@@ -189,6 +196,12 @@ fn inspect_batch<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Asked<'a>, R
 pub(crate) fn no_batches() -> Refusal {
     let sentence = "Only sessions of 2025-03-26 have batches; send one message per request.";
     Refusal::new(Code::NotAMessage, sentence)
+}
+
+/// Of a request with the id of one that has no answer yet (CHECKLIST A-158).
+pub(crate) fn id_in_flight() -> Refusal {
+    let sentence = "A request with this id waits for its answer; give each its own id.";
+    Refusal::new(Code::IdInFlight, sentence)
 }
 
 /// Which of its messages a batch is refused for.

@@ -132,11 +132,30 @@ pub(crate) async fn authenticate(
     let id = ClientId::read(&client_id)?;
     clients::refuse_disabled(app, &client_id).await?;
     let asker = Asker::of(request, now);
-    match &id {
-        ClientId::Sealed(text) => registered(app, text, &proof),
+    let came_with = proof.method();
+    let authenticated = match &id {
+        ClientId::Sealed(text) => registered(app, text, proof, asker).await,
         ClientId::Document(url) => of_document(app, url, proof, asker).await,
         ClientId::Recorded(text) => pre_registered(app, text, proof, now).await,
+    };
+    authenticated.map_err(|error| match came_with {
+        TokenEndpointAuthMethod::None => told_of_address(request, error),
+        _ => error,
+    })
+}
+
+/// RFC 6749 §2.3.1: a secret never stands in the address. It counts as not sent there, and whoever sent
+/// it should know why, and that logs on the way may have it.
+fn told_of_address(request: &Parts, mut error: OAuthError) -> OAuthError {
+    let query = request.uri.query().unwrap_or_default();
+    if query
+        .split('&')
+        .any(|pair| pair.starts_with("client_secret="))
+    {
+        let why = "client_secret stands in the address, where it counts as not sent and logs may keep it: send it in the body, and have a new one made.";
+        error.description = format!("{} {why}", error.description).into();
     }
+    error
 }
 
 /// Who a refused request says to be from; for doctor only.
@@ -152,21 +171,27 @@ pub(crate) fn claimed(
     }
 }
 
-/// A client that registered itself: its secret is derived from its id.
-fn registered(
+/// A client that registered itself: its secret is derived from its id, which says where its keys are.
+async fn registered(
     app: &App,
     client_id: &str,
-    proof: &Proof<'_>,
+    proof: Proof<'_>,
+    asker: Asker,
 ) -> Result<AuthenticatedClient, OAuthError> {
     let client = clients::sealed(app, client_id)?;
-    require_method(proof, client.auth_method)?;
+    require_method(&proof, client.auth_method)?;
+    let (kind, method) = (ClientKind::Registered, proof.method());
     match proof {
         Proof::None => {}
-        Proof::Basic(secret) | Proof::Post(secret)
-            if app.secrets.is_client_secret(secret, client_id) => {}
-        _ => return Err(wrong_secret()),
+        Proof::Basic(secret) | Proof::Post(secret) => {
+            if !app.secrets.is_client_secret(&secret, client_id) {
+                return Err(wrong_secret());
+            }
+        }
+        Proof::Assertion(shown) => {
+            assertion::verify_of_registration(app, &client, *shown, asker).await?;
+        }
     }
-    let (kind, method) = (ClientKind::Registered, proof.method());
     Ok(AuthenticatedClient {
         grant_types: client.grant_types,
         ..AuthenticatedClient::own(client.client_id, kind, method)

@@ -27,9 +27,7 @@ pub(crate) fn document(url: &ClientIdUrl, error: LookupError) -> Diagnosis {
     let found = format!("{}: {error}.", place(uri));
     match error {
         LookupError::NotPinned => Diagnosis::named("client_document_not_fetched", found),
-        LookupError::NotListed => {
-            Diagnosis::named("client_host_not_listed", found).filled("HOST", &host(uri))
-        }
+        LookupError::NotListed => not_listed(uri, found),
         LookupError::Fetch(FetchError::ForbiddenAddress(_)) => {
             let host = uri.host_str().unwrap_or_default();
             Diagnosis::named("client_document_address_not_public", found).filled("HOST", host)
@@ -40,6 +38,18 @@ pub(crate) fn document(url: &ClientIdUrl, error: LookupError) -> Diagnosis {
         LookupError::Fetch(_) => Diagnosis::named("client_document_unreachable", found),
         LookupError::Invalid(_) => Diagnosis::named("client_document_invalid", found),
     }
+}
+
+/// A registration's keys are at a host that is not listed, or nothing is fetched at all.
+pub(crate) fn keys_not_listed(uri: &Url, open: bool) -> Diagnosis {
+    match open {
+        true => not_listed(uri, format!("{}: {}.", place(uri), LookupError::NotListed)),
+        false => keys(uri, KeysError::Closed),
+    }
+}
+
+fn not_listed(uri: &Url, found: String) -> Diagnosis {
+    Diagnosis::named("client_host_not_listed", found).filled("HOST", &host(uri))
 }
 
 /// As `--trust-client-host` takes it: a port other than 443 is a part of it.

@@ -277,6 +277,10 @@ impl Admin {
             None => None,
             Some(name) => Some(self.person(&name).await?),
         };
+        let client = match client {
+            None => None,
+            Some(id) => Some(self.whole_client_id(id).await?),
+        };
         let for_a_person = person.is_some();
         let filter = GrantFilter {
             person,
@@ -300,6 +304,10 @@ impl Admin {
                 shown
             }));
             grants.sort_by_key(|grant| std::cmp::Reverse(grant["created_at"].as_i64()));
+        }
+        if let (true, Some(id)) = (grants.is_empty(), &client) {
+            // One that was removed may have grants that have ended.
+            self.there_is_client(id).await?;
         }
         Ok(json!(grants))
     }

@@ -64,6 +64,8 @@ fn assert_well_behaved(gate: &Gate, seen: &Value, origin: &str, host: &str) {
         "what can be checked comes before the name that the client gave itself:\n{consent}"
     );
     at(host);
+    // Nothing here asks for offline_access, and each gets a refresh token.
+    at("Until you disconnect it, or until it has not been used for 90 days.");
 
     let cookies = seen["cookies"].as_array().expect("a list");
     assert!(!cookies.is_empty(), "a session lives in a cookie");

@@ -3,6 +3,8 @@
 
 #[path = "operator/administration.rs"]
 mod administration;
+#[path = "operator/answers.rs"]
+mod answers;
 #[path = "operator/client_changes.rs"]
 mod client_changes;
 #[path = "operator/clients.rs"]
@@ -25,6 +27,8 @@ mod http;
 mod installation;
 #[path = "operator/keys.rs"]
 mod keys;
+#[path = "operator/keys_under_load.rs"]
+mod keys_under_load;
 #[path = "operator/listening.rs"]
 mod listening;
 #[path = "operator/output.rs"]

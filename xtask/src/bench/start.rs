@@ -124,7 +124,9 @@ impl Bench {
             .arg(format!("http://{}/mcp", self.upstream));
         command
             .args(["--port", &port.to_string(), "--data-dir"])
-            .arg(folder.join("data"));
+            .arg(folder.join("data"))
+            // The port behind the other is one that the system may give to who asks for an answer.
+            .args(["--ops-listen", "127.0.0.1:0"]);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -12,6 +12,7 @@ use keystile_bench::lane::Tokens;
 use keystile_bench::process::handed_over;
 use keystile_bench::streaming::Line;
 use serde_json::Value;
+use tokio::net::{TcpSocket, TcpStream};
 
 pub(crate) struct Gate {
     pub(crate) program: Program,
@@ -153,6 +154,13 @@ impl Gate {
 impl Person {
     pub(crate) async fn dial(&self) -> Result<Line> {
         Line::open(self.to, self.from, &self.host).await
+    }
+
+    /// A connection on which nothing is said yet.
+    pub(crate) async fn connect(&self) -> Result<TcpStream> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::from((self.from, 0)))?;
+        Ok(socket.connect(self.to).await?)
     }
 }
 

@@ -103,11 +103,12 @@ pub enum Leave {
     Places(BTreeSet<String>),
 }
 
-/// The methods that a client that registers itself may use.
-const METHODS: [TokenEndpointAuthMethod; 3] = [
+/// The methods that a client that registers itself may use; the last one with a `jwks_uri` only.
+const METHODS: [TokenEndpointAuthMethod; 4] = [
     TokenEndpointAuthMethod::None,
     TokenEndpointAuthMethod::ClientSecretBasic,
     TokenEndpointAuthMethod::ClientSecretPost,
+    TokenEndpointAuthMethod::PrivateKeyJwt,
 ];
 
 /// Reads what a client asks for as what it would get.
@@ -119,14 +120,7 @@ pub fn register(
     policy: &RegistrationPolicy,
     resources: &ResourceTable,
 ) -> Result<Registrable, OAuthError> {
-    let auth_method = asked
-        .choose_auth_method(&METHODS, TokenEndpointAuthMethod::ClientSecretBasic)
-        .ok_or_else(|| {
-            OAuthError::new(
-                ErrorCode::InvalidClientMetadata,
-                "token_endpoint_auth_method must be none, client_secret_basic or client_secret_post.",
-            )
-        })?;
+    let auth_method = auth_method(&asked)?;
     let browser = !asked.is_for_devices_only();
     let lists = |wanted: &str| asked.grant_types.iter().any(|grant| grant == wanted);
     if browser && !lists("authorization_code") {
@@ -167,6 +161,7 @@ pub fn register(
         grant_types = asked.grant_types;
         scope = asked.scope.unwrap_or(scope);
     }
+    let signs = auth_method == TokenEndpointAuthMethod::PrivateKeyJwt;
     let metadata = ClientMetadata {
         redirect_uris,
         // What is echoed is what people will be shown (RFC 7591 §3.2.1 lets us replace it).
@@ -178,7 +173,7 @@ pub fn register(
         response_types: browser.then(|| "code".to_owned()).into_iter().collect(),
         application_type: asked.application_type,
         scope: Some(scope),
-        jwks_uri: None,
+        jwks_uri: asked.jwks_uri.filter(|_| signs),
         jwks: None,
         require_pushed_authorization_requests: asked.require_pushed_authorization_requests,
     };
@@ -186,6 +181,21 @@ pub fn register(
         metadata,
         auth_method,
         strange,
+    })
+}
+
+/// How the client will authenticate: as it prefers, out of what it can do here.
+///
+/// # Errors
+/// `invalid_client_metadata`: only with a key, and it does not say where that is.
+pub fn auth_method(asked: &ClientMetadata) -> Result<TokenEndpointAuthMethod, OAuthError> {
+    let signs = asked.jwks_uri.is_some();
+    let offered = METHODS.split_last().filter(|_| !signs);
+    let offered = offered.map_or(&METHODS[..], |(_, others)| others);
+    let chosen = asked.choose_auth_method(offered, TokenEndpointAuthMethod::ClientSecretBasic);
+    chosen.ok_or_else(|| {
+        let why = "private_key_jwt needs a jwks_uri, the https address of the client's public keys: keys that are sent along (jwks) are not kept, since the client_id is the whole registration. Without such an address, ask whoever runs this server for: keystile client add --auth private_key_jwt --jwks FILE.";
+        OAuthError::new(ErrorCode::InvalidClientMetadata, why)
     })
 }
 

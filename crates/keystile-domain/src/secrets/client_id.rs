@@ -37,6 +37,9 @@ struct Sealed {
     name: Option<String>,
     #[serde(rename = "m")]
     auth_method: TokenEndpointAuthMethod,
+    /// Where the keys of `private_key_jwt` are.
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    jwks_uri: Option<String>,
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     application_type: Option<ApplicationType>,
     /// Only for confidential clients: makes id and secret their own.
@@ -81,6 +84,7 @@ impl Secrets {
             redirect_uris: metadata.redirect_uris.clone(),
             name: metadata.client_name.clone(),
             auth_method,
+            jwks_uri: metadata.jwks_uri.clone(),
             application_type: metadata.application_type,
             nonce,
             trust,
@@ -126,6 +130,7 @@ impl Secrets {
             grant_types: self_described(&sealed.redirect_uris, sealed.device),
             redirect_uris: sealed.redirect_uris,
             auth_method: sealed.auth_method,
+            jwks_uri: sealed.jwks_uri,
             trust: sealed.trust,
             pushes_only: sealed.pushes_only,
         })

@@ -26,6 +26,7 @@ pub(super) fn transaction(
         is_loopback_only: false,
         trust: crate::client::Trust::Unknown,
         proves: false,
+        once: false,
     };
     Transaction {
         id: TransactionId::new(NOW, &Sevens),

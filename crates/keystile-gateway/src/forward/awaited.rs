@@ -7,6 +7,7 @@ use keystile_protocol::mutation::weakened;
 
 use super::answer::Media;
 use super::asides::{Asides, is_same};
+use super::in_flight::Held;
 use crate::era::message::Message;
 use crate::era::subscriptions::{ACKNOWLEDGED, Filter, LISTEN};
 use crate::inspect::Asked;
@@ -17,6 +18,8 @@ pub(super) struct Awaited {
     what: What,
     /// The requests that have no answer yet, by their ids (JSON text).
     open: Vec<Box<str>>,
+    /// The same, as ids of a session that nobody else may use meanwhile.
+    held: Option<Held>,
     /// Several messages may come at once.
     batches: bool,
     asides: Asides,
@@ -52,10 +55,7 @@ pub(super) enum Verdict {
 impl Awaited {
     /// For what is asked, which the server gets as `body`. With `batches` each side may send several messages at once.
     pub(super) fn of(parts: &Parts, asked: &Asked<'_>, body: &[u8], batches: bool) -> Self {
-        let requests = asked.messages().iter();
-        let requests = requests.filter(|message| message.kind() == Kind::Request);
-        let ids = requests.filter_map(Envelope::id);
-        let open: Vec<Box<str>> = ids.map(|id| id.lexeme.into()).collect();
+        let open: Vec<Box<str>> = asked.requests().map(Box::from).collect();
         let listens = asked.message().filter(|it| it.method() == Some(LISTEN));
         let what = match (listens, open.first()) {
             (Some(_), Some(id)) => What::Changes {
@@ -77,9 +77,15 @@ impl Awaited {
             era: asked.era,
             what,
             open,
+            held: None,
             batches,
             asides: Asides::of(asked),
         }
+    }
+
+    /// With the ids that its requests hold until they are answered.
+    pub(super) fn holding(self, held: Option<Held>) -> Self {
+        Self { held, ..self }
     }
 
     /// Whether it lives as long as the token, and not to its own limit (CHECKLIST R11).
@@ -182,7 +188,12 @@ impl Awaited {
             None => self.open.len().checked_sub(1),
         };
         match place {
-            Some(place) => drop(self.open.remove(place)),
+            Some(place) => {
+                let id = self.open.remove(place);
+                if let Some(held) = &mut self.held {
+                    held.answered(&id);
+                }
+            }
             None if weakened("a_113") => {}
             None => return Verdict::Dropped("an answer to no request that waits for one"),
         }

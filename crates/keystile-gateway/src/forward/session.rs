@@ -15,18 +15,24 @@ use keystile_domain::time::Timestamp;
 use keystile_protocol::mcp::{Envelope, Era, Revision, headers};
 use keystile_protocol::mutation::weakened;
 
+use super::in_flight::{Held, InFlight};
 use crate::admit::Permit;
 use crate::inspect::Asked;
 use crate::refusal::{Code, Refusal};
 
 /// Binds the session ids of upstreams, and opens them.
-pub(crate) struct Sessions(Arc<Secrets>);
+pub(crate) struct Sessions {
+    secrets: Arc<Secrets>,
+    in_flight: Arc<InFlight>,
+}
 
 /// Where in its conversation with the upstream a request stands.
 pub(crate) struct Thread {
     session: Option<InSession>,
     /// The event behind which a stream is to go on, as the upstream knows it.
     resumes: Option<HeaderValue>,
+    /// What it asks in its session.
+    held: Option<Held>,
     /// The revision that an `initialize` asks for.
     begins: Option<Revision>,
     era: Era,
@@ -54,14 +60,17 @@ pub(super) struct EventIds {
 
 impl Sessions {
     pub(crate) fn new(secrets: Arc<Secrets>) -> Self {
-        Self(secrets)
+        Self {
+            secrets,
+            in_flight: Arc::default(),
+        }
     }
 
     /// The session and the stream that the caller names, if any. 2026-07-28 has neither (N-TR-17).
     ///
     /// # Errors
     /// 404 for a session that is not this caller's: one of somebody else is as unknown as none. 400 for an event that
-    /// the caller did not get in this session.
+    /// the caller did not get in this session, and for an id of a request that waits for its answer in it.
     pub(crate) fn named(
         &self,
         permit: &Permit,
@@ -72,14 +81,18 @@ impl Sessions {
         let mut thread = Thread {
             session: None,
             resumes: None,
+            held: None,
             begins: asked.message().and_then(begins),
             era: asked.era,
             at: now,
-            secrets: Arc::clone(&self.0),
+            secrets: Arc::clone(&self.secrets),
         };
         if asked.era == Era::Legacy {
             thread.session = self.session(permit, &parts.headers, now)?;
             thread.resumes = self.resumed(permit, &parts.headers, thread.session.as_ref())?;
+        }
+        if let Some(session) = &thread.session {
+            thread.held = Some(self.in_flight.hold(&session.shown, asked.requests())?);
         }
         Ok(thread)
     }
@@ -95,7 +108,9 @@ impl Sessions {
         };
         let opened = |revision| {
             let owner = owner(permit, revision);
-            let id = self.0.open_session_id(owner, shown.to_str().ok()?, now)?;
+            let id = self
+                .secrets
+                .open_session_id(owner, shown.to_str().ok()?, now)?;
             Some(InSession {
                 shown: shown.clone(),
                 theirs: HeaderValue::from_str(id).ok()?,
@@ -122,7 +137,7 @@ impl Sessions {
         let text = shown.to_str().ok().filter(|_| events.next().is_none());
         let session = session.map_or(b"".as_slice(), |session| session.theirs.as_bytes());
         let owner = owner(permit, None);
-        let opened = text.and_then(|text| self.0.open_event_id(owner, session, text));
+        let opened = text.and_then(|text| self.secrets.open_event_id(owner, session, text));
         let theirs = opened.and_then(|id| HeaderValue::from_str(id).ok());
         theirs.map(Some).ok_or_else(|| {
             let sentence =
@@ -153,6 +168,11 @@ fn begins(message: &Envelope<'_>) -> Option<Revision> {
 }
 
 impl Thread {
+    /// What its requests hold until they are answered; once.
+    pub(super) fn held(&mut self) -> Option<Held> {
+        self.held.take()
+    }
+
     /// Whether either side may send several messages at once.
     pub(crate) fn has_batches(&self) -> bool {
         let revision = self.session.as_ref().and_then(|session| session.revision);

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     era::{json::Node, message::Message},
+    inspect::id_in_flight,
     refusal::{Code, Refusal},
 };
 
@@ -201,7 +202,7 @@ impl Inner {
                 peer,
                 inbox,
                 bridge,
-                _slot: slot,
+                slot: Mutex::new(Some(slot)),
             })
         };
         if self.eras.known().legacy != Some(false) {
@@ -312,9 +313,7 @@ pub(crate) async fn not_called(why: NotCalled, id: &str, out: &Out) {
     match why {
         NotCalled::Failed(failure) => out.fail(&failure, id).await,
         NotCalled::Duplicate => {
-            let sentence = "A request with this id is in flight.";
-            let refusal = Refusal::new(Code::IdInFlight, sentence);
-            out.refuse(refusal.with_id(Some(id))).await;
+            out.refuse(id_in_flight().with_id(Some(id))).await;
         }
     }
 }

@@ -29,7 +29,8 @@ pub(crate) struct Session {
     pub(crate) revision: Option<Revision>,
     /// For a server of the stateless era.
     pub(crate) bridge: Option<Bridge>,
-    pub(crate) _slot: Slot,
+    /// Until it has to make room.
+    pub(crate) slot: Mutex<Option<Slot>>,
 }
 
 impl Session {

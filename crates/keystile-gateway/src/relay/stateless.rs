@@ -55,7 +55,8 @@ pub(crate) struct Child {
     pub(crate) caller: Mutex<Caller>,
     tongue: Tongue,
     mirrors: Arc<Mirrors>,
-    _slot: Slot,
+    /// Until it has to make room.
+    pub(crate) slot: Mutex<Option<Slot>>,
 }
 
 enum Tongue {
@@ -230,7 +231,7 @@ impl Inner {
                     caller: Mutex::new(caller.clone()),
                     tongue,
                     mirrors: Arc::default(),
-                    _slot: slot,
+                    slot: Mutex::new(Some(slot)),
                 }))
             });
             // Somebody else may be making it. Whoever does knows best why it came to nothing, and gets a moment to say so.

@@ -41,34 +41,59 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let mut counts = self.counts.lock();
         counts.all -= 1;
-        if let Some(own) = counts.by_person.get_mut(&self.person) {
+        counts.less(&self.person);
+    }
+}
+
+impl Counts {
+    fn of(&self, person: &Arc<str>) -> usize {
+        self.by_person.get(person).copied().unwrap_or_default()
+    }
+
+    fn more(&mut self, person: &Arc<str>) {
+        *self.by_person.entry(Arc::clone(person)).or_default() += 1;
+    }
+
+    fn less(&mut self, person: &Arc<str>) {
+        if let Some(own) = self.by_person.get_mut(person) {
             *own -= 1;
             if *own == 0 {
-                counts.by_person.remove(&self.person);
+                self.by_person.remove(person);
             }
         }
+    }
+}
+
+impl Slot {
+    /// The same for somebody else, who may have another one.
+    fn pass_to(mut self, owner: &Owner, limits: &Limits) -> Option<Self> {
+        let counts = Arc::clone(&self.counts);
+        let mut counts = counts.lock();
+        if self.person != owner.person {
+            if counts.of(&owner.person) >= limits.max_per_person {
+                drop(counts);
+                return None;
+            }
+            counts.less(&self.person);
+            counts.more(&owner.person);
+            self.person = Arc::clone(&owner.person);
+        }
+        drop(counts);
+        Some(self)
     }
 }
 
 impl Slots {
     fn take(&self, owner: &Owner, limits: &Limits) -> Result<Slot, Full> {
         let mut counts = self.0.lock();
-        let own = counts
-            .by_person
-            .get(&owner.person)
-            .copied()
-            .unwrap_or_default();
-        if own >= limits.max_per_person {
+        if counts.of(&owner.person) >= limits.max_per_person {
             return Err(Full::Person);
         }
         if counts.all >= limits.max {
             return Err(Full::All);
         }
         counts.all += 1;
-        *counts
-            .by_person
-            .entry(Arc::clone(&owner.person))
-            .or_default() += 1;
+        counts.more(&owner.person);
         Ok(Slot {
             counts: Arc::clone(&self.0),
             person: Arc::clone(&owner.person),
@@ -85,21 +110,26 @@ impl Inner {
     /// A slot, at the cost of the longest unused conversation if need be: clients that never say goodbye leave
     /// sessions behind.
     pub(crate) fn slot(&self, owner: &Owner) -> Result<Slot, Failure> {
-        let full = match self.slots.take(owner, &self.limits) {
-            Ok(slot) => return Ok(slot),
-            Err(full) => full,
-        };
-        let evicted = match full {
-            Full::Person => self.evict(|other| other.person == owner.person),
-            Full::All => self.evict(|_| true),
-        };
-        tracing::warn!(server = %self.name, evicted, "the number of running servers has reached its limit");
-        self.slots
-            .take(owner, &self.limits)
-            .map_err(|_| Failure::TooMany)
+        loop {
+            let full = match self.slots.take(owner, &self.limits) {
+                Ok(slot) => return Ok(slot),
+                Err(full) => full,
+            };
+            let freed = match full {
+                Full::Person => self.evict(|other| other.person == owner.person),
+                Full::All => self.evict(|_| true),
+            };
+            let evicted = freed.is_some();
+            tracing::warn!(server = %self.name, evicted, "the number of running servers has reached its limit");
+            // Handed on: whoever still looks at that conversation, or comes at this moment, has no part in it.
+            let slot = freed.ok_or(Failure::TooMany)?;
+            if let Some(slot) = slot.pass_to(owner, &self.limits) {
+                return Ok(slot);
+            }
+        }
     }
 
-    fn evict(&self, of: impl Fn(&Owner) -> bool) -> bool {
+    fn evict(&self, of: impl Fn(&Owner) -> bool) -> Option<Slot> {
         let mut sessions = self.sessions.lock();
         let session = sessions
             .values()
@@ -115,11 +145,11 @@ impl Inner {
             .map(|(key, child)| (child.peer().used(), key.clone()));
         match (session, child) {
             (Some((session_used, _)), Some((child_used, key))) if child_used < session_used => {
-                children.remove(&key).is_some()
+                children.remove(&key)?.get()?.slot.lock().take()
             }
-            (Some((_, id)), _) => sessions.remove(&id).is_some(),
-            (None, Some((_, key))) => children.remove(&key).is_some(),
-            (None, None) => false,
+            (Some((_, id)), _) => sessions.remove(&id)?.slot.lock().take(),
+            (None, Some((_, key))) => children.remove(&key)?.get()?.slot.lock().take(),
+            (None, None) => None,
         }
     }
 
@@ -159,5 +189,40 @@ pub(crate) async fn upkeep(inner: Weak<Inner>) {
             () = tokio::time::sleep(pause) => {}
             _ = changed => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_that_is_handed_on_is_never_free_in_between() {
+        let limits = Limits {
+            idle: Duration::ZERO,
+            start_limit: Duration::ZERO,
+            first_answer: Duration::ZERO,
+            max: 3,
+            max_per_person: 2,
+        };
+        let owner = |person: &str| Owner {
+            person: person.into(),
+            client: "editor".into(),
+        };
+        let (ada, bob, cyd) = (owner("ada"), owner("bob"), owner("cyd"));
+        let slots = Slots::default();
+        let take = |owner| slots.take(owner, &limits);
+        let (first, second) = (take(&ada).ok().unwrap(), take(&ada).ok().unwrap());
+        assert!(matches!(take(&ada), Err(Full::Person)));
+        let _third = take(&bob).ok().unwrap();
+        assert!(matches!(take(&bob), Err(Full::All)));
+        let first = first.pass_to(&bob, &limits).unwrap();
+        assert!(matches!(take(&bob), Err(Full::Person)));
+        assert!(matches!(take(&cyd), Err(Full::All)));
+        // Who has as many as they may gets none, and it is free.
+        assert!(second.pass_to(&bob, &limits).is_none());
+        drop(take(&ada).ok().unwrap());
+        drop(first);
+        assert!(take(&bob).is_ok());
     }
 }

@@ -1,17 +1,21 @@
 //! Sessions of an HTTP upstream that knows only one caller, the gateway.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use axum::body::Body;
+use futures_util::StreamExt as _;
 use http::{Method, Request, Response};
 use keystile_gateway::Upstream;
 use keystile_gateway::stdio::{Pool, StdioConfig};
 use keystile_protocol::jwt::AccessTokenClaims;
 use parking_lot::Mutex;
 use serde_json::Value;
+use tokio::sync::mpsc;
 
-use crate::support::{App, NOW, Server, TOOL_CALL, anonymous, empty_result, json_answer, refusal};
+use crate::support::{
+    App, NOW, Server, TOOL_CALL, anonymous, empty_result, event_stream, json_answer, refusal,
+};
 
 const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}"#;
 const BOB: &str = "0198c0de-7f3a-7bcd-8e21-5a1f0c9d2b99";
@@ -94,6 +98,53 @@ async fn n_rs_16_a_session_ends_after_thirty_days() {
         assert_eq!(app.send(call).await.status(), status, "{passed}");
     }
     assert_eq!(last_event(&app)["reason"], "unknown_session");
+}
+
+/// The ids of a session are one server's; whatever two sessions ask has nothing to do with one another.
+#[tokio::test]
+async fn a_158_an_id_in_flight_is_not_taken_twice_in_a_session() {
+    let (sender, mut feeds) = mpsc::unbounded_channel();
+    let sessions = AtomicU16::new(1);
+    let app = App::new(move |seen| {
+        let (feed, mut answer) = event_stream();
+        if seen.body.windows(12).any(|part| part == b"\"initialize\"") {
+            answer = empty_result(seen);
+            let id = sessions.fetch_add(1, Ordering::SeqCst).into();
+            answer.headers_mut().insert("mcp-session-id", id);
+        } else {
+            sender.send(feed).expect("works in a test");
+        }
+        answer
+    })
+    .await;
+    let call = |session: &str, id: &str| {
+        let mut call = within(&app, "POST", "/kb/mcp", session, |_| {});
+        *call.body_mut() = Body::from(TOOL_CALL.replace("\"id\":7", &format!("\"id\":{id}")));
+        app.send(call)
+    };
+    let (session, other) = (begun(&app).await, begun(&app).await);
+    let mut first = call(&session, "7").await.into_body().into_data_stream();
+    let feed = feeds.recv().await.unwrap();
+    let asked = app.server.count();
+    for id in ["7", "\"7\""] {
+        let word = refusal(call(&session, id).await).await;
+        assert_eq!(word, (400, -32600, "id_in_flight".to_owned()), "{id}");
+    }
+    assert_eq!(app.server.count(), asked, "the server heard nothing of it");
+    for (session, id) in [(&session, "8"), (&other, "7")] {
+        assert_eq!(call(session, id).await.status(), 200, "{id}");
+    }
+    feed.send("data: {\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}\n\n")
+        .await
+        .unwrap();
+    let answered = first.next().await.unwrap().unwrap();
+    assert!(answered.starts_with(b"data: "));
+    // Answered, though its stream is still open.
+    assert_eq!(call(&session, "7").await.status(), 200);
+    // Nobody waits for it any more.
+    let gone = call(&session, "9").await;
+    drop(gone);
+    assert_eq!(call(&session, "9").await.status(), 200);
 }
 
 #[tokio::test]

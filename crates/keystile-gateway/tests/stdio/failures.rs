@@ -228,6 +228,23 @@ async fn a_cap_ends_the_longest_unused_child_and_never_one_at_work() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn newcomers_at_once_each_take_the_place_of_one_that_rests() {
+    const CAP: usize = 16;
+    let mut config = config(&["legacy"]);
+    config.max_children = CAP;
+    let app = App::with(config);
+    for round in 0..100 {
+        let newcomers = (0..CAP).map(|at| {
+            let client = app.client(&format!("person-{round}-{at}"), "editor");
+            tokio::spawn(async move { client.legacy(initialize(json!({}))).await.status() })
+        });
+        for status in futures_util::future::join_all(newcomers).await {
+            assert_eq!(status.unwrap(), StatusCode::OK, "round {round}");
+        }
+    }
+}
+
 /// What an attacker would have run, in every place where a request can say something.
 fn tempting(mark: &Path) -> Vec<Value> {
     let run = json!(["sh", "-c", format!("touch {}", mark.display())]);

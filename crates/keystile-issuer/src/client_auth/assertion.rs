@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use keystile_domain::client::Client;
 use keystile_domain::decide::diagnose::{Diagnosis, assertion};
 use keystile_domain::records::{AssertionUse, PreRegisteredClient};
 use keystile_domain::secrets::digest::Digest;
@@ -58,15 +59,42 @@ pub(super) async fn verify_of_document(
     }
     let keys = match DocumentKeys::of(client_id, metadata) {
         Some(DocumentKeys::Inline(jwks)) => inline(jwks)?,
-        Some(DocumentKeys::At(uri)) => {
-            let pay = || asker.pay_for_fetch(app);
-            let keys = &app.client_keys;
-            let found = keys.lookup_for(&uri, shown.kid(), asker.now.0, pay).await?;
-            found.map_err(|error| unavailable(&uri, error))?
-        }
+        Some(DocumentKeys::At(uri)) => asked_for(app, &uri, &shown, asker).await?,
         None => return Err(no_keys()),
     };
     judge(app, client_id.as_str(), &keys, shown, asker.now).await
+}
+
+/// The same for a client that registered itself. Its keys are where it said then, if documents of
+/// clients may be there too: what hosts are asked is one rule (CHECKLIST A-055, N-AS-13).
+pub(super) async fn verify_of_registration(
+    app: &App,
+    client: &Client,
+    shown: UnverifiedAssertion<'_>,
+    asker: Asker,
+) -> Result<(), OAuthError> {
+    let uri = client.jwks_uri.as_deref().map(Url::parse);
+    let Some(Ok(uri)) = uri else {
+        return Err(no_keys());
+    };
+    if !app.documents.may_fetch_from(&uri) {
+        let open = app.documents.is_open();
+        return Err(no_good(fetched::keys_not_listed(&uri, open)));
+    }
+    let keys = asked_for(app, &uri, &shown, asker).await?;
+    judge(app, &client.client_id, &keys, shown, asker.now).await
+}
+
+/// Keys at an address that a stranger chose; their network pays for each question.
+async fn asked_for(
+    app: &App,
+    uri: &Url,
+    shown: &UnverifiedAssertion<'_>,
+    asker: Asker,
+) -> Result<Arc<KeySet>, OAuthError> {
+    let (keys, pay) = (&app.client_keys, || asker.pay_for_fetch(app));
+    let found = keys.lookup_for(uri, shown.kid(), asker.now.0, pay).await?;
+    found.map_err(|error| unavailable(uri, error))
 }
 
 fn inline(jwks: &Value) -> Result<Arc<KeySet>, OAuthError> {

@@ -10,16 +10,19 @@ use http::StatusCode;
 use http::header::CACHE_CONTROL;
 use http::request::Parts;
 use keystile_domain::decide::register::{
-    Leave, Registrable, RegistrationMode, RegistrationPolicy, admit, register, token_needed,
+    Leave, Registrable, RegistrationMode, RegistrationPolicy, admit, auth_method, register,
+    token_needed,
 };
 use keystile_domain::time::Timestamp;
-use keystile_protocol::client_metadata::{ClientMetadata, MetadataError, TokenEndpointAuthMethod};
+use keystile_protocol::client_metadata::{ClientMetadata, MetadataError};
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::mutation::weakened;
 use serde::Serialize;
+use url::Url;
 
 use crate::app::{App, SharedApp};
 use crate::endpoints::body::Json;
+use crate::fetched;
 use crate::peer;
 use crate::refusal::Refusal;
 use initial_access::InitialAccess;
@@ -56,6 +59,7 @@ pub(crate) async fn post(
     let Json(body) = body?;
     let asked = ClientMetadata::registration(&body).map_err(|error| unreadable(&error))?;
     let asked_order = asked.redirect_uris.clone();
+    let asked = within_reach(&app, asked)?;
     let registrable = register(asked, policy, &app.settings.resources)?;
     let leave = match access {
         Some(_) => Leave::Token,
@@ -71,8 +75,9 @@ pub(crate) async fn post(
     if let Some(access) = access {
         access.spend(&app, &client_id, peer, now).await?;
     }
-    let secret =
-        (method != TokenEndpointAuthMethod::None).then(|| app.secrets.client_secret(&client_id));
+    let secret = method
+        .is_shared_secret()
+        .then(|| app.secrets.client_secret(&client_id));
     let answer = Registration {
         client_secret_expires_at: secret.is_some().then_some(0),
         client_secret: secret,
@@ -99,6 +104,32 @@ fn not_here() -> Refusal {
     let why = "Clients can't register themselves here; ask whoever runs this server for: keystile client add.";
     let closed = metadata_error(why).because("registration_off");
     Refusal::from(closed).status(StatusCode::NOT_FOUND)
+}
+
+/// Without keys that this server would never ask for, if the client can do without them.
+fn within_reach(app: &App, asked: ClientMetadata) -> Result<ClientMetadata, OAuthError> {
+    let uri = asked.jwks_uri.as_deref().map(Url::parse);
+    let Some(Ok(uri)) = uri else {
+        return Ok(asked);
+    };
+    if app.documents.may_fetch_from(&uri) {
+        return Ok(asked);
+    }
+    let without = ClientMetadata {
+        jwks_uri: None,
+        ..asked
+    };
+    if auth_method(&without).is_ok() {
+        return Ok(without);
+    }
+    let host = fetched::host(&uri);
+    let or = match app.documents.is_open() {
+        true => format!(", or to start it with --trust-client-host {host}"),
+        false => String::new(),
+    };
+    Err(metadata_error(format!(
+        "No keys are fetched from {host} here (jwks_uri). Register with another token_endpoint_auth_method, or ask whoever runs this server for: keystile client add --auth private_key_jwt --jwks FILE{or}."
+    )))
 }
 
 /// Which of the places that need leave the owner approved of.

@@ -10,6 +10,7 @@ use keystile_protocol::scope::{OFFLINE_ACCESS, ScopeCatalogue, ScopeSet};
 use super::Page;
 use super::form_action::FormAction;
 use super::shown;
+use crate::app::Settings;
 
 /// Who asks, by what can be checked. Never the self-asserted name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,20 +133,18 @@ pub(crate) struct Power {
 impl Power {
     /// Says what a scope allows where these exist. One that no rule names is shown as itself.
     pub(crate) fn of(scope: &str, scopes: &ScopeCatalogue) -> Self {
-        let words = match scopes.description(scope) {
-            Some(description) => description,
-            None if scope == OFFLINE_ACCESS => "Stay connected until you disconnect it",
-            None => "Use what this scope allows:",
-        };
+        let described = scopes.description(scope);
+        let words = described.unwrap_or("Use what this scope allows:");
         Self {
             words: words.to_owned(),
             scope: scope.to_owned(),
         }
     }
 
-    /// What these scopes allow.
+    /// What these scopes allow at the server; [`Lasts`] is about the one that allows nothing there.
     pub(crate) fn all(asked: &ScopeSet, scopes: &ScopeCatalogue) -> Vec<Self> {
-        let asked = asked.iter().filter(|_| !weakened("n_as_35"));
+        let asked = asked.iter().filter(|scope| *scope != OFFLINE_ACCESS);
+        let asked = asked.filter(|_| !weakened("n_as_35"));
         asked.map(|scope| Self::of(scope, scopes)).collect()
     }
 
@@ -157,6 +156,30 @@ impl Power {
         };
         let less = scopes.iter().filter(|named| is_less(&named.scope));
         less.map(|named| Self::of(&named.scope, scopes)).collect()
+    }
+}
+
+/// How long the app stays connected. Who may refresh can, whether it asked for `offline_access` or
+/// not (PAINS 2), so a person reads it either way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lasts {
+    /// For people.
+    pub(crate) words: String,
+    /// Whether it asked for that by name.
+    pub(crate) asked: bool,
+}
+
+impl Lasts {
+    pub(crate) fn of(client: &ClientSnapshot, asked: &ScopeSet, settings: &Settings) -> Self {
+        let words = if client.once {
+            let time = shown::wait(settings.access_token_lifetime);
+            format!("For {time}. Then it has to ask you again.")
+        } else {
+            let time = shown::wait(settings.grant_idle);
+            format!("Until you disconnect it, or until it has not been used for {time}.")
+        };
+        let asked = asked.contains(OFFLINE_ACCESS) && !client.once;
+        Self { words, asked }
     }
 }
 
@@ -195,6 +218,8 @@ pub(crate) struct Consent<'a> {
     pub(crate) powers: Vec<Power>,
     /// What a person may allow instead.
     pub(crate) less: Vec<Power>,
+    /// Until when.
+    pub(crate) lasts: Lasts,
     /// Where the answer goes.
     pub(crate) returns_to: ReturnsTo,
     /// Who is signed in.

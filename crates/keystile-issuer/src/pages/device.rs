@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::consent::{Power, Requester, Warning};
+use super::consent::{Lasts, Power, Requester, Warning};
 use super::form_action::FormAction;
 use super::notice::{Next, Notice};
 use super::{Form, Page, Problem};
@@ -54,6 +54,8 @@ pub(crate) struct DeviceConsent<'a> {
     pub(crate) powers: Vec<Power>,
     /// What a person may allow instead.
     pub(crate) less: Vec<Power>,
+    /// Until when.
+    pub(crate) lasts: Lasts,
     /// Who is signed in.
     pub(crate) person: &'a str,
     /// `KS-…`

@@ -24,9 +24,12 @@ pub(crate) fn wait(time: Duration) -> String {
     match seconds {
         1 => "a second".to_owned(),
         2..=90 => format!("{seconds} seconds"),
-        _ => format!("{} minutes", seconds.div_ceil(60)),
+        91..TWO_DAYS => format!("{} minutes", seconds.div_ceil(60)),
+        _ => format!("{} days", seconds.div_ceil(TWO_DAYS / 2)),
     }
 }
+
+const TWO_DAYS: u128 = 2 * 24 * 3600;
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use keystile_protocol::scope::ScopeCatalogue;
 use keystile_testkit::reading::{skeleton, text};
 
 use super::account::{Account, ConnectedApp};
-use super::consent::{Consent, Power, Requester, ReturnsTo, Vouched, Warning};
+use super::consent::{Consent, Lasts, Power, Requester, ReturnsTo, Vouched, Warning};
 use super::error::ErrorPage;
 use super::sign_in::{Asks, FirstAccount, SignIn};
 use super::*;
@@ -25,10 +25,15 @@ fn consent<'a>(name: Option<String>) -> Consent<'a> {
         warnings: Vec::new(),
         server: "knowledge-base",
         resource: "http://localhost:7717/knowledge-base/mcp",
-        powers: ["knowledge-base:call", "offline_access"]
-            .map(|scope| Power::of(scope, &ScopeCatalogue::of_server("knowledge-base")))
-            .to_vec(),
+        powers: vec![Power::of(
+            "knowledge-base:call",
+            &ScopeCatalogue::of_server("knowledge-base"),
+        )],
         less: Vec::new(),
+        lasts: Lasts {
+            words: "Until you disconnect it.".to_owned(),
+            asked: true,
+        },
         returns_to: ReturnsTo::of(&redirect("https://claude.ai/api/mcp/auth_callback")),
         person: "alice",
         reference: "KS-7F3Q2M9X",
@@ -53,7 +58,8 @@ fn consent_names_host_then_name_then_scopes_and_the_exact_redirect() {
     http://localhost:7717/knowledge-base/mcp
     It will be able to
     Use every tool of knowledge-base knowledge-base:call
-    Stay connected until you disconnect it offline_access
+    It stays connected
+    Until you disconnect it. offline_access
     Your answer goes to
     claude.ai
     https://claude.ai/api/mcp/auth_callback
@@ -107,7 +113,8 @@ fn a_loopback_client_is_called_an_app_on_this_computer() {
     http://localhost:7717/knowledge-base/mcp
     It will be able to
     Use every tool of knowledge-base knowledge-base:call
-    Stay connected until you disconnect it offline_access
+    It stays connected
+    Until you disconnect it. offline_access
     Your answer goes to
     An app on this computer
     http://127.0.0.1:6274/oauth/callback
@@ -290,6 +297,7 @@ fn an_app_is_well_known_only_as_long_as_the_policy_says_so() {
         is_loopback_only: false,
         trust: Trust::Unknown,
         proves: false,
+        once: false,
     };
     let known = RegistrationPolicy::default();
     let nobody = RegistrationPolicy {

@@ -20,7 +20,7 @@ use super::refusal::{PageRefusal, Why, answer};
 use super::session::{SignedIn, Visitor};
 use super::transaction::{Open, requester};
 use crate::app::{App, CODE_LIFETIME, SharedApp};
-use crate::pages::consent::{Consent, Power, ReturnsTo, Vouched, Warning};
+use crate::pages::consent::{Consent, Lasts, Power, ReturnsTo, Vouched, Warning};
 use crate::pages::{notice, shown};
 use crate::refusal::{redirect, see_other};
 use crate::traced;
@@ -113,6 +113,7 @@ fn page(app: &App, session: &SignedIn, open: &Open) -> crate::pages::Page {
         resource: &transaction.resource,
         powers: Power::all(&transaction.scopes, &scopes),
         less: Power::less(&transaction.scopes, &scopes),
+        lasts: Lasts::of(client, &transaction.scopes, &app.settings),
         returns_to: ReturnsTo::of(&transaction.redirect_uri),
         person: &session.person.name,
         reference: transaction.reference.as_str(),

@@ -27,7 +27,7 @@ use super::refusal::{PageRefusal, Why, again, answer, limited};
 use super::session::{SignedIn, Visitor};
 use crate::app::{App, SharedApp};
 use crate::limits::Guess;
-use crate::pages::consent::{Power, Requester};
+use crate::pages::consent::{Lasts, Power, Requester};
 use crate::pages::device::{CONNECTED, DeviceConsent, EnterCode, NOT_CONNECTED, TOO_LATE};
 use crate::pages::{Form as _, Page, Problem, shown};
 use crate::refusal::see_other;
@@ -158,6 +158,7 @@ fn page(app: &App, session: &SignedIn, request: &DeviceRequest, code: &UserCode)
         resource: &request.resource,
         powers: Power::all(&request.scopes, &scopes),
         less: Power::less(&request.scopes, &scopes),
+        lasts: Lasts::of(client, &request.scopes, &app.settings),
         person: &session.person.name,
         reference: request.reference.as_str(),
     };

@@ -1,5 +1,6 @@
 //! What real clients sent, word for word (conformance/fixtures/wire): each registers, is sent on to
-//! the consent page, and gets and refreshes a token.
+//! the consent page, and gets and refreshes a token (all but the Inspector's command line, whose
+//! recording ends before).
 
 use std::path::{Path, PathBuf};
 
@@ -116,13 +117,18 @@ async fn replay(recording: &Value, name: &str) {
         refresh = text(&json(&reply), "refresh_token").to_owned();
         answered += 1;
     }
-    assert!(answered >= 2, "{name}: code and refresh, {answered}");
+    let wanted = if recording["refreshes"] == false {
+        1
+    } else {
+        2
+    };
+    assert!(answered >= wanted, "{name}: code and refresh, {answered}");
 }
 
 #[tokio::test]
 async fn what_each_real_client_sent_gets_a_token_and_refreshes_it() {
     let recordings = recordings();
-    assert!(recordings.len() >= 8, "{recordings:?}");
+    assert!(recordings.len() >= 11, "{recordings:?}");
     for path in recordings {
         let name = path.display().to_string();
         let body = std::fs::read(&path).expect(&name);

@@ -232,7 +232,7 @@ async fn each_refusal_says_what_was_expected() {
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_client_metadata","error_description":"token_endpoint_auth_method must be none, client_secret_basic or client_secret_post. (KS-…)"}
+    {"error":"invalid_client_metadata","error_description":"private_key_jwt needs a jwks_uri, the https address of the client's public keys: keys that are sent along (jwks) are not kept, since the client_id is the whole registration. Without such an address, ask whoever runs this server for: keystile client add --auth private_key_jwt --jwks FILE. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(r#"{"redirect_uris":["http://127.0.0.1/cb"],"grant_types":["implicit"]}"#).await, @r#"
     400 Bad Request

@@ -1,6 +1,7 @@
 //! Who may register itself: the modes and approvals, and what a registration can't ask for.
 
 mod initial_access;
+mod keys;
 mod redirects;
 
 use std::time::Duration;

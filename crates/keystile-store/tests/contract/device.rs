@@ -27,6 +27,7 @@ fn request(world: &World, code: &str) -> NewDeviceRequest {
                 is_loopback_only: false,
                 trust: Trust::Operator,
                 proves: false,
+                once: false,
             },
             server: "notes".to_owned(),
             resource: RESOURCE.to_owned(),

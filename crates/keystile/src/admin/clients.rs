@@ -3,6 +3,7 @@
 mod changing;
 mod described;
 mod named;
+mod short;
 
 use std::time::Duration;
 
@@ -67,9 +68,18 @@ impl Admin {
             ClientRequest::Update { id, change } => self.client_update(&id, *change).await,
             ClientRequest::Remove { id } => self.client_remove(&id).await,
             ClientRequest::List => self.client_list().await,
-            ClientRequest::Show { id } => self.client_show(&id).await,
-            ClientRequest::Disable { id } => self.client_disable(&id).await,
-            ClientRequest::Enable { id } => self.client_enable(&id).await,
+            ClientRequest::Show { id } => {
+                let id = self.whole_client_id(id).await?;
+                self.client_show(&id).await
+            }
+            ClientRequest::Disable { id } => {
+                let id = self.whole_client_id(id).await?;
+                self.client_disable(&id).await
+            }
+            ClientRequest::Enable { id } => {
+                let id = self.whole_client_id(id).await?;
+                self.client_enable(&id).await
+            }
             ClientRequest::RotateSecret { id, keep_old } => {
                 self.rotate_secret(&id, Duration::from_secs(keep_old)).await
             }
@@ -142,6 +152,10 @@ impl Admin {
             Known::Operators(record) => {
                 let mut shown = json!(record);
                 shown["exact_port"] = json!(takes_ports_exactly(&record));
+                if record.auth_method.is_shared_secret() {
+                    let secrets = self.clients.secrets(id, self.clock.now()).await;
+                    shown["secrets"] = secrets.map_err(|error| store(&error))?.0.len().into();
+                }
                 (shown, ClientKind::PreRegistered)
             }
             Known::Other(shown, kind) => (shown, kind),
@@ -220,7 +234,13 @@ impl Admin {
             "name": client.name,
             "redirect_uris": client.redirect_uris,
             "auth_method": client.auth_method,
+            "jwks_uri": client.jwks_uri,
         }))
+    }
+
+    /// Refuses an id that no client has or could have.
+    pub(super) async fn there_is_client(&self, id: &str) -> Result<(), Failure> {
+        self.known(id).await.map(|_| ())
     }
 
     /// A client that there is, or could be.

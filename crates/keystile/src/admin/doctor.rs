@@ -30,7 +30,12 @@ impl Known<'_> {
 
     /// One attempt, step by step.
     pub(super) fn explain(&self, text: &str) -> Result<Value, Failure> {
-        let reference: Reference = text.trim().to_uppercase().parse().map_err(|error| {
+        let said = text.trim().to_uppercase();
+        let whole = match said.starts_with("KS-") {
+            true => said,
+            false => format!("KS-{said}"),
+        };
+        let reference: Reference = whole.parse().map_err(|error| {
             let help = "copy it from the page, from error_description or from the log";
             Failure::usage("reference", format!("{text}: {error}"), help)
         })?;

@@ -40,12 +40,12 @@ pub(crate) enum Client {
     /// Keep a client out: its tokens stop working and its streams close before this returns.
     Disable {
         /// The `client_id`: of a client that you registered, the URL of a document, or one that
-        /// registered itself (`grant list --json` has them).
+        /// registered itself, as `grant list` shows it.
         id: String,
     },
     /// Let a disabled client in again, with the grants that people gave it.
     Enable {
-        /// The `client_id`, as it was disabled.
+        /// The `client_id`, as it was disabled or as `client list` shows it.
         id: String,
     },
     /// Make a new secret for a client; the old one stops at once.

@@ -1,6 +1,7 @@
 //! `keystile doctor`: why an attempt failed, and what to do.
 
 use clap::Args;
+use keystile_domain::decide::diagnose::advice;
 use keystile_domain::flow::{Attempt, Step};
 use keystile_domain::shown;
 use keystile_domain::time::Timestamp;
@@ -32,6 +33,9 @@ impl Doctor {
             let mut answer = control::ask(global, Request::FailedAttempts)?;
             if let (Some(reason), Some(failed)) = (&self.reason, answer.as_array_mut()) {
                 failed.retain(|attempt| attempt["reason"] == reason.as_str());
+                if failed.is_empty() {
+                    known(reason)?;
+                }
             }
             let each = self.all || self.reason.is_some();
             return output::answer(global.json, &answer, || list(&answer, each));
@@ -44,6 +48,18 @@ impl Doctor {
             }
         })
     }
+}
+
+/// Nothing has failed for this reason: because nothing does, if there is no such name.
+fn known(reason: &str) -> Result<(), Failure> {
+    if advice::find(reason).is_some() {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        "reason_unknown",
+        format!("no attempt is kept that failed for {reason}, and no reason here has that name"),
+        "take one of the column REASON: keystile doctor",
+    ))
 }
 
 /// Each attempt, or the newest of each reason: a flood of one reason hides no other.

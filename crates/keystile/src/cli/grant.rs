@@ -17,7 +17,7 @@ pub(crate) enum Grant {
         /// Only those of this person.
         #[arg(long, value_name = "NAME")]
         user: Option<String>,
-        /// Only those of this client.
+        /// Only those of this client. A long id may be given as a list shows it, with its `…`.
         #[arg(long, value_name = "CLIENT_ID")]
         client: Option<String>,
     },
@@ -38,6 +38,7 @@ impl Grant {
                         "id",
                         "person_name",
                         "client_name",
+                        "client_id",
                         "resource",
                         "scopes",
                         "created_at",
@@ -47,7 +48,8 @@ impl Grant {
                     ];
                     let mut rows = control::rows(&answer, fields);
                     for row in &mut rows {
-                        for at in &mut row[5..=7] {
+                        row[3] = output::shortened(&row[3]);
+                        for at in &mut row[6..=8] {
                             *at = output::moment_of(at);
                         }
                     }
@@ -55,6 +57,7 @@ impl Grant {
                         "ID",
                         "PERSON",
                         "CLIENT",
+                        "CLIENT_ID",
                         "RESOURCE",
                         "SCOPES",
                         "SINCE",

@@ -90,7 +90,8 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> St
     lines.join("\n")
 }
 
-/// A client id that fits in a table; sealed ones are hundreds of characters long, and `--json` has them whole.
+/// A client id that fits in a table; sealed ones are hundreds of characters long, and `--json` has them
+/// whole. Commands take it back like this (`admin/clients/short.rs`).
 pub(crate) fn shortened(id: &str) -> String {
     if !id.starts_with(PREFIX) || id.chars().count() <= LONGEST_ID {
         return id.to_owned();

@@ -97,7 +97,9 @@ pub(crate) enum Redirect {
         #[arg(long)]
         asked: bool,
     },
-    /// Take an approval back: no sign-in leads there any more. Grants stay: see `keystile grant`.
+    /// Take an approval back: apps that registered by it sign nobody in any more. Those that you added,
+    /// or that registered with an initial access token, stay: see `keystile client disable`. Grants
+    /// stay: see `keystile grant`.
     Remove {
         /// As the list shows it.
         #[arg(value_name = "ORIGIN")]
@@ -128,6 +130,9 @@ impl Redirect {
             Self::List { asked: true } => {
                 let answer = ask(global, RegistrationRequest::RedirectList { asked: true })?;
                 output::answer(global.json, &answer, || {
+                    if answer.as_array().is_some_and(Vec::is_empty) {
+                        return NOTHING_ASKED.to_owned();
+                    }
                     let fields = ["place", "client_name", "peer", "times", "last_at"];
                     let mut rows = control::rows(&answer, fields);
                     for row in &mut rows {
@@ -141,7 +146,7 @@ impl Redirect {
                 let answer = ask(global, RegistrationRequest::RedirectRemove { place })?;
                 output::answer(global.json, &answer, || {
                     if answer["was_approved"] == true {
-                        "Removed. No sign-in leads there any more.".to_owned()
+                        REMOVED.to_owned()
                     } else {
                         "It was not approved of; nothing changed.".to_owned()
                     }
@@ -150,6 +155,13 @@ impl Redirect {
         }
     }
 }
+
+const REMOVED: &str = "Removed. Apps that registered by this approval sign nobody in any more; those that you added, or that
+registered with an initial access token, still do: keystile client disable keeps them out.";
+
+/// Where nothing was asked for, or nobody listened.
+const NOTHING_ASKED: &str = "Nothing was asked for since the server started. Only a server that runs with --registration approval keeps
+what it refuses.";
 
 fn ask(global: &Global, registration: RegistrationRequest) -> Result<Value, Failure> {
     control::ask(global, Request::Registration { registration })

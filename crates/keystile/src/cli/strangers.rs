@@ -43,7 +43,7 @@ enum Hosts {
     /// Any host's.
     #[default]
     Any,
-    /// Only those of hosts named with --trust-client-host; no other host gets a packet.
+    /// Only those of hosts named with --trust-client-host, if any; no other host gets a packet.
     Listed,
 }
 
@@ -77,13 +77,6 @@ impl Strangers {
             .map(host)
             .collect::<Result<_, _>>()?;
         let no_other = self.client_hosts == Hosts::Listed;
-        if no_other && trusted.is_empty() {
-            return Err(Failure::configuration(
-                "client_hosts",
-                "--client-hosts listed without a list",
-                "name hosts with --trust-client-host, or take --air-gapped to fetch nothing",
-            ));
-        }
         Ok(ClientHosts { trusted, no_other })
     }
 }

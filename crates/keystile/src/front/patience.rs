@@ -1,4 +1,5 @@
-//! Connections whose other end takes nothing (CHECKLIST A-159): a stream nobody reads, a client that is gone without a word.
+//! Connections whose other end takes nothing (CHECKLIST A-159): a stream nobody reads, a client that is gone without a word;
+//! and those whose other end says nothing.
 
 use std::io;
 use std::pin::Pin;
@@ -13,6 +14,13 @@ use tokio::time::{Sleep, sleep};
 
 /// Within this time the other end takes some of what it is sent, or at least says that it has come.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// Within this time it is to be known which HTTP the other end speaks. From then on hyper has times of its own: until
+/// then it has none.
+const FIRST_WORDS: Duration = Duration::from_secs(10);
+
+/// How a connection of HTTP/2 begins (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Has the system notice that the other end is gone. Keep-alive comments are too few to fill a buffer, so that no write
 /// ever waits for one that vanished.
@@ -29,20 +37,43 @@ pub(super) fn notice_silence(stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// A stream on which a write that waits for too long is an error.
+/// A stream on which a write that waits for too long is an error, and so is a beginning.
 pub(super) struct Patient<S> {
     stream: S,
     limit: Duration,
     /// Since a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
+    /// Until it is known what is spoken.
+    beginning: Option<Beginning>,
+}
+
+/// What has come is as far as the beginning of [`PREFACE`].
+struct Beginning {
+    rest: &'static [u8],
+    ends: Pin<Box<Sleep>>,
 }
 
 impl<S> Patient<S> {
-    pub(super) const fn new(stream: S) -> Self {
+    pub(super) fn new(stream: S) -> Self {
+        let ends = Box::pin(sleep(FIRST_WORDS));
         Self {
             stream,
             limit: LIMIT,
             waiting: None,
+            beginning: Some(Beginning {
+                rest: PREFACE,
+                ends,
+            }),
+        }
+    }
+
+    /// Looks at what came, while that says which HTTP it is.
+    fn heard(&mut self, bytes: &[u8]) {
+        let begins = |beginning: &Beginning| beginning.rest.strip_prefix(bytes);
+        let rest = self.beginning.as_ref().and_then(begins);
+        match (&mut self.beginning, rest) {
+            (Some(beginning), Some(rest)) if !rest.is_empty() => beginning.rest = rest,
+            (beginning, _) => *beginning = None,
         }
     }
 
@@ -68,7 +99,22 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        if self.beginning.is_none() {
+            return Pin::new(&mut self.stream).poll_read(context, buffer);
+        }
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if read.is_ready() {
+            self.heard(&buffer.filled()[before..]);
+            return read;
+        }
+        match &mut self.beginning {
+            Some(beginning) if !weakened("a_159b") => {
+                ready!(beginning.ends.as_mut().poll(context));
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+            _ => read,
+        }
     }
 }
 
@@ -140,6 +186,33 @@ mod tests {
         // Nor one that is sent nothing.
         tokio::time::sleep(LIMIT * 10).await;
         ours.write_all(b"z").await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_159_who_does_not_begin_is_hung_up_on() {
+        for (words, is_known) in [
+            ("", false),
+            ("P", false),
+            ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r", false),
+            ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", true),
+            ("POST", true),
+            ("G", true),
+        ] {
+            let (ours, mut theirs) = duplex(64);
+            let mut ours = Patient::new(ours);
+            let mut took = vec![0; 64];
+            for byte in words.as_bytes() {
+                theirs.write_all(&[*byte]).await.unwrap();
+                assert_eq!(ours.read(&mut took).await.unwrap(), 1, "{words}");
+            }
+            let begun = Instant::now();
+            let waited = timeout(FIRST_WORDS * 3, ours.read(&mut took)).await;
+            assert_eq!(waited.is_err(), is_known, "{words}");
+            if let Ok(read) = waited {
+                assert_eq!(read.unwrap_err().kind(), io::ErrorKind::TimedOut);
+                assert_eq!(begun.elapsed(), FIRST_WORDS);
+            }
+        }
     }
 
     #[tokio::test]

@@ -84,7 +84,7 @@ fn a_reference_that_is_not_known_says_what_is_kept() {
             .says("512");
         failed.says("60 minutes").advises("keystile doctor");
     }
-    let failed = scene.installation.failure(&["doctor", "nonsense"]);
+    let failed = scene.installation.failure(&["doctor", "no-nonsense"]);
     failed.is(2, "reference").says("KS-7F3Q2M9X");
     let none = scene.installation.run(&["doctor"]).stdout;
     assert!(none.contains("No attempt has failed lately"), "{none}");

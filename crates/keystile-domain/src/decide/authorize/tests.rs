@@ -26,6 +26,7 @@ fn client(redirect_uris: &[&str], any_loopback_port: bool) -> Client {
         redirect_uris: redirect_uris.iter().map(ToString::to_string).collect(),
         any_loopback_port,
         auth_method: TokenEndpointAuthMethod::None,
+        jwks_uri: None,
         grant_types: crate::records::GrantTypes::default(),
         trust: crate::client::Trust::Unknown,
         pushes_only: false,

@@ -88,6 +88,10 @@ fn everything(text: &str) -> Page {
             words: text.to_owned(),
             scope: text.to_owned(),
         }],
+        lasts: Lasts {
+            words: text.to_owned(),
+            asked: true,
+        },
         returns_to: ReturnsTo {
             place: text.to_owned(),
             uri: text.to_owned(),

@@ -182,6 +182,8 @@ async fn a_secret_in_the_address_counts_as_not_sent() {
     let form = format!("grant_type=client_credentials&client_id={}", client.id());
     let reply = post_form(&test, path, form).await;
     assert_eq!(refused(&reply), (401, "invalid_client".to_owned()));
+    assert!(reply.body.contains("send it in the body"), "{}", reply.body);
+    assert!(!reply.body.contains("ksx_post"), "{}", reply.body);
     let header = basic("post", "ksx_post");
     assert!(header.starts_with("Basic "));
 }

@@ -1,5 +1,8 @@
 //! What the page of a decision says.
 
+use keystile_domain::ports::Clock as _;
+use keystile_domain::records::{GrantType, GrantTypes, PreRegisteredClient};
+
 use super::*;
 
 #[tokio::test]
@@ -24,6 +27,8 @@ async fn n_as_35_the_page_names_host_name_scopes_and_the_exact_redirect() {
     Allow it
     all of this
     only this: See what knowledge-base has: its lists, resources and prompts, but use no tool knowledge-base:read
+    It stays connected
+    Until you disconnect it, or until it has not been used for 30 days.
     Your answer goes to
     claude.ai
     https://claude.ai/api/mcp/auth_callback
@@ -105,4 +110,37 @@ async fn an_operators_name_is_not_called_a_claim_and_a_borrowed_one_is_warned_of
         "{}",
         borrowed.text()
     );
+}
+
+/// Every client that registers itself gets a refresh token, whatever it asked for.
+#[tokio::test]
+async fn the_page_says_how_long_the_app_stays_connected_whether_it_asked_or_not() {
+    let test = TestApp::new().with_person().await;
+    let mut browser = test.signed_in().await;
+    const LASTS: &str =
+        "It stays connected\nUntil you disconnect it, or until it has not been used for 30 days.";
+    let unasked = consent_page(&test, &mut browser, "Claude", SITE)
+        .await
+        .text();
+    assert!(
+        unasked.contains(&format!("{LASTS}\nYour answer")),
+        "{unasked}"
+    );
+    let client = test.register("Claude", &[SITE]).await;
+    let url = test.authorize_url(&client, SITE) + "&scope=knowledge-base:call+offline_access";
+    let asked = browser.open(&url).await.text();
+    assert!(
+        asked.contains(&format!("{LASTS} offline_access\n")),
+        "{asked}"
+    );
+
+    // One without the right to refresh gets an access token and no more.
+    let (now, site) = (test.clock.now(), vec![SITE.to_owned()]);
+    let mut once = PreRegisteredClient::public("once", "Once", site, false, now);
+    once.grant_types = GrantTypes::from_iter([GrantType::AuthorizationCode]);
+    test.add(once, None).await;
+    let url = test.authorize_url("once", SITE) + "&scope=knowledge-base:call+offline_access";
+    let page = browser.open(&url).await.text();
+    let once = "It stays connected\nFor 10 minutes. Then it has to ask you again.\nYour answer";
+    assert!(page.contains(once), "{page}");
 }

@@ -47,6 +47,13 @@ impl Admin {
         }
         let described = change.made_to(&was)?;
         let becomes = described.record(was.client_id.clone(), was.created_at)?;
+        if becomes == was {
+            let mut answer = json!(becomes);
+            answer["was_so_before"] = true.into();
+            return Ok(answer);
+        }
+        let proved = was.auth_method != TokenEndpointAuthMethod::None;
+        let public = proved && becomes.auth_method == TokenEndpointAuthMethod::None;
         let strange = becomes.scopes != was.scopes || becomes.introspects != was.introspects;
         let unchecked = match strange {
             false => None,
@@ -75,8 +82,10 @@ impl Admin {
         if let Some(secret) = secret {
             answer["client_secret"] = secret.text.into();
         }
-        if let Some(unchecked) = unchecked {
-            answer["warning"] = unchecked.into();
+        let public = public.then(|| PUBLIC.to_owned());
+        let warnings: Vec<_> = public.into_iter().chain(unchecked).collect();
+        if !warnings.is_empty() {
+            answer["warning"] = warnings.join("; ").into();
         }
         Ok(answer)
     }
@@ -187,3 +196,6 @@ pub(super) fn takes_ports_exactly(client: &PreRegisteredClient) -> bool {
 fn is_of_a_program(uri: &str) -> bool {
     RedirectUri::parse(uri).is_ok_and(|uri| !matches!(uri.kind(), RedirectKind::Https { .. }))
 }
+
+/// Of a client that had to prove who it is until now.
+const PUBLIC: &str = "anybody who knows its id can say that they are this client now, and only its redirects and PKCE bind it; its secret or keys are forgotten";

@@ -5,7 +5,7 @@ use keystile_domain::secrets::client_id::PREFIX;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
 use keystile_protocol::jwt::KeySet;
-use keystile_protocol::redirect::{RedirectKind, RedirectUri};
+use keystile_protocol::redirect::{RedirectError, RedirectKind, RedirectUri};
 use keystile_protocol::scope::ScopeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -82,7 +82,7 @@ impl NewClient {
                 Failure::usage(
                     "redirect_uri",
                     format!("{text}: {error}"),
-                    "use https, http on loopback, or the app's own scheme",
+                    help_with(&error),
                 )
             })?;
             native |= !self.exact_port && !matches!(uri.kind(), RedirectKind::Https { .. });
@@ -111,6 +111,14 @@ impl NewClient {
                 )
             };
             return Err(Failure::usage("redirect_uri", why, help));
+        }
+        let signs_in = redirects || kinds.contains(GrantType::DeviceCode);
+        if kinds.contains(GrantType::RefreshToken) && !signs_in {
+            return Err(Failure::usage(
+                "client_grant",
+                "a refresh token only comes with a person's sign-in",
+                "add --grant authorization_code or --grant device_code, or leave --grant refresh_token out",
+            ));
         }
         let proves = self.auth != TokenEndpointAuthMethod::None;
         if !proves && (kinds.contains(GrantType::ClientCredentials) || self.introspects.is_some()) {
@@ -202,6 +210,23 @@ impl NewClient {
             )
         })?;
         Ok(Some(jwks.clone()))
+    }
+}
+
+/// What to write instead of a redirect URI that is none.
+fn help_with(error: &RedirectError) -> &'static str {
+    match error {
+        RedirectError::Fragment => "leave out the # and what follows it",
+        RedirectError::Userinfo => "leave out the user name and its @",
+        RedirectError::AnswerParameter => "leave that parameter out of its query",
+        RedirectError::Characters => {
+            "write other characters percent-encoded, and put it in quotes for the shell"
+        }
+        RedirectError::Length
+        | RedirectError::DotSegments
+        | RedirectError::Malformed
+        | RedirectError::Scheme
+        | RedirectError::PlainHttp => "use https, http on loopback, or the app's own scheme",
     }
 }
 

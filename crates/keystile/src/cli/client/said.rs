@@ -1,6 +1,7 @@
 //! What an operator reads of clients.
 
 use keystile_domain::shown;
+use keystile_protocol::redirect::RedirectUri;
 use serde_json::Value;
 
 use crate::cli::output;
@@ -20,6 +21,9 @@ pub(super) fn credentials(answer: &Value) -> String {
 
 /// The same, after what was asked.
 pub(super) fn changed(answer: &Value) -> String {
+    if answer["was_so_before"] == true {
+        return "It was so before; nothing changed.".to_owned();
+    }
     match answer["client_secret"].is_string() {
         true => format!("Changed.\n{}", credentials(answer)),
         false => "Changed.".to_owned(),
@@ -79,7 +83,9 @@ pub(super) fn in_words(answer: &Value) -> String {
     for ((name, field), value) in plain.into_iter().zip(row) {
         let value = match field {
             "created_at" | "disabled_at" => output::moment_of(&value),
-            "redirect_uris" if answer["native"] == true => format!("{value} (loopback: any port)"),
+            "redirect_uris" if answer["native"] == true && has_loopback(answer) => {
+                format!("{value} (loopback: any port)")
+            }
             "redirect_uris" if answer["exact_port"] == true => format!("{value} (exact port)"),
             _ => value,
         };
@@ -90,8 +96,21 @@ pub(super) fn in_words(answer: &Value) -> String {
     if answer["jwks"].is_object() {
         lines.push(format!("{:14} sent along; see them with --json", "keys"));
     }
+    if answer["secrets"].as_u64().is_some_and(|count| count > 1) {
+        lines.push(format!(
+            "{:14} two work: the one before was kept; client rotate-secret ends both",
+            "secrets"
+        ));
+    }
     if answer["require_pushed_authorization_requests"] == true {
         lines.push(format!("{:14} always", "pushes"));
     }
     lines.join("\n")
+}
+
+/// Whether a sign-in may lead to a port of the person's computer.
+fn has_loopback(answer: &Value) -> bool {
+    let uris = answer["redirect_uris"].as_array().into_iter().flatten();
+    let mut uris = uris.filter_map(|uri| RedirectUri::parse(uri.as_str()?).ok());
+    uris.any(|uri| uri.is_loopback())
 }

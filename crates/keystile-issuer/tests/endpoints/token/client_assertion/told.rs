@@ -32,13 +32,6 @@ async fn a_055_keys_inside_the_network_are_never_asked_for() {
         let mut record = record(&test, &id, TokenEndpointAuthMethod::PrivateKeyJwt);
         record.jwks_uri = Some(uri.clone());
         test.add(record, None).await;
-        let registration = json!({
-            "redirect_uris": ["http://127.0.0.1:1/cb"],
-            "token_endpoint_auth_method": "private_key_jwt",
-            "jwks_uri": uri,
-        });
-        let reply = crate::post_json(&test, "/oauth/register", registration).await;
-        assert_eq!(reply.status, 400, "{uri}");
         let now = test.clock.now().seconds();
         let assertion = key.assertion(&id, ISSUER, now, "1");
         let form = [
