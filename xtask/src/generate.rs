@@ -22,10 +22,16 @@ struct Page {
     printed_by: &'static [&'static str],
 }
 
-const PAGES: &[Page] = &[Page {
-    file: "docs/cli.md",
-    printed_by: &["generate", "cli-page"],
-}];
+const PAGES: &[Page] = &[
+    Page {
+        file: "docs/cli.md",
+        printed_by: &["generate", "cli-page"],
+    },
+    Page {
+        file: "docs/failures.md",
+        printed_by: &["generate", "failures-page"],
+    },
+];
 
 /// Writes each page, or compares it with what is committed.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {

@@ -252,6 +252,8 @@ pub struct Whose {
     pub resource: Option<String>,
     /// Where the answer would have gone.
     pub redirect_uri: Option<String>,
+    /// Its id, if an operator gave it one: so what they have to type can name it.
+    pub operators_id: Option<String>,
 }
 
 impl Whose {
@@ -292,6 +294,21 @@ pub fn without_query(uri: &str) -> String {
     };
     let fine = |c: char| if c.is_ascii_graphic() { c } else { '?' };
     shown.chars().map(fine).collect()
+}
+
+/// A sentence as it may be kept and logged: URIs in it end where their query or fragment begins.
+#[must_use]
+pub fn without_queries(sentence: &str) -> String {
+    let cut = |word: &str| {
+        let after_scheme = word.find(':').unwrap_or(word.len());
+        let Some(end) = word[after_scheme..].find(['?', '#']) else {
+            return word.to_owned();
+        };
+        let quote = if word.starts_with('\'') { "'" } else { "" };
+        format!("{}?…{quote}", &word[..after_scheme + end])
+    };
+    let words: Vec<String> = sentence.split(' ').map(cut).collect();
+    words.join(" ")
 }
 
 /// Cuts a text to [`LONGEST_TEXT`] characters, and takes what would move a cursor out of it.

@@ -57,6 +57,22 @@ pub fn line(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
+/// Foreign text as one word of a command that an operator copies into a shell: nothing of it is obeyed.
+///
+/// ```
+/// use keystile_domain::shown::word;
+/// assert_eq!(word("https://app.example/cb"), "https://app.example/cb");
+/// assert_eq!(word("https://$(id).example/it's"), r"'https://$(id).example/it'\''s'");
+/// ```
+#[must_use]
+pub fn word(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/@%+=,".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", line(text).replace('\'', r"'\''"))
+}
+
 /// Whether it moves a cursor, breaks a line or turns the direction of what is written around it.
 #[must_use]
 pub fn is_obeyed(character: char) -> bool {

@@ -12,8 +12,9 @@ use keystile_domain::decide::diagnose::advice;
 use keystile_domain::decide::diagnose::difference::Difference;
 
 /// What stands before the name of a refusal.
-const BEFORE_A_NAME: [&str; 5] = [
+const BEFORE_A_NAME: [&str; 6] = [
     ".because(",
+    "refuse(",
     "no_good(",
     "Diagnosis::named(",
     "reason: ",
@@ -21,7 +22,8 @@ const BEFORE_A_NAME: [&str; 5] = [
 ];
 
 /// Where names are the words of an enum.
-const ENUMS: [&str; 5] = [
+const ENUMS: [&str; 6] = [
+    "keystile-protocol/src/error.rs",
     "keystile-domain/src/records.rs",
     "keystile-domain/src/records/device.rs",
     "keystile-domain/src/transaction/pushed.rs",
@@ -127,6 +129,9 @@ fn names() -> BTreeSet<String> {
             }
         }
     }
+    // The codes that refuse nothing.
+    names.remove("authorization_pending");
+    names.remove("slow_down");
     names
 }
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use keystile_domain::decide::diagnose::Diagnosis;
-use keystile_domain::flow::{Noted, Stage, Whose};
+use keystile_domain::flow::{Noted, Stage, Whose, without_queries};
 use keystile_domain::ports::Rng;
 use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::mcp::RpcError;
@@ -213,8 +213,9 @@ impl Refusal {
             resource = self.0.caller.as_ref().map(|caller| &*caller.resource),
             person = self.0.caller.as_ref().map(|caller| &*caller.person),
             gateway.detail = self.0.detail.as_deref(),
-            detail = self.0.diagnosis.as_ref().map(ToString::to_string),
-            "refused: {sentence}"
+            detail = %diagnosis,
+            "refused: {}",
+            without_queries(sentence)
         );
         Noted {
             reference,

@@ -89,19 +89,8 @@ impl AuthenticatedClient {
         if self.may(kind) || weakened("n_cc_03") {
             return Ok(());
         }
-        let known: Vec<_> = self.grant_types.iter().map(GrantType::as_str).collect();
-        let why = match (kind, self.kind) {
-            (GrantType::ClientCredentials, ClientKind::Registered | ClientKind::Document) => {
-                "client_credentials is for clients that the operator added: keystile client add."
-                    .to_owned()
-            }
-            _ => format!(
-                "This client is registered for {}, not for {}.",
-                known.join(", "),
-                kind.as_str()
-            ),
-        };
-        Err(OAuthError::new(ErrorCode::UnauthorizedClient, why).because("client_grant_type"))
+        let own = (self.client_id.as_str(), self.kind);
+        Err(clients::lacks(kind, own, &self.grant_types))
     }
 
     fn operators(record: PreRegisteredClient) -> Self {
@@ -276,7 +265,7 @@ fn require_method(
         return Ok(());
     }
     Err(refuse(format!(
-        "The client registered token_endpoint_auth_method {}, and used {}.",
+        "The client registered token_endpoint_auth_method {0}, and used {1}: use {0}, or register it anew.",
         registered.as_str(),
         used.as_str()
     ))
@@ -284,7 +273,10 @@ fn require_method(
 }
 
 fn wrong_secret() -> OAuthError {
-    refuse("The client's secret is wrong.").because("client_secret_wrong")
+    refuse(
+        "The client's secret is wrong: copy it anew, or ask whoever runs this server for another.",
+    )
+    .because("client_secret_wrong")
 }
 
 fn refuse(description: impl Into<std::borrow::Cow<'static, str>>) -> OAuthError {

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use keystile_domain::client::{Client, ClientKind, Trust};
-use keystile_domain::decide::diagnose::client::lost;
+use keystile_domain::decide::diagnose::Diagnosis;
+use keystile_domain::decide::diagnose::client as diagnose;
 use keystile_domain::ports::StoreError;
-use keystile_domain::records::{GrantType, PreRegisteredClient};
+use keystile_domain::records::{GrantType, GrantTypes, PreRegisteredClient};
 use keystile_domain::secrets::client_id;
+use keystile_domain::secrets::whose_id::SealedBy;
+use keystile_domain::shown::word;
 use keystile_domain::time::Timestamp;
 use keystile_fetch::{Document, LookupError, Tier};
 use keystile_protocol::client_id_url::ClientIdUrl;
@@ -100,8 +103,48 @@ async fn let_in(app: &App, client_id: &str, asker: Asker) -> Result<Client, OAut
     resolve(app, &id, asker).await
 }
 
-fn other_grant_type(why: &'static str) -> OAuthError {
-    OAuthError::new(ErrorCode::UnauthorizedClient, why).because("client_grant_type")
+/// What a client did not register for (RFC 6749 §5.2), and where it would. For one that an operator added,
+/// doctor has the whole command: it sets all that the client may do.
+pub(crate) fn lacks(
+    kind: GrantType,
+    (client_id, how): (&str, ClientKind),
+    has: &GrantTypes,
+) -> OAuthError {
+    let all: Vec<&str> = has.iter().map(GrantType::as_str).collect();
+    let (known, asked) = (all.join(", "), kind.as_str());
+    let what = format!("This client is registered for {known}, not for {asked}:");
+    let why = match how {
+        _ if kind == GrantType::ClientCredentials && how != ClientKind::PreRegistered => {
+            "client_credentials is for clients that the operator added: keystile client add."
+                .to_owned()
+        }
+        ClientKind::Registered => format!("{what} register it again with that in grant_types."),
+        ClientKind::Document => format!("{what} its document has to list that in grant_types."),
+        ClientKind::PreRegistered => {
+            format!("{what} ask whoever runs this server, and name the reference.")
+        }
+    };
+    let refusal = OAuthError::new(ErrorCode::UnauthorizedClient, why).because(LACKS);
+    if how != ClientKind::PreRegistered {
+        return refusal;
+    }
+    let set = has.iter().chain([kind]);
+    let flag = |kind: GrantType| {
+        let word = kind.as_str().rsplit(':').next().unwrap_or_default();
+        format!("--grant {word}")
+    };
+    let set: Vec<String> = set.map(flag).collect();
+    let mut diagnosis = Diagnosis::of(&refusal);
+    let redirect = match kind {
+        GrantType::AuthorizationCode => " --add-redirect-uri URI",
+        _ => "",
+    };
+    diagnosis.fix = format!(
+        "If it may: keystile client update {} {}{redirect}",
+        word(client_id),
+        set.join(" ")
+    );
+    refusal.with_detail(diagnosis)
 }
 
 /// The client of a sign-in: not kept out, known, and one that people sign in to.
@@ -115,8 +158,12 @@ pub(crate) async fn for_sign_in(
 ) -> Result<Client, OAuthError> {
     let client = let_in(app, client_id, asker).await?;
     if !client.grant_types.contains(GrantType::AuthorizationCode) {
-        let why = "This client is not registered for people to sign in to; the operator adds one that is with: keystile client add.";
-        return Err(other_grant_type(why));
+        let own = (client_id, client.kind);
+        return Err(lacks(
+            GrantType::AuthorizationCode,
+            own,
+            &client.grant_types,
+        ));
     }
     Ok(client)
 }
@@ -132,8 +179,8 @@ pub(crate) async fn for_device(
 ) -> Result<Client, OAuthError> {
     let client = let_in(app, client_id, asker).await?;
     if !client.grant_types.contains(GrantType::DeviceCode) && !weakened("rfc_8628e") {
-        let why = "This client is not registered for urn:ietf:params:oauth:grant-type:device_code: list it in its grant_types, or ask the operator for: keystile client update CLIENT_ID --grant device_code.";
-        return Err(other_grant_type(why));
+        let own = (client_id, client.kind);
+        return Err(lacks(GrantType::DeviceCode, own, &client.grant_types));
     }
     Ok(client)
 }
@@ -146,7 +193,7 @@ pub(crate) async fn for_device(
 pub(crate) async fn refuse_disabled(app: &App, client_id: &str) -> Result<(), OAuthError> {
     let kept_out = is_disabled(app, client_id).await;
     if kept_out.map_err(OAuthError::internal)? {
-        return Err(disabled());
+        return Err(disabled(client_id));
     }
     Ok(())
 }
@@ -168,7 +215,7 @@ pub(crate) fn sealed(app: &App, client_id: &str) -> Result<Client, OAuthError> {
     app.secrets.open_client_id(client_id).ok_or_else(|| {
         unknown("This client_id was not registered here (or with another key). Register again.")
             .because(UNKNOWN)
-            .with_detail(lost(client_id, app.secrets.sealed_by(client_id)))
+            .with_detail(diagnose::lost(client_id, app.secrets.sealed_by(client_id)))
     })
 }
 
@@ -182,16 +229,19 @@ pub(crate) async fn recorded(
 ) -> Result<PreRegisteredClient, OAuthError> {
     let found = app.clients.lookup(client_id).await;
     found.map_err(OAuthError::internal)?.ok_or_else(|| {
-        unknown("This client_id is not known here. Register first.").because(UNKNOWN)
+        unknown("This client_id is not known here. Register first.")
+            .because(UNKNOWN)
+            .with_detail(diagnose::lost(client_id, SealedBy::Nobody))
     })
 }
 
 /// The operator keeps this client out.
-pub(crate) fn disabled() -> OAuthError {
+pub(crate) fn disabled(client_id: &str) -> OAuthError {
     unknown(
         "The operator of this server has disabled this client. Ask for: keystile client enable.",
     )
     .because(DISABLED)
+    .with_detail(diagnose::disabled(client_id))
 }
 
 /// The client only says who it is.
@@ -286,17 +336,21 @@ pub(crate) async fn still_approved(
     if approved.map_err(OAuthError::internal)? {
         return Ok(());
     }
+    let place = word(&place);
     let why = format!(
         "Sign-ins may no longer lead to {place}. Whoever runs this server allows it again with: keystile client redirect approve {place}"
     );
-    Err(OAuthError::invalid_request(why).because("redirect_approval_removed"))
+    let told = Diagnosis::described(REMOVED, &why).filled("PLACE", &redirect.place());
+    Err(OAuthError::invalid_request(why)
+        .because(REMOVED)
+        .with_detail(told))
 }
 
 /// What the operator may know of the network behind this server, a stranger may not.
 fn refuse_document(url: &ClientIdUrl, error: LookupError) -> OAuthError {
     let public = match error {
         LookupError::NotListed => {
-            let place = fetched::host(url.url());
+            let place = word(&fetched::host(url.url()));
             format!("{} {place}", error.public_message())
         }
         _ => error.public_message(),
@@ -308,6 +362,12 @@ fn refuse_document(url: &ClientIdUrl, error: LookupError) -> OAuthError {
 
 /// The reason of a `client_id` that nobody has here (any more).
 pub(crate) const UNKNOWN: &str = "client_unknown";
+
+/// The reason of a redirect that the owner approved of once.
+const REMOVED: &str = "redirect_approval_removed";
+
+/// The reason of what a client did not register for.
+const LACKS: &str = "client_grant_type";
 
 /// The reason of a client that the operator keeps out.
 pub(crate) const DISABLED: &str = "client_disabled";

@@ -13,8 +13,8 @@ pub(crate) fn keys(uri: &Url, error: KeysError) -> Diagnosis {
     match error {
         KeysError::Closed => Diagnosis::named("client_keys_not_fetched", found),
         KeysError::Fetch(FetchError::ForbiddenAddress(_)) => {
-            let diagnosis = Diagnosis::named("client_keys_address_not_public", found);
-            with_flag(diagnosis, uri)
+            let host = uri.host_str().unwrap_or_default();
+            Diagnosis::named("client_keys_address_not_public", found).filled("HOST", host)
         }
         KeysError::Fetch(_) => Diagnosis::named("client_keys_unavailable", found),
         KeysError::Invalid(_) => Diagnosis::named("client_keys", found),
@@ -29,8 +29,8 @@ pub(crate) fn document(url: &ClientIdUrl, error: LookupError) -> Diagnosis {
         LookupError::NotPinned => Diagnosis::named("client_document_not_fetched", found),
         LookupError::NotListed => not_listed(uri, found),
         LookupError::Fetch(FetchError::ForbiddenAddress(_)) => {
-            let diagnosis = Diagnosis::named("client_document_address_not_public", found);
-            with_flag(diagnosis, uri)
+            let host = uri.host_str().unwrap_or_default();
+            Diagnosis::named("client_document_address_not_public", found).filled("HOST", host)
         }
         LookupError::Fetch(error) if error.is_about_answer() => {
             Diagnosis::named("client_document_answer", found)
@@ -49,15 +49,7 @@ pub(crate) fn keys_not_listed(uri: &Url, open: bool) -> Diagnosis {
 }
 
 fn not_listed(uri: &Url, found: String) -> Diagnosis {
-    let mut diagnosis = Diagnosis::named("client_host_not_listed", found);
-    diagnosis.fix = format!("{} --trust-client-host {}", diagnosis.fix, host(uri));
-    diagnosis
-}
-
-fn with_flag(mut diagnosis: Diagnosis, uri: &Url) -> Diagnosis {
-    let host = uri.host_str().unwrap_or_default();
-    diagnosis.fix = format!("{} --danger-fetch-allow {host}", diagnosis.fix);
-    diagnosis
+    Diagnosis::named("client_host_not_listed", found).filled("HOST", &host(uri))
 }
 
 /// As `--trust-client-host` takes it: a port other than 443 is a part of it.

@@ -25,6 +25,7 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderValue, StatusCode};
+use keystile_domain::secrets::reference::Reference;
 
 use self::form_action::FormAction;
 
@@ -37,8 +38,17 @@ pub(crate) struct Problem {
     pub(crate) what: &'static str,
     /// What to do about it.
     pub(crate) to_do: Cow<'static, str>,
-    /// `KS-…`, under which the log has it, too.
-    pub(crate) reference: String,
+    /// `KS-…`, under which log and doctor have it, too; `None` where nothing is kept of it.
+    pub(crate) reference: Option<String>,
+}
+
+impl Problem {
+    /// As a part of what this reference stands for.
+    #[must_use]
+    pub(crate) fn about(mut self, reference: &Reference) -> Self {
+        self.reference = Some(reference.to_string());
+        self
+    }
 }
 
 /// A form that stays on this origin, and is shown again with what is wrong with what was typed.

@@ -2,6 +2,9 @@
 //! redirect back to a client that is known by then (RFC 6749 §4.1.2.1). Each has a reference, and is
 //! logged here, once (DESIGN §1).
 
+mod to_do;
+
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Json;
@@ -12,7 +15,7 @@ use http::header::{
 use http::{HeaderValue, StatusCode};
 use keystile_domain::decide::authorize::NOT_REGISTERED;
 use keystile_domain::decide::diagnose::Diagnosis;
-use keystile_domain::flow::{Noted, Stage, Whose};
+use keystile_domain::flow::{Noted, Stage, Whose, without_queries};
 use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::issuer::Issuer;
@@ -81,7 +84,8 @@ impl Refusal {
         self
     }
 
-    fn render(&self, reference: &Reference) -> Response {
+    /// Of what nothing is kept there is nothing to ask about, either: no reference.
+    fn render(&self, reference: Option<&Reference>) -> Response {
         let Self {
             error,
             status,
@@ -132,9 +136,9 @@ impl IntoResponse for Refusal {
 pub(crate) fn render(app: &App, stage: Stage, mut response: Response) -> Response {
     let whose = response.extensions_mut().remove::<Whose>();
     if let Some(Refused(refusal)) = response.extensions_mut().remove::<Refused>() {
-        let fresh = || Reference::new(&*app.rng);
-        let reference = refusal.about.clone().unwrap_or_else(fresh);
-        response = refusal.render(&reference);
+        let fresh = || is_news(&refusal.error).then(|| Reference::new(&*app.rng));
+        let reference = refusal.about.clone().or_else(fresh);
+        response = refusal.render(reference.as_ref());
     }
     if let Some(noted) = response.extensions_mut().remove::<Noted>() {
         let noted = Noted { stage, ..noted };
@@ -167,7 +171,7 @@ pub(crate) struct Advice {
 }
 
 /// A refusal on a page of our own: client or redirect are not known, so nothing redirects (N-AS-19).
-pub(crate) fn page(error: &OAuthError, advice: &Advice, reference: &Reference) -> Response {
+pub(crate) fn page(error: &OAuthError, advice: &Advice, reference: Option<&Reference>) -> Response {
     let status = match error.code {
         // A browser would ask for a password at 401; the page says what is wrong.
         ErrorCode::InvalidClient => StatusCode::BAD_REQUEST,
@@ -176,15 +180,13 @@ pub(crate) fn page(error: &OAuthError, advice: &Advice, reference: &Reference) -
     let later = error
         .retry_after()
         .map(|wait| format!("Wait {}, then start connecting again.", shown::wait(wait)));
+    let to_do = advice.to_do.as_deref().or(later.as_deref());
     let view = ErrorPage {
         headline: headline(error),
         expected: &error.description,
-        to_do: advice.to_do.as_deref().or(later.as_deref()).unwrap_or(
-            "Go back to the app and start connecting again. If it happens again, give the \
-             reference below to whoever runs this server.",
-        ),
+        to_do: to_do.unwrap_or_else(|| to_do::after(&Diagnosis::of(error).reason)),
         code: error.code.as_str(),
-        reference: Some(reference.as_str()),
+        reference: reference.map(Reference::as_str),
     };
     let page = view.page(status);
     let mut response = match error.retry_after() {
@@ -203,17 +205,17 @@ pub(crate) fn redirect(
     issuer: &Issuer,
     reference: &Reference,
 ) -> Response {
-    let description = described(error, reference);
+    let description = described(error, Some(reference));
     let mut params = vec![
         ("error", error.code.as_str()),
-        ("error_description", description.as_str()),
+        ("error_description", &*description),
     ];
     params.extend(state.map(|state| ("state", state)));
     if !keystile_protocol::mutation::weakened("n_as_24") {
         params.push(("iss", issuer.as_str()));
     }
     let mut response = see_other(&redirect.with_params(&params));
-    tell(error, reference, &mut response);
+    tell(error, Some(reference), &mut response);
     response
 }
 
@@ -238,8 +240,11 @@ pub(crate) fn see_other(location: &str) -> Response {
 }
 
 /// Whoever reads the answer can ask about it.
-fn described(error: &OAuthError, reference: &Reference) -> String {
-    format!("{} ({reference})", error.description)
+fn described<'a>(error: &'a OAuthError, reference: Option<&Reference>) -> Cow<'a, str> {
+    match reference {
+        Some(reference) => format!("{} ({reference})", error.description).into(),
+        None => (&*error.description).into(),
+    }
 }
 
 fn headline(error: &OAuthError) -> &'static str {
@@ -259,32 +264,32 @@ fn is_news(error: &OAuthError) -> bool {
 }
 
 /// A refusal is logged once, here, and left for [`render`] to keep.
-fn tell(error: &OAuthError, reference: &Reference, response: &mut Response) {
-    if !is_news(error) {
-        let (reference, reason) = (reference.as_str(), error.reason());
-        tracing::debug!(reference, reason, "refused: {}", error.description);
+fn tell(error: &OAuthError, reference: Option<&Reference>, response: &mut Response) {
+    let Some(reference) = reference.filter(|_| is_news(error)) else {
+        let reason = error.reason();
+        tracing::debug!(reason, "refused: {}", error.description);
         return;
-    }
+    };
     let diagnosis = Diagnosis::of(error);
-    log(error, reference.as_str(), &diagnosis.reason);
+    log(error, reference.as_str(), &diagnosis);
     traced::note(response, reference, diagnosis);
 }
 
-fn log(error: &OAuthError, reference: &str, reason: &str) {
-    let code = error.code.as_str();
-    let detail = error
-        .detail
-        .as_ref()
-        .map(ToString::to_string)
-        .unwrap_or_default();
+/// What strangers put behind a question mark stays out of it.
+fn log(error: &OAuthError, reference: &str, diagnosis: &Diagnosis) {
+    let (code, reason) = (error.code.as_str(), &*diagnosis.reason);
+    let description = without_queries(&error.description);
+    let detail = match &error.detail {
+        Some(detail) => detail.to_string(),
+        None => diagnosis.to_string(),
+    };
     if error.code == ErrorCode::ServerError {
         tracing::error!(
             reference,
             reason,
             oauth.error = code,
             detail,
-            "refused: {}",
-            error.description
+            "refused: {description}"
         );
     } else {
         tracing::info!(
@@ -292,8 +297,7 @@ fn log(error: &OAuthError, reference: &str, reason: &str) {
             reason,
             oauth.error = code,
             detail,
-            "refused: {}",
-            error.description
+            "refused: {description}"
         );
     }
 }

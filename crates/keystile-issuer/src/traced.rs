@@ -2,12 +2,12 @@
 //! what is known of an attempt when its token request is refused.
 
 use axum::response::{IntoResponse as _, Response};
-use keystile_domain::decide::diagnose::{Diagnosis, difference, pkce, resource};
+use keystile_domain::decide::diagnose::{Diagnosis, client, difference, pkce, resource};
 use keystile_domain::flow::{KnownCode, Noted, Stage, Step, Whose, without_query};
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::secrets::reference::Reference;
 use keystile_domain::time::Timestamp;
-use keystile_protocol::error::OAuthError;
+use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::form::Params;
 use keystile_protocol::pkce::CodeChallenge;
 
@@ -35,11 +35,15 @@ pub(crate) async fn tell_whose(
     if !refusal::is_kept(response) {
         return;
     }
-    let client = match client_id() {
-        Some(id) => named(app, &id).await,
+    let id = client_id();
+    let client = match &id {
+        Some(id) => named(app, id).await,
         None => None,
     };
+    let operators =
+        |id: &String| client.is_some() && matches!(ClientId::read(id), Ok(ClientId::Recorded(_)));
     response.extensions_mut().insert(Whose {
+        operators_id: id.filter(operators),
         client,
         resource: params.many("resource").next().map(str::to_owned),
         redirect_uri: params.one("redirect_uri").map(str::to_owned),
@@ -89,9 +93,10 @@ pub(crate) fn allowed(app: &App, reference: &Reference, code: Digest, now: Times
 
 /// A token request was answered: its attempt, if it is known by its code, goes on or ends here, and a
 /// refusal says what mistake it looks like.
-pub(crate) fn token(
+pub(crate) async fn token(
     app: &App,
     params: &Params,
+    client_id: impl FnOnce() -> Option<String>,
     answered: Result<Response, OAuthError>,
     now: Timestamp,
 ) -> Response {
@@ -109,13 +114,42 @@ pub(crate) fn token(
         }
         Err(error) => {
             let error = diagnosed(app, params, known.as_ref(), error);
-            let refusal = Refusal::from(error);
-            match known {
-                Some(known) => refusal.about(known.reference).into_response(),
-                None => refusal.into_response(),
-            }
+            let Some(known) = known else {
+                return Refusal::from(error).into_response();
+            };
+            let error = match client_id().filter(|id| known.is_of_another(id)) {
+                Some(id) => from_another(app, &known, &id, error).await,
+                None => error,
+            };
+            Refusal::from(error).about(known.reference).into_response()
         }
     }
+}
+
+/// Of another client than the code was made for: whatever was refused, doctor says who came, since all
+/// else that it shows is the attempt of the other. For the operator: it is nobody else's business.
+async fn from_another(
+    app: &App,
+    known: &KnownCode,
+    client_id: &str,
+    error: OAuthError,
+) -> OAuthError {
+    if error.code == ErrorCode::ServerError || error.code.is_not_yet() {
+        return error;
+    }
+    let owner = known.client.as_deref().unwrap_or("another client");
+    let id = client::quoted(client_id);
+    let came = match named(app, client_id).await {
+        Some(name) if !name.contains(client_id) => format!("{name}, {id},"),
+        Some(name) => name,
+        None => id,
+    };
+    let mut diagnosis = Diagnosis::of(&error);
+    diagnosis.found = format!(
+        "The code was made for {owner}; {came} showed it. {}",
+        diagnosis.found
+    );
+    error.with_detail(diagnosis)
 }
 
 /// Whoever is told shows the code and names its client: what they hear is about what they sent.
@@ -143,12 +177,6 @@ fn diagnosed(
             let asked = params.many("resource").next().unwrap_or_default();
             let expected = known.resource.as_deref().into_iter();
             difference::diagnose("code_resource", reason, asked, expected).explain(error)
-        }
-        (reason @ "code_of_another_client", Some(known)) => {
-            let owner = known.client.as_deref().unwrap_or("another one");
-            // For the operator: it is nobody else's business who the code was made for.
-            let diagnosis = Diagnosis::named(reason, format!("The code was made for {owner}."));
-            error.with_detail(diagnosis)
         }
         (resource::NOT_SERVED, _) => {
             let resources = &app.settings.resources;

@@ -134,6 +134,7 @@ impl ClientMetadata {
                 .filter(|uri| member::is_https(uri)),
             token_endpoint_auth_method: members.word(
                 "token_endpoint_auth_method",
+                "none, client_secret_basic, client_secret_post or private_key_jwt",
                 TokenEndpointAuthMethod::from_word,
             )?,
             token_endpoint_auth_methods_supported: members
@@ -147,7 +148,11 @@ impl ClientMetadata {
                 code.into_iter().collect()
             }),
             grant_types,
-            application_type: members.word("application_type", ApplicationType::from_word)?,
+            application_type: members.word(
+                "application_type",
+                "web or native",
+                ApplicationType::from_word,
+            )?,
             scope: members.string("scope")?,
             jwks_uri,
             jwks,

@@ -155,7 +155,9 @@ impl ResourceTable {
 
     fn unknown(&self, text: &str) -> OAuthError {
         let served: Vec<&str> = self.0.iter().map(|entry| entry.resource.as_str()).collect();
-        let asked: String = text.chars().take(200).collect();
+        // It is logged, too: secrets stand behind a question mark.
+        let asked = text.split(['?', '#']).next().unwrap_or_default();
+        let asked: String = asked.chars().take(200).collect();
         OAuthError::new(
             ErrorCode::InvalidTarget,
             format!(

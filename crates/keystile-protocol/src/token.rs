@@ -147,7 +147,7 @@ fn proof(params: &Params) -> Result<CodeChallenge, OAuthError> {
     CodeChallenge::of_verifier(verifier).ok_or_else(|| {
         OAuthError::new(
             ErrorCode::InvalidGrant,
-            "code_verifier must be 43 to 128 letters, digits or -._~ (RFC 7636 section 4.1).",
+            "code_verifier must be 43 to 128 letters, digits or -._~ (RFC 7636 section 4.1): make one of that form, hash it for the code_challenge, and send the same text here.",
         )
         .because("pkce_verifier_malformed")
     })

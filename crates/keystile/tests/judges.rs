@@ -216,11 +216,11 @@ fn diagnosed(gate: &Gate, answer: &str) -> Value {
     let refused = last.unwrap_or_else(|| panic!("no steps: {said:#}"))["refused"].clone();
     let reason = refused["reason"].as_str().unwrap_or_default();
     let named = format!("reason=\"{reason}\"");
-    let log = gate.log();
+    let (log, fix) = (gate.log(), refused["fix"].as_str().unwrap_or_default());
     let mut lines = log.lines().filter(|line| line.contains(&reference));
     assert!(
-        lines.any(|line| line.contains(&named)),
-        "{named} {reference}: {log}"
+        lines.any(|line| line.contains(&named) && line.contains(fix)),
+        "{named} {fix} {reference}: {log}"
     );
     refused
 }
@@ -233,7 +233,10 @@ fn each_silent_failure_of_a_real_client_is_named_to_it_in_the_log_and_by_the_doc
     let mistakes = events(Process::start(&mut judge));
     assert_eq!(mistakes.len(), 14, "{mistakes:#?}");
     for mistake in mistakes {
-        let refused = diagnosed(&gate, mistake["answer"].as_str().expect("an answer"));
+        let answer = mistake["answer"].as_str().expect("an answer");
+        let to_do = mistake["to_do"].as_str().expect("words of it");
+        assert!(answer.contains(to_do), "{mistake:#}");
+        let refused = diagnosed(&gate, answer);
         assert_eq!(
             refused["reason"], mistake["reason"],
             "{mistake}\n{refused:#}"

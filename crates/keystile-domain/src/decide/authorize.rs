@@ -119,8 +119,9 @@ fn no_silent_sign_in(params: &Params) -> Result<(), OAuthError> {
     if none {
         return Err(OAuthError::new(
             ErrorCode::LoginRequired,
-            "prompt=none is not possible: a person confirms each connection with a click.",
-        ));
+            "prompt=none is not possible: a person confirms each connection with a click. Send no prompt.",
+        )
+        .because("prompt_none"));
     }
     Ok(())
 }

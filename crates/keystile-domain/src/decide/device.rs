@@ -38,7 +38,7 @@ fn refuse(mismatch: DeviceMismatch) -> OAuthError {
         ),
         DeviceMismatch::Client => (
             ErrorCode::InvalidGrant,
-            "The device_code was given to another client_id.",
+            "The device_code was given to another client_id: send the one that asked for it, or start again.",
         ),
         DeviceMismatch::Denied => (ErrorCode::AccessDenied, "The person said no."),
         DeviceMismatch::Expired => (
@@ -47,7 +47,7 @@ fn refuse(mismatch: DeviceMismatch) -> OAuthError {
         ),
         DeviceMismatch::Resource => (
             ErrorCode::InvalidTarget,
-            "resource is not the one that the device asked for.",
+            "resource is not the one that the device asked for: send the same one twice.",
         ),
         DeviceMismatch::Used => (
             ErrorCode::InvalidGrant,

@@ -17,6 +17,7 @@ use std::fmt;
 use keystile_protocol::error::OAuthError;
 use serde::{Deserialize, Serialize};
 
+use crate::flow::without_queries;
 use crate::shown;
 
 /// A named failure.
@@ -55,19 +56,18 @@ impl Diagnosis {
             .unwrap_or_else(|| Self::described(error.reason(), &error.description))
     }
 
-    /// By its name; where nothing general is known, the public sentence says what was expected.
+    /// By its name, with the public sentence as what was found.
     #[must_use]
     pub fn described(reason: &str, sentence: &str) -> Self {
-        let known = advice::find(reason);
-        let expected = known.map_or(sentence, |advice| advice.expected);
-        let fix = known.map_or(advice::ANY_FIX, |advice| advice.fix);
-        let found = if known.is_some() { sentence } else { "" };
-        Self {
-            reason: Cow::Owned(reason.to_owned()),
-            expected: expected.to_owned(),
-            found: found.to_owned(),
-            fix: fix.to_owned(),
-        }
+        Self::named(reason.to_owned(), without_queries(sentence))
+    }
+
+    /// With what a word in capitals stands for in the commands of its advice. Whoever chose the value,
+    /// the shell that it is copied into reads it as one word.
+    #[must_use]
+    pub fn filled(mut self, placeholder: &str, value: &str) -> Self {
+        self.fix = self.fix.replace(placeholder, &shown::word(value));
+        self
     }
 
     /// Adds itself to a refusal: to what the client hears, what was found and what to do, if there is

@@ -34,17 +34,19 @@ fn refuse_code(mismatch: Mismatch) -> OAuthError {
     let refusal = match mismatch {
         Mismatch::Unknown => invalid_grant("The code is unknown here. Sign in again."),
         Mismatch::Expired => invalid_grant("The code is older than 60 seconds. Sign in again."),
-        Mismatch::Client => invalid_grant("The code was issued to another client_id."),
+        Mismatch::Client => invalid_grant(
+            "The code was issued to another client_id: send the one that asked for it, or sign in again.",
+        ),
         Mismatch::ClientProof => client_proof_missing(),
         Mismatch::RedirectUri => invalid_grant(
-            "redirect_uri is not the one of the authorization request, byte for byte.",
+            "redirect_uri is not the one of the authorization request, byte for byte: send the same one twice.",
         ),
         Mismatch::Challenge => invalid_grant(
-            "PKCE: the SHA-256 of code_verifier is not the code_challenge of the authorization request.",
+            "PKCE: the SHA-256 of code_verifier is not the code_challenge of the authorization request: keep one code_verifier for each attempt, and send its very text.",
         ),
         Mismatch::Resource => OAuthError::new(
             ErrorCode::InvalidTarget,
-            "resource is not the one of the authorization request.",
+            "resource is not the one of the authorization request: send the same one twice.",
         ),
         Mismatch::Revoked => invalid_grant("The connection was ended meanwhile. Sign in again."),
     };
@@ -58,13 +60,13 @@ pub fn refuse_refresh(mismatch: RefreshMismatch) -> OAuthError {
         RefreshMismatch::Unknown => {
             invalid_grant("The refresh token is unknown here. Sign in again.")
         }
-        RefreshMismatch::Client => {
-            invalid_grant("The refresh token was issued to another client_id.")
-        }
+        RefreshMismatch::Client => invalid_grant(
+            "The refresh token was issued to another client_id: send the one that got it, or sign in again.",
+        ),
         RefreshMismatch::ClientProof => client_proof_missing(),
         RefreshMismatch::Resource => OAuthError::new(
             ErrorCode::InvalidTarget,
-            "resource is not the one that was authorized for this refresh token.",
+            "resource is not the one that was authorized for this refresh token: send that one, or sign in for the other.",
         ),
         RefreshMismatch::Expired => {
             invalid_grant("The connection was not used for too long and has ended. Sign in again.")
@@ -85,7 +87,7 @@ pub fn client_proof_missing() -> OAuthError {
 #[must_use]
 pub fn refuse_reuse() -> OAuthError {
     invalid_grant(
-        "This refresh token was replaced and used again too late, so the connection was ended. Sign in again.",
+        "This refresh token was replaced and used again, so the connection was ended. Sign in again, and keep only the newest one.",
     )
     .because("refresh_token_reused")
 }

@@ -12,6 +12,8 @@ use keystile_protocol::resource::ResourceTable;
 use keystile_protocol::scope::{OFFLINE_ACCESS, ScopeSet};
 
 use crate::client::Trust;
+use crate::decide::diagnose::Diagnosis;
+use crate::flow::without_query;
 use crate::shown;
 
 /// What the registration endpoint allows (DESIGN §5). Where nobody registers there is none.
@@ -231,7 +233,7 @@ pub fn token_needed() -> OAuthError {
 }
 
 fn strange(uri: &RedirectUri, policy: &RegistrationPolicy) -> OAuthError {
-    let (text, place) = (uri.as_str(), uri.place());
+    let (text, place) = (without_query(uri.as_str()), shown::word(&uri.place()));
     let what = match uri.kind() {
         RedirectKind::PrivateUse { scheme } => format!(
             "{text}: the scheme {scheme} is not on this server's list ({}).",
@@ -242,17 +244,26 @@ fn strange(uri: &RedirectUri, policy: &RegistrationPolicy) -> OAuthError {
         }
         RedirectKind::Loopback { .. } => format!("{text} is not known here."),
     };
-    let refuse =
-        |how: String| OAuthError::new(ErrorCode::InvalidRedirectUri, format!("{what} {how}"));
+    let refuse = |reason: &'static str, how: String| {
+        let why = format!("{what} {how}");
+        let told = Diagnosis::described(reason, &why).filled("PLACE", &uri.place());
+        OAuthError::new(ErrorCode::InvalidRedirectUri, why)
+            .because(reason)
+            .with_detail(told)
+    };
     match policy.mode {
-        RegistrationMode::Approval => refuse(format!(
-            "Its owner has been told; register again when they have run: keystile client redirect approve {place}"
-        ))
-        .because("redirect_not_approved_yet"),
-        RegistrationMode::Default | RegistrationMode::InitialAccessToken => refuse(format!(
-            "Use a loopback redirect, or ask whoever runs this server for: keystile client redirect approve {place}"
-        ))
-        .because("redirect_not_known"),
+        RegistrationMode::Approval => refuse(
+            "redirect_not_approved_yet",
+            format!(
+                "Its owner has been told; register again when they have run: keystile client redirect approve {place}"
+            ),
+        ),
+        RegistrationMode::Default | RegistrationMode::InitialAccessToken => refuse(
+            "redirect_not_known",
+            format!(
+                "Use a loopback redirect, or ask whoever runs this server for: keystile client redirect approve {place}"
+            ),
+        ),
     }
 }
 
@@ -279,11 +290,12 @@ fn redirect(
     application_type: Option<ApplicationType>,
 ) -> Result<RedirectUri, OAuthError> {
     let refuse = |why: String| OAuthError::new(ErrorCode::InvalidRedirectUri, why);
-    let uri = RedirectUri::parse(text).map_err(|error| refuse(format!("{text}: {error}.")))?;
+    let named = without_query(text);
+    let uri = RedirectUri::parse(text).map_err(|error| refuse(format!("{named}: {error}.")))?;
     let https = matches!(uri.kind(), RedirectKind::Https { .. });
     if application_type == Some(ApplicationType::Web) && !https && !weakened("n_as_15") {
         return Err(refuse(format!(
-            "{text}: a client of application_type web has https redirects; register as native (OpenID Registration section 2)."
+            "{named}: a client of application_type web has https redirects; register as native (OpenID Registration section 2)."
         )).because("redirect_of_native_client"));
     }
     Ok(uri)

@@ -38,12 +38,22 @@ pub struct KnownCode {
     pub reference: Reference,
     /// The app that it was made for.
     pub client: Option<String>,
+    /// Its id.
+    client_id: Option<Mark>,
     /// What the verifier had to hash to.
     pub challenge: Option<Mark>,
     /// Where the code was sent, without the query.
     pub redirect_uri: Option<String>,
     /// What the code was made for.
     pub resource: Option<String>,
+}
+
+impl KnownCode {
+    /// Whether it was made for another client than this one.
+    #[must_use]
+    pub fn is_of_another(&self, client_id: &str) -> bool {
+        self.client_id.is_some_and(|own| own != mark(client_id))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +78,7 @@ struct Shelf {
 #[derive(Debug)]
 struct Entry {
     attempt: Attempt,
+    client_id: Option<Mark>,
     code: Option<Mark>,
     challenge: Option<Mark>,
 }
@@ -103,22 +114,24 @@ impl FlowBook {
         attempt.redirect_uri = Some(without_query(transaction.redirect_uri.as_str()));
         attempt.shorten();
         let note = format!(
-            "client, redirect, PKCE and resource are right; scopes {}",
+            "client, redirect and resource are right, PKCE is well-formed; scopes {}",
             transaction.scopes
         );
         attempt.add(Step::passed(now, Stage::Authorize, note));
         let entry = Entry {
+            client_id: Some(mark(&client.client_id)),
             challenge: Mark::of(transaction.challenge.as_bytes()),
             ..Entry::of(attempt)
         };
         self.pages().put(entry, now);
     }
 
-    /// An attempt of another kind begins, known again by this code.
-    pub fn start(&self, mut attempt: Attempt, code: Digest) {
+    /// An attempt of another kind begins, of the client of this id, and known again by this code.
+    pub fn start(&self, mut attempt: Attempt, client_id: &str, code: Digest) {
         attempt.shorten();
         let now = attempt.begun_at;
         let entry = Entry {
+            client_id: Some(mark(client_id)),
             code: Some(code.into()),
             ..Entry::of(attempt)
         };
@@ -149,8 +162,12 @@ impl FlowBook {
         let mut entry = pages
             .take(&reference)
             .unwrap_or_else(|| Entry::of(Attempt::new(reference, now)));
+        let diagnosis = match &whose.operators_id {
+            Some(id) => noted.diagnosis.filled("CLIENT_ID", id),
+            None => noted.diagnosis,
+        };
         whose.fill(&mut entry.attempt);
-        let step = Step::refused(now, noted.stage, noted.diagnosis);
+        let step = Step::refused(now, noted.stage, diagnosis);
         entry.attempt.add(step);
         pages.put(entry, now);
     }
@@ -178,6 +195,7 @@ impl FlowBook {
         Some(KnownCode {
             reference: entry.attempt.reference.clone(),
             client: entry.attempt.client.clone(),
+            client_id: entry.client_id,
             challenge: entry.challenge,
             redirect_uri: entry.attempt.redirect_uri.clone(),
             resource: entry.attempt.resource.clone(),
@@ -192,6 +210,15 @@ impl FlowBook {
         let entry = pages.entry(*pages.by_challenge.get(&mark)?)?;
         let found = &entry.attempt.reference;
         (found != but).then(|| found.clone())
+    }
+
+    /// Whether the attempt of this reference was last refused for this reason.
+    #[must_use]
+    pub fn ended_for(&self, reference: &Reference, reason: &str) -> bool {
+        let pages = self.pages();
+        let number = pages.by_reference.get(reference);
+        let entry = number.and_then(|number| pages.entry(*number));
+        entry.and_then(Entry::reason) == Some(reason)
     }
 
     /// By reference.
@@ -229,6 +256,7 @@ impl Entry {
     const fn of(attempt: Attempt) -> Self {
         Self {
             attempt,
+            client_id: None,
             code: None,
             challenge: None,
         }
@@ -343,6 +371,10 @@ impl Pages {
             self.remove(number);
         }
     }
+}
+
+fn mark(client_id: &str) -> Mark {
+    Digest::of(client_id).into()
 }
 
 /// A later attempt with the same mark may have taken the place.

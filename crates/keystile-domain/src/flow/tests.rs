@@ -26,6 +26,23 @@ fn an_attempt_keeps_its_beginning_and_its_end() {
 }
 
 #[test]
+fn a_sentence_is_kept_without_what_stands_behind_question_marks() {
+    for (said, kept) in [
+        (
+            "Asked for: 'https://a.example/cb?key=x'. Registered: 'notes:/cb#y'.",
+            "Asked for: 'https://a.example/cb?…' Registered: 'notes:/cb?…'",
+        ),
+        (
+            "http://a.example/?x: it's wrong.",
+            "http://a.example/?… it's wrong.",
+        ),
+        ("Why? PKCE: that is why.", "Why? PKCE: that is why."),
+    ] {
+        assert_eq!(without_queries(said), kept);
+    }
+}
+
+#[test]
 fn a_flood_is_bounded_in_number_and_bytes_and_leaves_other_failures() {
     let book = FlowBook::default();
     book.add(&reference(0), failed(0, "code_expired"));

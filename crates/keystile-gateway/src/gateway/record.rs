@@ -114,7 +114,7 @@ impl Gateway {
         let mut whose = Whose {
             client: None,
             resource: Some(route.resource.resource.to_string()),
-            redirect_uri: None,
+            ..Whose::default()
         };
         let (error, reason, caller, found) = match denied {
             Denied::NoToken if weakened("n_rs_11") => return Ok(Response::default()),
@@ -153,7 +153,7 @@ impl Gateway {
                 whose.client = whose.client.or(found.client);
                 found.diagnosis
             }
-            None => Diagnosis::named(reason, ""),
+            None => Diagnosis::described(reason, &error.description),
         };
         tracing::info!(
             gateway.code = reason,

@@ -156,14 +156,16 @@ pub(super) fn read<'a>(
     app: &App,
     text: &'a str,
     now: Timestamp,
-) -> Result<UnverifiedAssertion<'a>, OAuthError> {
-    UnverifiedAssertion::parse(text).map_err(|error| {
+) -> Result<(String, UnverifiedAssertion<'a>), OAuthError> {
+    let parsed = UnverifiedAssertion::parse(text);
+    let read = parsed.and_then(|read| Ok((read.claimed_client()?.to_owned(), read)));
+    read.map_err(|error| {
         let expected = expected(app, "", now);
         no_good(assertion::rejected(error, text, &expected))
     })
 }
 
 fn no_good(diagnosis: Diagnosis) -> OAuthError {
-    let why = "The client's assertion is not good here: expected a new one, signed with a registered key, with iss and sub the client_id, aud this server's issuer, a jti, and an exp of at most 10 minutes.";
+    let why = "The client's assertion is not good here: sign a new one for each request, with a registered key, by a right clock, with iss and sub the client_id, aud this server's issuer, a jti, and an exp of at most 10 minutes.";
     refuse(why).with_detail(diagnosis)
 }

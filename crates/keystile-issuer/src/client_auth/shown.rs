@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use keystile_domain::decide::diagnose::client::differs;
 use keystile_domain::time::Timestamp;
 use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
 use keystile_protocol::error::OAuthError;
@@ -58,13 +59,18 @@ impl<'a> Shown<'a> {
         let signed = params.one("client_assertion");
         let mut basics = headers.get_all(AUTHORIZATION).iter();
         let (basic, another) = (basics.next(), basics.next());
-        let ways = [basic.is_some(), body_secret.is_some(), signed.is_some()];
-        let ways = ways.into_iter().filter(|shown| *shown).count();
-        if (another.is_some() || ways > 1) && !weakened("n_cc_01") {
-            return Err(
-                OAuthError::invalid_request("The client authenticates in one way only.")
-                    .because("client_auth_twice"),
-            );
+        let ways = [
+            ("an Authorization header", basic.is_some()),
+            ("another", another.is_some()),
+            ("client_secret", body_secret.is_some()),
+            ("client_assertion", signed.is_some()),
+        ];
+        let ways = ways.iter().filter(|(_, shown)| *shown);
+        let ways: Vec<&str> = ways.map(|(way, _)| *way).collect();
+        if ways.len() > 1 && !weakened("n_cc_01") {
+            let ways = ways.join(" and ");
+            let why = format!("The request has {ways}: send only what the client registered.");
+            return Err(OAuthError::invalid_request(why).because("client_auth_twice"));
         }
         let (id, proof) = if let Some(header) = basic {
             let (id, secret) = header.to_str().ok().and_then(basic_pair).ok_or_else(|| {
@@ -73,8 +79,7 @@ impl<'a> Shown<'a> {
             (Some(id), Proof::Basic(secret))
         } else if let Some(text) = signed {
             jwt_bearer(params)?;
-            let read = assertion::read(app, text, now)?;
-            let subject = read.claimed_client().to_owned();
+            let (subject, read) = assertion::read(app, text, now)?;
             (Some(subject), Proof::Assertion(Box::new(read)))
         } else if let Some(secret) = body_secret {
             (None, Proof::Post(secret.to_owned()))
@@ -83,14 +88,17 @@ impl<'a> Shown<'a> {
         };
         let client_id = match (body_id, id) {
             (Some(asked), Some(shown)) if asked != shown => {
-                return Err(OAuthError::invalid_request(
-                    "client_id differs between what authenticates the client and the body.",
-                )
-                .because("client_id_differs"));
+                let why = "client_id differs between what authenticates the client and the body: send the same one.";
+                return Err(OAuthError::invalid_request(why)
+                    .because("client_id_differs")
+                    .with_detail(differs(asked, &shown)));
             }
             (_, Some(id)) => id,
             (Some(id), None) => id.to_owned(),
-            (None, None) => return Err(refuse("client_id is missing.")),
+            (None, None) => {
+                let why = "client_id is missing: send it in the form, or with what authenticates the client.";
+                return Err(refuse(why).because("client_id_missing"));
+            }
         };
         Ok(Self { client_id, proof })
     }

@@ -8,6 +8,7 @@ use axum::response::Response;
 use http::request::Parts;
 use keystile_domain::client::{Client, ClientKind};
 use keystile_domain::decide::authorize::NOT_REGISTERED;
+use keystile_domain::decide::diagnose::Diagnosis;
 use keystile_domain::flow::{Stage, Step};
 use keystile_domain::secrets::reference::Reference;
 use keystile_domain::time::Timestamp;
@@ -20,7 +21,6 @@ use keystile_protocol::redirect::RedirectUri;
 
 use crate::app::{App, SharedApp};
 use crate::clients;
-use crate::pages::shown;
 use crate::refusal::{self, Advice, see_other};
 use crate::traced;
 use request::{Refused, Way};
@@ -68,28 +68,19 @@ impl Untrusted {
                 return refusal::redirect(&self.error, &uri, None, &app.settings.issuer, reference);
             }
         }
-        refusal::page(&self.error, &self.advice, reference)
+        refusal::page(&self.error, &self.advice, Some(reference))
     }
 
     /// A redirect that was refused: who can mend it depends on who registered it.
-    fn redirect(error: OAuthError, client: &Client, asked: Option<&str>) -> Self {
+    fn redirect(error: OAuthError, client: &Client) -> Self {
         let to_do = (error.reason() == NOT_REGISTERED).then(|| match client.kind {
-            ClientKind::Registered => {
-                "The app registered another address than the one it uses now. Remove the connection \
-                 in the app and add it again, so that the app registers anew."
+            ClientKind::Registered | ClientKind::Document => Diagnosis::of(&error).fix,
+            // The command has a stranger's address in it: doctor shows it to whoever knows better.
+            ClientKind::PreRegistered => {
+                "Set the app to an address that is registered for it. To register this one, give \
+                 the reference below to whoever runs this server."
                     .to_owned()
             }
-            ClientKind::Document => {
-                "Only the app's maker can mend this: the address has to stand in the app's own \
-                 document, which is its client_id. Tell them, and update the app if you can."
-                    .to_owned()
-            }
-            ClientKind::PreRegistered => format!(
-                "Set the app to an address that is registered for it, or ask whoever runs this server \
-                 to register this one: keystile client update {} --add-redirect-uri {}",
-                client.client_id,
-                asked.map(shown::uri).unwrap_or_default()
-            ),
         });
         let advice = Advice { to_do };
         Self { error, advice }
@@ -122,8 +113,9 @@ fn query(request: &Parts) -> &[u8] {
 
 async fn begin(app: &App, request: &Parts, reference: &Reference) -> Result<Response, Untrusted> {
     let now = app.clock.now();
-    let params = Params::parse(query(request))
-        .map_err(|error| OAuthError::invalid_request(format!("{error}.")))?;
+    let params = Params::parse(query(request)).map_err(|error| {
+        OAuthError::invalid_request(format!("{error}.")).because("form_unreadable")
+    })?;
     let client = client(app, request, &params, now).await?;
     let transaction = match params.one("request_uri") {
         Some(request_uri) => pushed(app, &client, request_uri, now).await?,
@@ -192,6 +184,7 @@ async fn client(
         OAuthError::invalid_request(
             "client_id is missing. This address is for apps: connect from the app.",
         )
+        .because("client_id_missing")
     })?;
     let asker = clients::Asker::of(request, now);
     Ok(clients::for_sign_in(app, client_id, asker).await?)

@@ -80,7 +80,9 @@ async fn begin(
     };
     let device_code = FreshSecret::device_code(&*app.rng);
     let user_code = keep(app, &asked, &device_code).await?;
-    app.flows.start(attempt(&asked), device_code.digest);
+    let client_id = &asked.client.client_id;
+    app.flows
+        .start(attempt(&asked), client_id, device_code.digest);
     let page = app.settings.issuer.at("/ks/device");
     Ok(Waits {
         device_code: device_code.text,

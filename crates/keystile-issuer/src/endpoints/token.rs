@@ -26,8 +26,8 @@ pub(crate) async fn post(
 ) -> Response {
     let now = app.clock.now();
     let answered = answer(&app, &request, &params, now).await;
-    let mut response = traced::token(&app, &params, answered, now);
     let id = || client_auth::claimed(&app, &request, &params, now);
+    let mut response = traced::token(&app, &params, id, answered, now).await;
     traced::tell_whose(&app, id, &params, &mut response).await;
     response
 }

@@ -42,7 +42,7 @@ pub(crate) async fn exchange(
     let grant = app.service_grants.issue(asked, now).await;
     let grant = grant
         .map_err(OAuthError::internal)?
-        .ok_or_else(clients::disabled)?;
+        .ok_or_else(|| clients::disabled(client.client_id()))?;
     let subject = if weakened("n_cc_04") {
         client.client_id().to_owned()
     } else {

@@ -1,6 +1,7 @@
 //! `grant_type=refresh_token` (OAuth 2.1 §4.3; the rule of rotation is DESIGN §4's).
 
 use keystile_domain::audit::{Action, Event, Outcome};
+use keystile_domain::decide::diagnose::Diagnosis;
 use keystile_domain::decide::redeem::{refuse_refresh, refuse_reuse};
 use keystile_domain::ids::GrantId;
 use keystile_domain::records::{GrantRecord, Presented, RefreshMismatch, Rotated};
@@ -60,12 +61,12 @@ pub(crate) async fn exchange(
             }
             Err(refusal) => {
                 record_refusal(app, client, (grant, SERVED_NO_MORE), now).await?;
-                Err(refusal)
+                Err(told_of(app, (grant, generation), refusal).await)
             }
         },
         Rotated::Refused(mismatch) => {
             record_refusal(app, client, (grant, mismatch.as_str()), now).await?;
-            Err(refuse_refresh(mismatch))
+            Err(told_of(app, (grant, generation), refuse_refresh(mismatch)).await)
         }
         Rotated::Reused => {
             let id = grant.to_string();
@@ -79,7 +80,7 @@ pub(crate) async fn exchange(
                 .record(&event)
                 .await
                 .map_err(OAuthError::internal)?;
-            Err(refuse_reuse())
+            Err(told_of(app, (grant, generation), refuse_reuse()).await)
         }
     }
 }
@@ -116,6 +117,32 @@ async fn not_wider(
         ));
     }
     Ok(hierarchy.normalised(asked))
+}
+
+/// Whose connection it is that a refused token belongs to: for log and doctor. Who shows the token may
+/// be anybody.
+async fn told_of(
+    app: &App,
+    (grant, generation): (GrantId, u32),
+    refusal: OAuthError,
+) -> OAuthError {
+    let Ok(family) = app.grants.family(grant).await else {
+        return refusal;
+    };
+    let found = match family {
+        None => format!("The connection {grant} is not there any more."),
+        Some((record, facts)) => {
+            let (client, person) = (&record.client_name, &record.person_name);
+            let newest = facts.presented.max(generation);
+            let why = record.revoked_why.as_deref();
+            let ended = why.map_or_else(String::new, |why| format!(" It was ended: {why}."));
+            format!(
+                "Refresh token {generation} of the connection {grant} of {person} with {client} came; the newest that came is {newest}.{ended}"
+            )
+        }
+    };
+    let diagnosis = Diagnosis::named(refusal.reason(), found);
+    refusal.with_detail(diagnosis)
 }
 
 /// Once a minute for each grant and reason: an app that keeps trying would fill the disk.

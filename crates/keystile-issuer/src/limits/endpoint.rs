@@ -5,7 +5,6 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::error::OAuthError;
 
 use super::{Endpoint, TOO_MANY};
@@ -40,7 +39,7 @@ pub(crate) async fn counted(
     let paid = match app.limits.request(endpoint, peer, app.clock.now()) {
         Ok(paid) => paid,
         // Not in the audit trail: it would let a stranger fill the disk as fast as they can ask.
-        Err(wait) => return too_many(app, endpoint, wait),
+        Err(wait) => return too_many(endpoint, wait),
     };
     let response = next.run(request).await;
     if response.status().is_success() || response.status().is_redirection() {
@@ -49,12 +48,13 @@ pub(crate) async fn counted(
     response
 }
 
-fn too_many(app: &App, endpoint: Endpoint, wait: Duration) -> Response {
+/// Without a reference: nothing is kept of it.
+fn too_many(endpoint: Endpoint, wait: Duration) -> Response {
     let time = shown::wait(wait);
     let why = format!("Too many requests came from your network. Try again in {time}.");
     let error = OAuthError::too_many(why, wait).because(TOO_MANY);
     if endpoint == Endpoint::Authorize {
-        return refusal::page(&error, &Advice::default(), &Reference::new(&*app.rng));
+        return refusal::page(&error, &Advice::default(), None);
     }
     Refusal::from(error).into_response()
 }

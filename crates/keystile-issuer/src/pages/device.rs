@@ -71,7 +71,7 @@ impl DeviceConsent<'_> {
 
 impl Problem {
     /// After a code that no device waits with.
-    pub(crate) fn wrong_user_code(reference: String) -> Self {
+    pub(crate) fn wrong_user_code() -> Self {
         Self {
             code: "wrong_user_code",
             what: "No device waits with this code.",
@@ -79,12 +79,12 @@ impl Problem {
                 "Compare it with the code on the device: eight letters, good for ten minutes. If \
                     the device shows a new one, type that."
                     .into(),
-            reference,
+            reference: None,
         }
     }
 
     /// After too many codes.
-    pub(crate) fn too_many_codes(wait: std::time::Duration, reference: String) -> Self {
+    pub(crate) fn too_many_codes(wait: std::time::Duration) -> Self {
         let to_do = format!(
             "Wait {} and try again. The limit keeps codes from being guessed.",
             super::shown::wait(wait)
@@ -93,7 +93,7 @@ impl Problem {
             code: crate::limits::TOO_MANY,
             what: "Too many wrong codes.",
             to_do: to_do.into(),
-            reference,
+            reference: None,
         }
     }
 }

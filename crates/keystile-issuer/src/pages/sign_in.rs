@@ -66,17 +66,17 @@ impl Form for FirstAccount<'_> {
 
 impl Problem {
     /// After a name and password that do not belong together.
-    pub(crate) fn wrong_password(reference: String) -> Self {
+    pub(crate) fn wrong_password() -> Self {
         Self {
             code: "wrong_name_or_password",
             what: "Name or password is wrong.",
             to_do: "Check both and try again. Capital letters in the password count.".into(),
-            reference,
+            reference: None,
         }
     }
 
     /// After a set-up code that is none, or is none any more.
-    pub(crate) fn wrong_setup_code(admin: &str, reference: String) -> Self {
+    pub(crate) fn wrong_setup_code(admin: &str) -> Self {
         let to_do = format!(
             "Copy the latest one from the terminal where Keystile runs, or make a new one there \
              with: {admin} user setup-link"
@@ -85,12 +85,12 @@ impl Problem {
             code: "wrong_setup_code",
             what: "The set-up code is not the right one, or it has expired.",
             to_do: to_do.into(),
-            reference,
+            reference: None,
         }
     }
 
     /// After too many wrong guesses.
-    pub(crate) fn too_many(wait: Duration, reference: String) -> Self {
+    pub(crate) fn too_many(wait: Duration) -> Self {
         let to_do = format!(
             "Wait {} and try again. The limit protects your account.",
             shown::wait(wait)
@@ -99,7 +99,7 @@ impl Problem {
             code: limits::TOO_MANY,
             what: "Too many wrong tries.",
             to_do: to_do.into(),
-            reference,
+            reference: None,
         }
     }
 }

@@ -141,7 +141,7 @@ fn sign_in_says_who_waits_and_what_was_wrong() {
         username: "alice",
         problem: None,
     };
-    let problem = Problem::wrong_password("KS-7F3Q2M9X".to_owned());
+    let problem = Problem::wrong_password().about(&"KS-7F3Q2M9X".parse().expect("a reference"));
     let page = view.refused(StatusCode::UNAUTHORIZED, problem);
     assert!(page.html().contains(r#"role="alert" id="problem""#));
     assert!(
@@ -173,7 +173,7 @@ fn too_many_tries_say_how_long_to_wait() {
         problem: None,
     };
     let wait = Duration::from_millis(29_001);
-    let problem = Problem::too_many(wait, "KS-7F3Q2M9X".to_owned());
+    let problem = Problem::too_many(wait);
     assert_eq!(problem.code, "too_many_requests");
     let page = view.refused(StatusCode::TOO_MANY_REQUESTS, problem);
     let response = page.retry_after(wait).into_response();
@@ -225,7 +225,7 @@ fn an_error_page_says_what_was_expected_what_to_do_and_its_reference() {
     sign_in_expired
     Reference
     KS-7F3Q2M9X
-    Whoever runs this server finds the details in its log under this reference.
+    Whoever runs this server finds out more with: keystile doctor KS-7F3Q2M9X
     ");
 }
 

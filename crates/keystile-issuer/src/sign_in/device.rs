@@ -115,11 +115,12 @@ async fn look_up(app: &App, visitor: &Visitor, params: &Params) -> Result<Respon
     let attempt = match app.limits.attempt(guess, visitor.peer, visitor.now) {
         Ok(attempt) => attempt,
         Err(limit) => {
-            let problem = Problem::too_many_codes(limit.wait, reference.to_string());
+            let problem = Problem::too_many_codes(limit.wait);
             if limit.first {
                 wrong(app, visitor, session, &reference, problem.code).await?;
             }
-            return Ok(limited(view, problem, limit, &reference));
+            let attempt = limit.first.then_some(&reference);
+            return Ok(limited(app, view, problem, limit, attempt));
         }
     };
     let found = match UserCode::parse(typed) {
@@ -130,7 +131,7 @@ async fn look_up(app: &App, visitor: &Visitor, params: &Params) -> Result<Respon
         None => None,
     };
     let Some((code, request)) = found else {
-        let problem = Problem::wrong_user_code(reference.to_string());
+        let problem = Problem::wrong_user_code();
         wrong(app, visitor, session, &reference, problem.code).await?;
         return Ok(again(view, StatusCode::BAD_REQUEST, problem, &reference));
     };

@@ -6,7 +6,6 @@ use http::StatusCode;
 use keystile_domain::ids::PersonId;
 use keystile_domain::records::{NewPerson, PersonCreated};
 use keystile_domain::secrets::code::setup_code_digest;
-use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::form::Params;
 
 use super::own_form::{OwnForm, read};
@@ -82,7 +81,7 @@ async fn create(app: &App, visitor: &Visitor, params: &Params) -> Result<Respons
         reference: &reference,
         way: FIRST_ACCOUNT,
     };
-    let (name, password) = match wanted(params, &reference) {
+    let (name, password) = match wanted(params) {
         Ok(wanted) => wanted,
         Err(problem) => return Ok(again(view, StatusCode::BAD_REQUEST, problem, &reference)),
     };
@@ -106,7 +105,7 @@ async fn create(app: &App, visitor: &Visitor, params: &Params) -> Result<Respons
             return Err(PageRefusal::from(Why::SetUpAlready).in_flow(&reference));
         }
         PersonCreated::WrongCode => {
-            let problem = Problem::wrong_setup_code(view.admin, reference.to_string());
+            let problem = Problem::wrong_setup_code(view.admin);
             return signing_in.wrong(view, problem).await;
         }
     }
@@ -115,14 +114,14 @@ async fn create(app: &App, visitor: &Visitor, params: &Params) -> Result<Respons
 }
 
 /// Name and password of the account to be made.
-fn wanted<'a>(params: &'a Params, reference: &Reference) -> Result<(&'a str, &'a str), Problem> {
+fn wanted(params: &Params) -> Result<(&str, &str), Problem> {
     let name = params.one("username").unwrap_or_default().trim();
     if shown::name(name).as_deref() != Some(name) {
         return Err(Problem {
             code: "unusable_name",
             what: "This name can't be used.",
             to_do: "A name has 1 to 64 visible characters, without quotation marks.".into(),
-            reference: reference.to_string(),
+            reference: None,
         });
     }
     let password = params.one("password").unwrap_or_default();
@@ -130,7 +129,7 @@ fn wanted<'a>(params: &'a Params, reference: &Reference) -> Result<(&'a str, &'a
         code: "unusable_password",
         what: "This password can't be used.",
         to_do: format!("Choose another one: {unusable}.").into(),
-        reference: reference.to_string(),
+        reference: None,
     })?;
     Ok((name, password))
 }

@@ -90,7 +90,7 @@ pub(super) fn again(
     problem: Problem,
     reference: &Reference,
 ) -> Response {
-    let diagnosis = Diagnosis::named(problem.code, "");
+    let diagnosis = Diagnosis::named(problem.code, problem.what);
     again_because(view, status, problem, reference, diagnosis)
 }
 
@@ -102,37 +102,39 @@ pub(super) fn again_because(
     reference: &Reference,
     diagnosis: Diagnosis,
 ) -> Response {
-    let told = told(&problem, reference, diagnosis);
-    left(view.refused(status, problem), told)
+    let problem = problem.about(reference);
+    let what = problem.what;
+    told(view.refused(status, problem), what, reference, diagnosis)
 }
 
-/// A form again after one try too many. A flood fills neither the log nor the book of attempts.
+/// A form again after one try too many. A flood fills neither the log nor the book: an attempt says so
+/// once, else doctor would find nothing wrong with it; and what is no attempt has no reference.
 pub(super) fn limited(
+    app: &App,
     view: impl Form,
     problem: Problem,
     limit: TooMany,
-    reference: &Reference,
+    attempt: Option<&Reference>,
 ) -> Response {
-    let diagnosis = Diagnosis::named(problem.code, "");
-    let told = limit.first.then(|| told(&problem, reference, diagnosis));
+    let (what, code) = (problem.what, problem.code);
+    let problem = match attempt {
+        Some(reference) => problem.about(reference),
+        None => problem,
+    };
     let page = view.refused(StatusCode::TOO_MANY_REQUESTS, problem);
     let page = page.retry_after(limit.wait);
-    match told {
-        Some(told) => left(page, told),
+    match attempt.filter(|reference| !app.flows.ended_for(reference, code)) {
+        Some(reference) => told(page, what, reference, Diagnosis::named(code, what)),
         None => page.into_response(),
     }
 }
 
-/// Logs a problem, once.
-fn told(problem: &Problem, reference: &Reference, diagnosis: Diagnosis) -> (Reference, Diagnosis) {
+/// Logs a problem, once, and leaves it to be kept.
+fn told(page: Page, what: &str, reference: &Reference, diagnosis: Diagnosis) -> Response {
     let (text, reason) = (reference.as_str(), &*diagnosis.reason);
-    tracing::info!(reference = text, reason, "refused: {}", problem.what);
-    (reference.clone(), diagnosis)
-}
-
-fn left(page: Page, (reference, diagnosis): (Reference, Diagnosis)) -> Response {
+    tracing::info!(reference = text, reason, detail = %diagnosis, "refused: {what}");
     let mut response = page.into_response();
-    traced::note(&mut response, &reference, diagnosis);
+    traced::note(&mut response, reference, diagnosis);
     response
 }
 
@@ -145,7 +147,11 @@ impl PageRefusal {
     pub(super) fn render(self, app: &App) -> Response {
         let reference = self.reference.unwrap_or_else(|| Reference::new(&*app.rng));
         let (status, code, headline) = self.why.kind();
-        let detail = self.why.detail();
+        let diagnosis = Diagnosis::described(code, headline);
+        let detail = match self.why.detail() {
+            nothing if nothing.is_empty() => diagnosis.to_string(),
+            detail => detail,
+        };
         if status.is_server_error() {
             tracing::error!(
                 reference = reference.as_str(),
@@ -169,11 +175,7 @@ impl PageRefusal {
             reference: Some(reference.as_str()),
         };
         let mut response = view.page(status).into_response();
-        traced::note(
-            &mut response,
-            &reference,
-            Diagnosis::described(code, headline),
-        );
+        traced::note(&mut response, &reference, diagnosis);
         response
     }
 }

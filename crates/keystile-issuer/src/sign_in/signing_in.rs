@@ -41,7 +41,7 @@ impl SigningIn<'_> {
         view: impl Form,
         problem: Problem,
     ) -> Result<Response, PageRefusal> {
-        let told = Diagnosis::named(problem.code, "");
+        let told = Diagnosis::named(problem.code, problem.what);
         self.wrong_because(view, problem, told).await
     }
 
@@ -64,11 +64,12 @@ impl SigningIn<'_> {
         view: impl Form,
         limit: TooMany,
     ) -> Result<Response, PageRefusal> {
-        let problem = Problem::too_many(limit.wait, self.reference.to_string());
+        let problem = Problem::too_many(limit.wait);
         if limit.first {
             self.record(Err(problem.code)).await?;
         }
-        Ok(limited(view, problem, limit, self.reference))
+        let attempt = (limit.first || self.open.is_some()).then_some(self.reference);
+        Ok(limited(self.app, view, problem, limit, attempt))
     }
 
     /// Begins the session and goes on to what the person came for.

@@ -78,14 +78,13 @@ async fn sign_in(app: &App, visitor: &Visitor, params: &Params) -> Result<Respon
     let person = match prove(app, name, params.one("password")).await? {
         Proven::Person(person) => person,
         Proven::Nobody => {
-            let problem = Problem::wrong_password(reference.to_string());
+            let problem = Problem::wrong_password();
             return signing_in.wrong(view, problem).await;
         }
         Proven::Disabled(person) => {
-            let problem = Problem::wrong_password(reference.to_string());
+            let problem = Problem::wrong_password();
             let found = format!("'{}' is disabled, and the password was right.", person.name);
-            let mut told = Diagnosis::named("user_disabled", found);
-            told.fix = format!("{} keystile user enable {}", told.fix, person.name);
+            let told = Diagnosis::named("user_disabled", found).filled("NAME", &person.name);
             return signing_in.wrong_because(view, problem, told).await;
         }
     };

@@ -7,7 +7,7 @@ use keystile_testkit::issuer::{CHALLENGE, TestApp};
 use crate::gone::Gone;
 use crate::{
     CLAUDE, CLAUDE_CALLBACK, LOOPBACK, OTHER_RESOURCE, RESOURCE, authorize_url, get, own_page,
-    sent_back, two_servers,
+    sent_back, told, two_servers,
 };
 
 const CLAUDE_CODE: &str = "https://claude.ai/oauth/claude-code-client-metadata";
@@ -295,8 +295,11 @@ async fn the_page_says_what_was_registered_and_how_it_differs() {
             "{text}"
         );
         assert!(text.contains(hint), "{text}");
+        // Anybody can write this address: it stands in no command on a page.
+        assert!(!text.contains("keystile client"), "{text}");
         let to_do = format!("keystile client update notes --add-redirect-uri {came}");
-        assert!(text.contains(&to_do), "{text}");
+        let told = told(&test, &reply);
+        assert!(told.fix.contains(&to_do), "{told}");
     }
     let registered = test
         .register("Notes", &["http://127.0.0.1:6274/callback"])

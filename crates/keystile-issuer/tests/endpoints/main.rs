@@ -7,6 +7,7 @@ mod client_facts;
 mod connecting;
 mod device;
 mod disabled;
+mod explained;
 mod fetching;
 mod gone;
 mod introspect;
@@ -143,7 +144,9 @@ fn refused(reply: &Reply) -> (u16, String) {
     assert_eq!(reply.header("cache-control"), "no-store");
     let body = json(reply);
     assert!(body["error_description"].is_string(), "{body}");
-    let _ = reference_of(reply);
+    if reply.status != 429 {
+        let _ = reference_of(reply);
+    }
     (
         reply.status.as_u16(),
         body["error"].as_str().expect("an error").to_owned(),
@@ -187,18 +190,19 @@ fn told(test: &TestApp, reply: &Reply) -> Diagnosis {
 /// What is kept of the attempt that a refusal ended.
 #[track_caller]
 fn attempt(test: &TestApp, reply: &Reply) -> Attempt {
-    let text = reply.location().unwrap_or(&reply.body);
-    let at = text.rfind("KS-").expect("a reference");
-    let reference = text[at..at + 11].parse().expect("a reference");
-    let found = test.app.flows.lookup(&reference, test.clock.now());
+    let found = test
+        .app
+        .flows
+        .lookup(&reference_of(reply), test.clock.now());
     found.expect("it is kept")
 }
 
-/// The reference in the body of a refusal.
+/// The reference of a refusal, wherever it went.
 #[track_caller]
 fn reference_of(reply: &Reply) -> Reference {
-    let at = reply.body.find("KS-").expect("a reference");
-    reply.body[at..at + 11].parse().expect("a reference")
+    let text = reply.location().unwrap_or(&reply.body);
+    let at = text.rfind("KS-").expect("a reference");
+    text[at..at + 11].parse().expect("a reference")
 }
 
 /// The answer is a page of our own with a reference, and sends the browser nowhere.

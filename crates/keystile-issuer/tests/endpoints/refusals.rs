@@ -268,6 +268,49 @@ async fn each_refusal_has_a_reference_and_one_line_in_the_log_without_a_secret()
             .await,
             "redirect_not_registered",
         ),
+        (
+            get(
+                &test,
+                &authorize_url(
+                    "notes",
+                    &[("redirect_uri", Some(&format!("{LOOPBACK}?{SECRET}")))],
+                ),
+            )
+            .await,
+            "redirect_differs_in_query",
+        ),
+        (
+            get(
+                &test,
+                &authorize_url(
+                    "notes",
+                    &[(
+                        "resource",
+                        Some(&format!("https://x.example/?a 'b {SECRET}")),
+                    )],
+                ),
+            )
+            .await,
+            "resource_not_served",
+        ),
+        (
+            post_json(
+                &test,
+                "/oauth/register",
+                json!({ "redirect_uris": [format!("http://x.example/cb?'a b {SECRET}")] }),
+            )
+            .await,
+            "invalid_redirect_uri",
+        ),
+        (
+            post_json(
+                &test,
+                "/oauth/register",
+                json!({ "redirect_uris": [format!("https://x.example/cb?'{SECRET}")] }),
+            )
+            .await,
+            "redirect_not_known",
+        ),
         (get(&test, "/ks/consent").await, "no_request"),
     ];
     let lines = log.lines();
@@ -281,6 +324,11 @@ async fn each_refusal_has_a_reference_and_one_line_in_the_log_without_a_secret()
             panic!("{index}: not one line but {of_it:?} of {lines:#?}")
         };
         assert_eq!(line["fields"]["reason"], *reason, "{line}");
+        let detail = line["fields"]["detail"].as_str().unwrap_or_default();
+        assert!(
+            detail.len() > reason.len() + 10,
+            "it says what to do: {line}"
+        );
         if reply.header("content-type") == "application/json" {
             let description = read(reply)["error_description"].to_string();
             assert!(

@@ -225,7 +225,7 @@ async fn each_refusal_says_what_was_expected() {
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_client_metadata","error_description":"token_endpoint_auth_method has a value that is not supported. (KS-…)"}
+    {"error":"invalid_client_metadata","error_description":"token_endpoint_auth_method must be none, client_secret_basic, client_secret_post or private_key_jwt. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(r#"{"redirect_uris":["http://127.0.0.1/cb"],"token_endpoint_auth_method":"private_key_jwt"}"#).await, @r#"
     400 Bad Request

@@ -108,7 +108,7 @@ async fn each_refusal_has_its_status_and_says_what_was_expected() {
     cache-control: no-store
     www-authenticate: Basic realm="keystile"
 
-    {"error":"invalid_client","error_description":"client_id is missing. (KS-…)"}
+    {"error":"invalid_client","error_description":"client_id is missing: send it in the form, or with what authenticates the client. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask("client_id=nobody&grant_type=refresh_token".to_owned()).await, @r#"
     401 Unauthorized

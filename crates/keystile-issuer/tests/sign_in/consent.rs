@@ -243,7 +243,7 @@ async fn after_ten_minutes_the_page_says_to_start_again() {
     sign_in_expired
     Reference
     KS-…
-    Whoever runs this server finds the details in its log under this reference.
+    Whoever runs this server finds out more with: keystile doctor KS-…
     ");
 }
 

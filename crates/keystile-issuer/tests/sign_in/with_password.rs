@@ -88,7 +88,26 @@ async fn a_160_wrong_passwords_are_limited_for_every_spelling_of_the_name() {
     assert_eq!(limited.header("retry-after"), "30");
     told(&test, &limited, "too_many_requests");
     for _ in 0..5 {
-        assert_eq!(sign_in(&mut browser, "").await.status, 429);
+        let again = sign_in(&mut browser, "").await;
+        assert_eq!(again.status, 429);
+        assert!(
+            !again.text().contains("KS-"),
+            "nothing is kept of it: {}",
+            again.text()
+        );
+    }
+    // An attempt that waits for this sign-in says what stopped it, once.
+    let client = test.register("MCP Inspector", &[LOOPBACK]).await;
+    let page = browser.open(&test.authorize_url(&client, LOOPBACK)).await;
+    for _ in 0..3 {
+        let stopped = sign_in(&mut browser, &page.input("tx")).await;
+        let at = stopped.body.find("KS-").expect("it is an attempt");
+        let reference = stopped.body[at..at + 11].parse().expect("a reference");
+        let attempt = test.app.flows.lookup(&reference, test.app.clock.now());
+        let attempt = attempt.expect("doctor knows it");
+        assert_eq!(attempt.steps.len(), 2, "{attempt:?}");
+        let (_, why) = attempt.failure().expect("it was stopped");
+        assert_eq!(why.reason, "too_many_requests");
     }
     let limits = || {
         let all = test.audit.summary();

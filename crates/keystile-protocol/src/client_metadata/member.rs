@@ -39,12 +39,6 @@ pub enum MetadataError {
         /// Its name.
         member: &'static str,
     },
-    /// A word that this server does not know.
-    #[error("{member} has a value that is not supported")]
-    Unsupported {
-        /// Its name.
-        member: &'static str,
-    },
     /// A URL that is fetched must be https, without user name, password or fragment.
     #[error("{member} must be an https URL without user name, password and fragment")]
     NotHttps {
@@ -133,6 +127,7 @@ impl<'a> Members<'a> {
     pub(super) fn word<T>(
         &self,
         member: &'static str,
+        expected: &'static str,
         read: impl Fn(&str) -> Option<T>,
     ) -> Result<Option<T>, MetadataError> {
         let Some(word) = self.string(member)? else {
@@ -140,7 +135,7 @@ impl<'a> Members<'a> {
         };
         read(&word)
             .map(Some)
-            .ok_or(MetadataError::Unsupported { member })
+            .ok_or(MetadataError::WrongType { member, expected })
     }
 
     pub(super) fn https(&self, member: &'static str) -> Result<Option<String>, MetadataError> {

@@ -117,11 +117,11 @@ fn a_registration_of_the_wrong_shape_is_refused_with_the_member_that_is_wrong() 
         ),
         (
             r#"{"redirect_uris":["x"],"token_endpoint_auth_method":"client_secret_jwt"}"#,
-            "token_endpoint_auth_method has a value that is not supported",
+            "token_endpoint_auth_method must be none, client_secret_basic, client_secret_post or private_key_jwt",
         ),
         (
             r#"{"redirect_uris":["x"],"application_type":"service"}"#,
-            "application_type has a value that is not supported",
+            "application_type must be web or native",
         ),
         (
             r#"{"redirect_uris":["x"],"jwks_uri":"http://a.example/k"}"#,

@@ -89,9 +89,14 @@ impl<'a> UnverifiedAssertion<'a> {
 
     /// Who it says to be, to find out which keys count. Nothing else is shown before
     /// [`Self::verify`].
-    #[must_use]
-    pub fn claimed_client(&self) -> &str {
-        &self.claims.sub
+    ///
+    /// # Errors
+    /// It names two clients.
+    pub fn claimed_client(&self) -> Result<&str, Rejected> {
+        if self.claims.iss != self.claims.sub && !weakened("n_cc_05") {
+            return Err(Rejected::Issuer);
+        }
+        Ok(&self.claims.sub)
     }
 
     /// The key that it asks for.

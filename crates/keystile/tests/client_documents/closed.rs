@@ -25,7 +25,7 @@ fn assert_says_nothing_about_the_network(refused: &Reply) {
         "This app is not known here",
         "The client can't be used: the client metadata document could not be fetched.",
         "invalid_client",
-        "Whoever runs this server finds the details in its log under this reference.",
+        "Whoever runs this server finds out more with: keystile doctor KS-",
     ] {
         assert!(text.contains(words), "no {words:?} in:\n{text}");
     }

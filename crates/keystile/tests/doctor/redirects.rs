@@ -26,32 +26,32 @@ fn a_redirect_that_differs_in_one_thing_is_named_by_it() {
         (
             "https://app.exampel:8443/oauth/Callback",
             "host",
-            "client update CLIENT_ID --add-redirect-uri",
+            "client update app-with-one-callback --add-redirect-uri",
         ),
         (
             "https://app.example:8444/oauth/Callback",
             "port",
-            "client update CLIENT_ID --add-redirect-uri",
+            "client update app-with-one-callback --add-redirect-uri",
         ),
         (
             "https://app.example:8443/oauth/Callbak",
             "path",
-            "client update CLIENT_ID --add-redirect-uri",
+            "client update app-with-one-callback --add-redirect-uri",
         ),
         (
             "https://app.example:8443/oauth/Callback/",
             "slash",
-            "a slash at the end",
+            "client update app-with-one-callback --add-redirect-uri",
         ),
         (
             "https://app.example:8443/oauth/callback",
             "case",
-            "client update CLIENT_ID --add-redirect-uri",
+            "client update app-with-one-callback --add-redirect-uri",
         ),
         (
             "https://app.example:8443/oauth/Callback?secret=x",
             "query",
-            "client update CLIENT_ID --add-redirect-uri",
+            "client update app-with-one-callback --add-redirect-uri",
         ),
     ] {
         let path = client.authorize_with(&[("client_id", id), ("redirect_uri", asked)]);

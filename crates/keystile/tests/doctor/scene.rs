@@ -91,7 +91,9 @@ impl Scene {
     pub(crate) fn reference_named(&self, reference: &str, reason: &str, fix: &str) -> Value {
         let names = format!("reason=\"{reason}\"");
         let line = self.gate.program.stderr.find_line(&[reference, &names]);
-        assert!(line.is_some(), "the log names it: {names}");
+        let line = line.unwrap_or_else(|| panic!("the log names it: {names}"));
+        assert!(line.contains(fix), "and says what to do: {fix}: {line}");
+        assert!(!line.contains("secret="), "what a query says: {line}");
         doctor(&self.installation, reference, reason, fix)
     }
 }

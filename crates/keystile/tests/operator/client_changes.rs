@@ -71,7 +71,8 @@ fn a_client_is_changed_while_it_is_in_use() {
     let gone = "https://never.example/there";
     fails(&["--remove-redirect-uri", gone], 2, "redirect_uri");
     let all = [REDIRECT, OTHER].map(|uri| ["--remove-redirect-uri", uri]);
-    fails(&all.concat(), 2, "redirect_uri");
+    let failed = installation.failure(&[&update[..], &all.concat()].concat());
+    failed.is(2, "redirect_uri").advises("--add-redirect-uri");
     fails(&["--scope", "notes:call"], 2, "scope");
     fails(&["--jwks-uri", "https://x.example/k"], 2, "client_keys");
     fails(&["--grant", "client_credentials"], 2, "redirect_uri");

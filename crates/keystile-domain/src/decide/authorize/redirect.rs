@@ -7,6 +7,8 @@ use keystile_protocol::redirect::RedirectUri;
 use crate::client::{Client, ClientKind};
 use crate::decide::diagnose::Diagnosis;
 use crate::decide::diagnose::difference::{self, Difference, Differing, differing};
+use crate::flow::without_query;
+use crate::shown::word;
 
 /// Finds the registered redirect URI that a request means. Until this succeeded, nothing may
 /// redirect (N-AS-19, A-001): every failure is a page of our own.
@@ -44,7 +46,29 @@ pub fn trusted_redirect(client: &Client, asked: Option<&str>) -> Result<Redirect
 fn diagnosis(client: &Client, came: &RedirectUri) -> Diagnosis {
     let known = client.redirect_uris.iter().map(String::as_str);
     let any_port = any_port(client, came);
-    difference::nearest("redirect", NOT_REGISTERED, came.as_str(), known, any_port)
+    let diagnosis = difference::nearest("redirect", NOT_REGISTERED, came.as_str(), known, any_port);
+    Diagnosis {
+        fix: fix(client, came),
+        ..diagnosis
+    }
+}
+
+/// Who can mend it depends on who registered it. The address is a stranger's: it never goes into a command
+/// unquoted, nor without a word of care.
+fn fix(client: &Client, came: &RedirectUri) -> String {
+    match client.kind {
+        ClientKind::Registered => "The app registered another address than the one it uses now. Remove the connection in the app and add it again, so that the app registers anew.".to_owned(),
+        ClientKind::Document => "Only the app's maker can mend this: the address has to stand in the app's own document, which is its client_id. Tell them, and update the app if you can.".to_owned(),
+        ClientKind::PreRegistered => {
+            // What stands behind a question mark is never kept.
+            let uri = match without_query(came.as_str()) {
+                whole if whole == came.as_str() => word(&whole),
+                cut => format!("URI, where URI is {} with the query that the app sends", word(&cut)),
+            };
+            let id = &client.client_id;
+            format!("Set the app to an address that is registered for it. Only if you know the one that came as the app's own: keystile client update {id} --add-redirect-uri {uri}")
+        }
+    }
 }
 
 /// Whether the port is no difference (RFC 8252 §7.3).
@@ -116,7 +140,9 @@ fn words(differing: &[Differing<'_>]) -> String {
         Difference::Port => format!(
             "the port: {asked} instead of {registered}. It may vary only for native clients on loopback."
         ),
-        Difference::Scheme | Difference::Host | Difference::Path | Difference::Query => {
+        // Logged, too; both are whole in front of it.
+        Difference::Query => "what stands behind the question mark.".to_owned(),
+        Difference::Scheme | Difference::Host | Difference::Path => {
             format!("the {part}: {asked} instead of {registered}.")
         }
     };

@@ -82,7 +82,7 @@ fn the_small_differences_are_named() {
         ),
         (
             "http://127.0.0.1/callback?x=1",
-            "They differ only in the query: x=1 instead of none.",
+            "They differ only in what stands behind the question mark.",
         ),
         (
             "https://127.0.0.1/callback",

@@ -2,6 +2,7 @@
 
 mod authorization;
 mod clients;
+mod codes;
 mod gateway;
 mod grants;
 mod pages;
@@ -22,18 +23,26 @@ pub struct Advice {
 pub const ANY_FIX: &str = "Start connecting again from the app. If it fails again in the same way, \
                            the fault is the app's: tell its maker what was expected and found.";
 
-/// Every line, in the order in which they are looked at. Each name that is given anywhere has one; a test
-/// looks (`tests/advice.rs`).
-pub fn all() -> impl Iterator<Item = &'static Advice> {
-    let subjects = [
+/// Every line by what it is about, in the order in which they are looked at: what `docs/failures.md` is made of.
+pub const SUBJECTS: [(&str, &[Advice]); 7] = [
+    (
+        "Authorization requests: PKCE, redirects, resources",
         authorization::LINES,
-        grants::LINES,
-        clients::LINES,
+    ),
+    ("Codes, devices and refresh tokens", grants::LINES),
+    ("Clients and their registration", clients::LINES),
+    (
+        "Access tokens, MCP messages and the servers behind",
         gateway::LINES,
-        requests::LINES,
-        pages::LINES,
-    ];
-    subjects.into_iter().flatten()
+    ),
+    ("Addresses, bodies and methods", requests::LINES),
+    ("Pages", pages::LINES),
+    ("OAuth's own codes, where nothing above fits", codes::LINES),
+];
+
+/// Every line. Each name that is given anywhere has one; a test looks (`tests/advice.rs`).
+pub fn all() -> impl Iterator<Item = &'static Advice> {
+    SUBJECTS.into_iter().flat_map(|(_, lines)| lines)
 }
 
 /// The advice for a name; the first that fits.

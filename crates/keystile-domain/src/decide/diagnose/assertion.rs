@@ -89,8 +89,10 @@ fn subject(whole: &WholeOfRefused, expected: &AssertionExpectations<'_>) -> Diag
         shown(whole.claim("sub"))
     );
     let mut diagnosis = Diagnosis::named("client_assertion_subject", found);
-    let client = short(expected.client_id);
-    diagnosis.expected = format!("{} Expected '{client}'.", diagnosis.expected);
+    if !expected.client_id.is_empty() {
+        let client = short(expected.client_id);
+        diagnosis.expected = format!("{} Expected '{client}'.", diagnosis.expected);
+    }
     diagnosis
 }
 

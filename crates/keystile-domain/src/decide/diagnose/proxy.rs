@@ -4,6 +4,7 @@ use keystile_protocol::issuer::Issuer;
 
 use super::Diagnosis;
 use super::difference::is_loopback;
+use crate::shown::word;
 
 /// What a request says about the address that it was sent to. Only ever compared, never believed
 /// (CHECKLIST R15).
@@ -73,8 +74,9 @@ pub fn diagnose(public: &Issuer, addressed: &Addressed<'_>) -> Option<Diagnosis>
     );
     // Whoever sends a request writes these headers: the address may be anybody's.
     diagnosis.fix = format!(
-        "{} Only if you know that address as your own: --public-url {proto}://{shown}. If you do not, somebody made it up, and there is nothing to do",
-        diagnosis.fix
+        "{} Only if you know that address as your own: --public-url {}. If you do not, somebody made it up, and there is nothing to do",
+        diagnosis.fix,
+        word(&format!("{proto}://{shown}"))
     );
     Some(diagnosis)
 }

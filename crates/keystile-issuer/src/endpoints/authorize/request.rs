@@ -63,8 +63,8 @@ pub(crate) async fn judge(
     (reference, now): (&Reference, Timestamp),
 ) -> Result<Transaction, Refused> {
     let asked = params.one("redirect_uri");
-    let redirect = trusted_redirect(client, asked)
-        .map_err(|error| Untrusted::redirect(error, client, asked))?;
+    let redirect =
+        trusted_redirect(client, asked).map_err(|error| Untrusted::redirect(error, client))?;
     clients::still_approved(app, client, &redirect).await?;
     carriable_state(params)?;
     let granted = pushed_if_it_must_be(client, way)

@@ -26,7 +26,7 @@ impl InitialAccess {
         let mut lines = headers.get_all(AUTHORIZATION).iter();
         let (line, another) = (lines.next(), lines.next());
         if another.is_some() {
-            let why = "A request has one Authorization header.";
+            let why = "The request has two Authorization headers: send one.";
             return Err(OAuthError::invalid_request(why).because("two_authorizations"));
         }
         let text = line.and_then(|line| line.to_str().ok()).unwrap_or_default();

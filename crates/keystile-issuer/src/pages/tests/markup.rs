@@ -39,7 +39,7 @@ fn a_165_no_text_of_others_becomes_markup() {
                 code: text,
                 what: text,
                 to_do: text.into(),
-                reference: text.to_owned(),
+                reference: Some(text.to_owned()),
             }),
         };
         same(sign_in(payload).page(), sign_in("x").page());

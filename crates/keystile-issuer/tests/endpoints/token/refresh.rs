@@ -36,10 +36,14 @@ async fn n_as_26_a_refresh_token_is_replaced_and_its_late_replay_ends_the_family
     let beside = json(&connecting.refresh(one, &[]).await);
     assert_eq!(text(&beside, "refresh_token"), two);
     connecting.test.clock.advance(Duration::from_millis(1));
-    assert_eq!(
-        refused(&connecting.refresh(one, &[]).await),
-        refused_as("invalid_grant")
-    );
+    let late = connecting.refresh(one, &[]).await;
+    assert_eq!(refused(&late), refused_as("invalid_grant"));
+    let told = crate::told(&connecting.test, &late).found;
+    let grant = connecting.grants().await[0].id;
+    let whose = format!("Refresh token 1 of the connection {grant} of alice with ");
+    assert!(told.starts_with(&whose), "{told}");
+    assert!(told.contains("the newest that came is 2."), "{told}");
+    assert!(!late.body.contains("alice") && !late.body.contains("too late"));
     assert_eq!(
         connecting.revoked_why(&first).await.as_deref(),
         Some("refresh_token_reused")

@@ -102,7 +102,7 @@ impl NewClient {
             let (why, help) = if redirects {
                 (
                     "a client that people sign in to needs a redirect URI",
-                    "name it with --redirect-uri; or, for a client that acts for itself, say --grant client_credentials",
+                    "name it with --redirect-uri, or with --add-redirect-uri in client update; or, for a client that acts for itself, say --grant client_credentials",
                 )
             } else {
                 (

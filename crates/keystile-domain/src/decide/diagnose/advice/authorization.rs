@@ -83,13 +83,8 @@ pub(super) const LINES: &[Advice] = &[
         "The app mixes attempts up, or keeps no code_verifier through the redirect: connect again, once; if it stays, tell its maker.",
     ),
     // Redirects.
-    on(
-        "redirect_differs_in_slash",
-        REDIRECT,
-        "One of the two has a slash at the end: make them the same in the app's settings.",
-    ),
-    on("redirect_differs_in_*", REDIRECT, REGISTER_AGAIN),
-    on("redirect_not_registered", REDIRECT, REGISTER_AGAIN),
+    on("redirect_differs_in_*", REDIRECT, ADD_REDIRECT),
+    on("redirect_not_registered", REDIRECT, ADD_REDIRECT),
     on("redirect_missing", REDIRECT, CLIENT_SIDE),
     on("redirect_malformed", REDIRECT, CLIENT_SIDE),
     on(
@@ -154,6 +149,11 @@ pub(super) const LINES: &[Advice] = &[
         CLIENT_SIDE,
     ),
     on(
+        "prompt_none",
+        "A person confirms each connection with a click.",
+        "The app has to send no prompt=none; it keeps its refresh token for later.",
+    ),
+    on(
         "scope_unknown",
         "scope names at least one scope that exists here.",
         "Let the app ask for no scope at all, or for those that the metadata of the MCP endpoint lists (scopes_supported).",
@@ -163,7 +163,7 @@ pub(super) const LINES: &[Advice] = &[
 const S256: &str = "PKCE: code_challenge = BASE64URL(SHA256(code_verifier)), 43 characters without padding (RFC 7636 section 4.2).";
 const VERIFIER: &str = "PKCE: code_verifier is the very text whose SHA-256 was the code_challenge: 43 to 128 letters, digits or -._~ (RFC 7636 section 4.1).";
 const REDIRECT: &str = "redirect_uri is one that the client registered, byte for byte; only the port may differ, for native clients on loopback.";
-const REGISTER_AGAIN: &str = "Remove the connection in the app and add it again, so that it registers anew. For a client that you added: keystile client update CLIENT_ID --add-redirect-uri URI.";
+const ADD_REDIRECT: &str = "An app that registered itself: remove the connection in it and add it again. One with a document: its maker has to mend the document. One that you added: keystile client update CLIENT_ID --add-redirect-uri URI";
 const SAME_REDIRECT: &str =
     "redirect_uri of the token request is that of the authorization request, byte for byte.";
 const SEND_REDIRECT_TWICE: &str =

@@ -22,22 +22,27 @@ pub(super) const LINES: &[Advice] = &[
     on(
         "client_disabled",
         "The client is not kept out.",
-        "An operator disabled it: keystile client list; let it in with keystile client enable.",
+        "An operator disabled it: keystile client list; let it in with: keystile client enable CLIENT_ID",
     ),
     on(
         "client_auth_method",
         "The client authenticates in the way that it registered.",
-        "Set the app to the method that the description names, or register it anew.",
+        "Set the app to the method that it registered, or register it anew; for one that you added: keystile client update CLIENT_ID --auth METHOD",
     ),
     on(
         "client_secret_wrong",
         "The client's secret is right.",
-        "Copy the secret anew, or make another: keystile client rotate-secret.",
+        "An app that registered itself: remove the connection in it and add it again. For one that you added: copy the secret anew, or make another with: keystile client rotate-secret CLIENT_ID",
     ),
     on(
         "client_not_proven",
         "The client proves who it is.",
         "Look at the app's secret or key.",
+    ),
+    on(
+        "client_id_missing",
+        "A request says which client sends it.",
+        "The app has to send client_id. Who opened this address by hand connects from the app instead.",
     ),
     on(
         "client_auth_twice",
@@ -57,12 +62,12 @@ pub(super) const LINES: &[Advice] = &[
     on(
         "client_host_not_listed",
         "With --client-hosts listed, the host of client_id is one that was listed, with its port if that is not 443.",
-        "If you know the app:",
+        "If you know the app: --trust-client-host HOST",
     ),
     on(
         "client_document_address_not_public",
         "The host of client_id is on the public internet.",
-        "If it is a host of your own, start with:",
+        "If it is a host of your own, start with: --danger-fetch-allow HOST",
     ),
     on(
         "client_document_unreachable",
@@ -117,7 +122,7 @@ pub(super) const LINES: &[Advice] = &[
     on(
         "client_assertion_unknown_key",
         "client_assertion is signed with a key that the client has here: its kid and alg are those of the key set.",
-        "Register the public half of the key that the app signs with (keystile client add --jwks FILE), put it where jwks_uri points to, or set the app to the kid that stands there.",
+        "Register the public half of the key that the app signs with (keystile client update CLIENT_ID --jwks FILE), put it where jwks_uri points to, or set the app to the kid that stands there.",
     ),
     on(
         "client_assertion_signature",
@@ -172,17 +177,17 @@ pub(super) const LINES: &[Advice] = &[
     on(
         "client_keys",
         "The client has keys that can be used: a JWK set with public keys for signing.",
-        "Give the client its public key again: keystile client update CLIENT_ID --jwks FILE; or mend the document that jwks_uri names.",
+        "Give the client its public key again: keystile client update CLIENT_ID --jwks FILE, or mend the document that jwks_uri names.",
     ),
     on(
         "client_keys_not_fetched",
         "With --air-gapped, the keys of a client are registered with it.",
-        "Give the client its public key: keystile client add --jwks FILE.",
+        "Give the client its public key: keystile client update CLIENT_ID --jwks FILE",
     ),
     on(
         "client_keys_address_not_public",
         "The host of jwks_uri is on the public internet.",
-        "If it is a host of your own, start with:",
+        "If it is a host of your own, start with: --danger-fetch-allow HOST",
     ),
     on(
         "client_keys_unavailable",
@@ -222,16 +227,16 @@ pub(super) const LINES: &[Advice] = &[
     on(
         "redirect_not_known",
         "Who registers without being asked comes back to this computer, or is an app that people know.",
-        "If you know the app: keystile client redirect approve PLACE, with the place that the answer names.",
+        "If you know the app: keystile client redirect approve PLACE",
     ),
     on(
         "redirect_not_approved_yet",
         "The owner has approved of where the app comes back to.",
-        "keystile client redirect list shows who waits; let it in with: keystile client redirect approve PLACE.",
+        "keystile client redirect list --asked shows who waits; let it in with: keystile client redirect approve PLACE",
     ),
     on(
         "redirect_approval_removed",
         "The owner still approves of where the app comes back to.",
-        "If it should be let in again: keystile client redirect approve PLACE, with the place that the page names.",
+        "If it should be let in again: keystile client redirect approve PLACE",
     ),
 ];

@@ -73,7 +73,7 @@ pub(super) const LINES: &[Advice] = &[
     on(
         "client_grant_type",
         "The client is registered for what it asks.",
-        "For a client that you added: keystile client update CLIENT_ID --grant TYPE, with every type that it may use. One that registered itself: remove the connection in the app and add it again; a document has to list the type.",
+        "For a client that you added: keystile client update CLIENT_ID --grant TYPE, with one --grant for each type that it may use, those of before too. One that registered itself: remove the connection in the app and add it again; a document has to list the type.",
     ),
     // Refresh tokens.
     on(

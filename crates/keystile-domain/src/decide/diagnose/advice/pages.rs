@@ -12,7 +12,7 @@ pub(super) const LINES: &[Advice] = &[
     on(
         "user_disabled",
         "The person may sign in.",
-        "An operator disabled them (keystile user list shows it). If they should come in again:",
+        "An operator disabled them (keystile user list shows it). If they should come in again: keystile user enable NAME",
     ),
     on(
         "wrong_setup_code",

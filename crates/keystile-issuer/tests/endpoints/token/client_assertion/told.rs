@@ -49,6 +49,7 @@ async fn a_055_keys_inside_the_network_are_never_asked_for() {
         assert!(told.found.contains(host), "{told}");
         if uri.starts_with("https") {
             assert_eq!(told.reason, "client_keys_address_not_public", "{uri}");
+            let host = keystile_domain::shown::word(host);
             let flag = format!("--danger-fetch-allow {host}");
             assert!(told.fix.ends_with(&flag), "{told}");
         } else {
@@ -104,6 +105,8 @@ async fn the_operator_is_told_what_is_wrong_with_an_assertion() {
             "90 s from now",
         ),
         (sign("exp", json!(now + 700)), "lives_too_long", "700 s"),
+        // Nobody is called what it says; but first it says two things.
+        (sign("sub", json!("nobody")), "subject", "sub is 'nobody'"),
         (sign("aud", json!([ISSUER])), "audience", "A list came"),
         (
             sign("aud", json!("https://other.example")),
