@@ -229,7 +229,7 @@ impl Refusal {
         Whose {
             client: caller.map(|caller| caller.client.to_string()),
             resource: caller.map(|caller| caller.resource.to_string()),
-            redirect_uri: None,
+            ..Whose::default()
         }
     }
 
