@@ -17,6 +17,8 @@ pub(crate) struct Limits {
     pub(crate) idle: Duration,
     pub(crate) start_limit: Duration,
     pub(crate) first_answer: Duration,
+    /// For a call, from its beginning to its end (DESIGN §5).
+    pub(crate) call: Duration,
     pub(crate) max: usize,
     pub(crate) max_per_person: usize,
 }
@@ -202,6 +204,7 @@ mod tests {
             idle: Duration::ZERO,
             start_limit: Duration::ZERO,
             first_answer: Duration::ZERO,
+            call: Duration::ZERO,
             max: 3,
             max_per_person: 2,
         };
