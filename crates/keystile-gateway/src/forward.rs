@@ -31,7 +31,7 @@ use crate::connections::Connections;
 use crate::handles::Handles;
 use crate::inspect::Asked;
 use crate::refusal::{Code, Refusal};
-use crate::relay::{Failure, HttpBridge, Ports, Reach, Spoken, Strange, Transport};
+use crate::relay::{Failure, HttpBridge, Ports, Reach, Spoken, Strange, Transport, call_limit};
 use answer::{Content, Media};
 use awaited::Awaited;
 use end::End;
@@ -210,7 +210,7 @@ impl HttpUpstream {
             strange: Arc::clone(&self.0.strange),
         };
         let limit = Limit {
-            deadline: Instant::now() + self.0.call_limit,
+            deadline: Instant::now() + call_limit(self.0.call_limit),
             keep_alive: self.0.keep_alive,
         };
         let (mut answer, came) = tokio::select! {

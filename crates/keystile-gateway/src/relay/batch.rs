@@ -65,7 +65,7 @@ impl Inner {
         if requests.is_empty() {
             return empty(StatusCode::ACCEPTED);
         }
-        let (ports, limit) = (self.ports.clone(), self.limits.call);
+        let (ports, limit) = (self.ports.clone(), self.limits.call());
         // Each has the limit of its own, and an answer that says so.
         self.run(caller, "null", accepts, None, |out| async move {
             let calls = requests.iter().map(async |(id, text)| {

@@ -290,7 +290,6 @@ impl Inner {
         let inner = Arc::clone(self);
         let (caller, id) = (caller.clone(), id.to_owned());
         tokio::spawn(async move {
-            let limit = limit.filter(|_| !weakened("a_118c"));
             let over = OptionFuture::from(limit.map(tokio::time::sleep));
             tokio::select! {
                 biased;

@@ -164,7 +164,7 @@ impl Inner {
             mirrors: Arc::clone(&child.mirrors),
         };
         // A subscription lasts as long as its token.
-        let limit = (method != LISTEN).then_some(self.limits.call);
+        let limit = (method != LISTEN).then_some(self.limits.call());
         self.run(caller, id, accepts, limit, |out| async move {
             let translated = matches!(child.tongue, Tongue::Bridged(_));
             let agree = child.mirrors.check(&call, &sent, child.peer(), translated);

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -21,6 +22,21 @@ pub(crate) struct Limits {
     pub(crate) call: Duration,
     pub(crate) max: usize,
     pub(crate) max_per_person: usize,
+}
+
+impl Limits {
+    /// See [`call_limit`].
+    pub(crate) fn call(&self) -> Duration {
+        call_limit(self.call)
+    }
+}
+
+/// For a call, whose token may end meanwhile (CHECKLIST R11).
+pub(crate) fn call_limit(limit: Duration) -> Duration {
+    match weakened("a_118c") {
+        true => Duration::from_hours(24),
+        false => limit,
+    }
 }
 
 /// Counts conversations.

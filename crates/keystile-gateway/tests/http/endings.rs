@@ -7,6 +7,7 @@ use axum::body::{Body, BodyDataStream};
 use futures_util::StreamExt as _;
 use http::{Request, Response};
 use keystile_gateway::HttpUpstream;
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -153,11 +154,22 @@ async fn who_can_go_on_behind_an_event_hears_no_last_word() {
     let (_, of_2026) = text(ends.send(list(&ends)).await).await;
     assert_eq!(last_word(&of_2026, "7"), "upstream_unreachable");
 
-    let breaks = breaking(said).await;
-    let answer = breaks.send(breaks.call()).await;
-    let pieces: Vec<_> = answer.into_body().into_data_stream().collect().await;
-    assert!(pieces.last().expect("how it ended").is_err());
-    assert!(pieces.len() <= 2, "no last word: {pieces:?}");
+    let (breaks, cut) = mpsc::channel(1);
+    let feed = Arc::new(Mutex::new(Some(cut)));
+    let app = saying(move || {
+        let cut = feed.lock().take().expect("one call");
+        let broken = futures_util::stream::unfold(cut, |mut cut: mpsc::Receiver<()>| async {
+            cut.recv().await;
+            Some((Err(std::io::Error::other("the cable")), cut))
+        });
+        let begun = futures_util::stream::iter([Ok(said)]);
+        events(Body::from_stream(begun.chain(broken)))
+    })
+    .await;
+    let mut body = app.send(app.call()).await.into_body().into_data_stream();
+    assert!(body.next().await.expect("the event").is_ok());
+    breaks.send(()).await.expect("it waits");
+    assert!(body.next().await.expect("how it ended").is_err());
 }
 
 #[tokio::test]
