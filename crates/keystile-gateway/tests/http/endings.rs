@@ -16,7 +16,7 @@ use crate::answers::{data, list, saying};
 use crate::log::Log;
 use crate::support::{App, Server, event_stream, events, refusal, text};
 
-const SAYS: &str = "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}\n\n";
+const SAYS: &str = "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/note\"}\n\n";
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// The word of the error for this id (JSON text) that ends a stream.
@@ -91,10 +91,15 @@ async fn a_118_a_busy_stream_does_not_outrun_the_limit_of_its_call() {
     let tune = |upstream: HttpUpstream| upstream.with_call_limit(Duration::from_millis(50));
     let app = App::in_front_of(server, &url, tune);
     let mut body = app.send(app.call()).await.into_body().into_data_stream();
-    let mut last = String::new();
-    while let Some(chunk) = body.next().await {
-        last = String::from_utf8(chunk.expect("whole").to_vec()).expect("text");
-    }
+    let ended = async {
+        let mut last = String::new();
+        while let Some(chunk) = body.next().await {
+            last = String::from_utf8(chunk.expect("whole").to_vec()).expect("text");
+        }
+        last
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(10), ended);
+    let last = ended.await.expect("an end");
     assert_eq!(last_word(&last, "7"), "upstream_timeout");
 }
 
@@ -245,7 +250,7 @@ async fn a_139_who_calls_a_server_with_a_foreign_endpoint_is_told() {
             }
         }
     };
-    let told = tokio::time::timeout(Duration::from_secs(20), told);
+    let told = tokio::time::timeout(Duration::from_secs(10), told);
     told.await.expect("it is found out");
     learning.abort();
     let log = log.text();
