@@ -348,7 +348,7 @@ fn unreachable(error: &hyper_util::client::legacy::Error) -> NotForwarded {
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     let detail = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
     if !error.is_connect() {
-        return End::HungUp(Some(detail)).into();
+        return End::HungUp(detail).into();
     }
     let sentence =
         "The server behind this gateway can't be reached; its operator should see whether it runs.";

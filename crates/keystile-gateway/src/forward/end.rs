@@ -16,8 +16,8 @@ pub(super) enum End {
     Expired,
     /// The call's own limit is reached.
     TooLong,
-    /// The upstream hung up; why, if it is known.
-    HungUp(Option<String>),
+    /// The upstream hung up, and how.
+    HungUp(String),
     /// It sent what may not reach a client.
     Failed(Failure),
 }
@@ -41,7 +41,6 @@ impl End {
             Self::TooLong => Refusal::timed_out(),
             Self::HungUp(detail) => {
                 let sentence = "The server behind this gateway hung up before it answered.";
-                let detail = detail.as_deref().unwrap_or("its stream ended");
                 Refusal::new(Code::UpstreamUnreachable, sentence).with_detail(detail)
             }
             Self::Failed(failure) => Refusal::from(failure),

@@ -177,7 +177,7 @@ impl Events {
     }
 
     /// Nothing more comes, though an answer is owed.
-    pub(super) fn hung_up(&self) {
+    pub(super) fn broke_off(&self) {
         self.source.unfit(&"it hung up before it answered");
     }
 

@@ -130,9 +130,7 @@ impl PermittedBody {
                     return Poll::Ready(None);
                 }
                 broken => {
-                    let detail = broken.and_then(Result::err).map(|error| error.to_string());
-                    let end = End::HungUp(detail);
-                    self.events.hung_up();
+                    let end = self.hung_up(broken.and_then(Result::err));
                     return Poll::Ready(self.end(&end, Vec::new()).map(Ok));
                 }
             };
@@ -149,6 +147,18 @@ impl PermittedBody {
         }
         context.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// A server that was told that its call is cancelled may end its stream without an answer, and is well.
+    fn hung_up(&self, error: Option<hyper::Error>) -> End {
+        let how = match error {
+            Some(error) => {
+                self.events.broke_off();
+                format!("its stream broke off: {error}")
+            }
+            None => "its stream ended without the answer".to_owned(),
+        };
+        End::HungUp(format!("{}: {how}", self.permit.route().name))
     }
 
     /// Lets go of the upstream. The last that passes, with what whoever still waits for an answer gets instead.

@@ -41,9 +41,14 @@ async fn rest(body: &mut BodyDataStream) -> String {
 /// A server whose answers to both eras are streams that break off behind this.
 async fn breaking(said: &'static str) -> App {
     saying(move || {
-        let broken = Err(std::io::Error::other("the cable"));
-        let pieces = [Ok(said.to_owned()), broken];
-        events(Body::from_stream(futures_util::stream::iter(pieces)))
+        // What came before is on its way when it breaks.
+        let broken = async {
+            tokio::task::yield_now().await;
+            Err(std::io::Error::other("the cable"))
+        };
+        let begun = futures_util::stream::iter([Ok(said)]);
+        let broken = futures_util::stream::once(broken);
+        events(Body::from_stream(begun.chain(broken)))
     })
     .await
 }
@@ -68,7 +73,11 @@ async fn a_118_a_call_ends_at_its_own_limit_and_says_so() {
         let lasted = begun.elapsed();
         tokio::time::resume();
         assert_eq!(last_word(&said, "7"), "upstream_timeout");
-        assert!(lasted <= LIMIT && lasted > LIMIT - Duration::from_secs(60));
+        let second = Duration::from_secs(1);
+        assert!(
+            lasted < LIMIT + second && lasted > LIMIT - 60 * second,
+            "{lasted:?}"
+        );
         feed.closed().await;
     }
     // What lives as long as the token has no such limit.
@@ -143,9 +152,8 @@ async fn n_tr_05_a_stream_that_ends_without_the_answer_says_so() {
             assert_eq!(last_word(&said, "7"), "upstream_unreachable");
             assert!(said.contains("hung up"), "{said}");
             let log = log.text();
-            assert!(log.contains("hung up before it answered"), "{log}");
+            assert!(log.contains("kb: its stream"), "{log}");
         }
-        assert_eq!(app.gateway.unhealthy(), ["kb"]);
     }
 }
 
@@ -274,4 +282,56 @@ async fn a_post_that_is_not_allowed_is_a_failure_of_the_upstream() {
     }
     let end = app.builder("DELETE").body(Body::empty()).expect("one");
     assert_eq!(app.send(end).await.status(), 405, "no session to end");
+}
+
+#[tokio::test]
+async fn who_is_too_busy_says_for_how_long() {
+    for (status, media, after, told) in [
+        (429, "text/html", "17", Some("17")),
+        (429, "application/json", "17", Some("17")),
+        (503, "text/plain", "5", Some("5")),
+        (503, "text/plain", "Wed, 21 Oct 2026 07:28:00 GMT", None),
+    ] {
+        let app = App::new(move |_| {
+            Response::builder()
+                .status(status)
+                .header("content-type", media)
+                .header("retry-after", after)
+                .body(Body::from("inner secret"))
+                .expect("works in a test")
+        })
+        .await;
+        let answer = app.send(app.call()).await;
+        let after = answer.headers().get("retry-after").cloned();
+        assert_eq!(
+            after
+                .as_ref()
+                .map(|after| after.to_str().expect("works in a test")),
+            told
+        );
+        let wanted = (status, -32603, "upstream_failed".to_owned());
+        assert_eq!(refusal(answer).await, wanted);
+    }
+}
+
+#[tokio::test]
+async fn who_answers_with_no_mcp_is_unhealthy_and_one_request_s_fault_is_nobodys() {
+    for (status, media, body, unhealthy) in [
+        (422, "application/json", r#"{"detail":"x"}"#, false),
+        (429, "text/plain", "", false),
+        (401, "text/plain", "", true),
+        (302, "text/plain", "", true),
+        (200, "text/html", "<h1>", true),
+        (500, "text/plain", "", true),
+        (405, "text/plain", "", true),
+    ] {
+        let app = App::new(move |_| {
+            let answer = Response::builder().status(status);
+            let answer = answer.header("content-type", media);
+            answer.body(Body::from(body)).expect("works in a test")
+        })
+        .await;
+        text(app.send(app.call()).await).await;
+        assert_eq!(!app.gateway.unhealthy().is_empty(), unhealthy, "{status}");
+    }
 }

@@ -66,10 +66,7 @@ async fn a_118_a_call_of_a_child_ends_at_its_own_limit_in_each_era() {
         tokio::time::resume();
         let (id, word) = (&last["id"], &last["error"]["data"]["code"]);
         assert_eq!((id, word), (&json!(7), &json!("upstream_timeout")));
-        assert!(
-            lasted.as_secs() <= 600 && lasted.as_secs() > 540,
-            "{server}"
-        );
+        assert!((540..=600).contains(&lasted.as_secs()), "{server}");
         assert_eq!(call.next().await, None);
         soon(async { while client.tool("held").await != 0 {} }).await;
     }
