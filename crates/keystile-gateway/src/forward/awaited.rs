@@ -145,10 +145,10 @@ impl Awaited {
     }
 
     fn notified(&mut self, message: &Envelope<'_>) -> Verdict {
-        if !message
+        let says = message
             .method()
-            .is_some_and(method::is_notification_of_servers)
-        {
+            .is_some_and(method::is_notification_of_servers);
+        if !says && !weakened("a_113f") {
             return Verdict::Dropped("a notification that no server sends");
         }
         let What::Changes {

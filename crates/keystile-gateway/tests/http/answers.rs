@@ -227,7 +227,7 @@ async fn an_error_that_names_no_request_is_that_of_the_only_one() {
 }
 
 #[tokio::test]
-async fn what_only_clients_say_reaches_no_client() {
+async fn a_113_what_only_clients_say_reaches_no_client() {
     let (log, _guard) = Log::listen();
     let notes = [
         "notifications/initialized",
