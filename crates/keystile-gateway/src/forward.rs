@@ -3,6 +3,7 @@
 mod answer;
 mod asides;
 mod awaited;
+mod end;
 mod events;
 mod headers;
 mod in_flight;
@@ -23,19 +24,21 @@ use hyper::body::Incoming;
 use keystile_domain::ports::Standing;
 use keystile_protocol::mcp::headers as mcp;
 use keystile_protocol::mutation::weakened;
+use tokio::time::Instant;
 
 use crate::admit::Permit;
 use crate::connections::Connections;
 use crate::handles::Handles;
 use crate::inspect::Asked;
 use crate::refusal::{Code, Refusal};
-use crate::relay::{Failure, HttpBridge, Ports, Reach, Spoken, Strange, Transport};
+use crate::relay::{Failure, HttpBridge, Ports, Reach, Spoken, Strange, Transport, call_limit};
 use answer::{Content, Media};
 use awaited::Awaited;
+use end::End;
 use events::{Events, Source};
 pub(crate) use headers::is_nominated;
 pub(crate) use session::{Sessions, Thread};
-use stream::{PermittedBody, Waited};
+use stream::{Limit, PermittedBody};
 
 /// A running MCP server that is reached over HTTP. Its URL comes from the operator only.
 pub struct HttpUpstream(Box<Target>);
@@ -108,6 +111,15 @@ impl From<Refusal> for NotForwarded {
     }
 }
 
+impl From<End> for NotForwarded {
+    fn from(end: End) -> Self {
+        match end {
+            End::Revoked | End::Unknown | End::Expired => Self::Revoked,
+            other => other.refusal().map_or(Self::Revoked, Self::Refused),
+        }
+    }
+}
+
 impl fmt::Debug for HttpUpstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("HttpUpstream").field(&self.0.uri).finish()
@@ -148,7 +160,7 @@ impl HttpUpstream {
         self
     }
 
-    /// How long a call may take until its answer begins; 10 minutes unless said otherwise.
+    /// How long a call may take from its beginning to the end of its answer; 10 minutes unless said otherwise.
     #[must_use]
     pub fn with_call_limit(mut self, limit: Duration) -> Self {
         self.0.call_limit = limit;
@@ -197,17 +209,14 @@ impl HttpUpstream {
             route: Arc::clone(permit.route()),
             strange: Arc::clone(&self.0.strange),
         };
-        let waiting = stream::waited(permit, ports, self.0.call_limit);
+        let limit = Limit {
+            deadline: Instant::now() + call_limit(self.0.call_limit),
+            keep_alive: self.0.keep_alive,
+        };
         let (mut answer, came) = tokio::select! {
             biased;
             answered = self.answered(parts, &mut call, &source) => answered?,
-            ended = waiting => return Err(match ended {
-                Waited::Revoked => NotForwarded::Revoked,
-                Waited::TooLong => {
-                    let sentence = "The server did not answer within its time limit.";
-                    NotForwarded::Refused(Refusal::new(Code::UpstreamTimeout, sentence))
-                }
-            }),
+            end = stream::waited(permit, ports, limit.deadline) => return Err(end.into()),
         };
         // What needs no answer was accepted, or was not (CHECKLIST N-TR-05); some servers say 200.
         let posted = parts.method == Method::POST && call.awaited.is_nothing();
@@ -224,7 +233,7 @@ impl HttpUpstream {
             Came::Message(bytes) => answer::relay(answer, Content::Message, Body::from(bytes)),
             Came::Events(body) => {
                 let events = Events::new(call.awaited, ids, call.handles, source);
-                let body = PermittedBody::new(body, events, permit, ports, self.0.keep_alive);
+                let body = PermittedBody::new(body, events, permit, ports, limit);
                 answer::relay(answer, Content::Events, Body::new(body))
             }
         })
@@ -239,10 +248,14 @@ impl HttpUpstream {
     ) -> Result<(response::Parts, Came), NotForwarded> {
         let request = self.request(parts, call);
         let answer = self.0.connections.request(request).await;
-        let answer = answer.map_err(|error| NotForwarded::Refused(unreachable(&error)))?;
+        let answer = answer.map_err(|error| {
+            source.unfit(&"it can't be reached, or hung up before it answered");
+            unreachable(&error)
+        })?;
         let (head, body) = answer.into_parts();
         let media = Media::of(&head.headers);
-        let content = answer::judge(parts, &call.awaited, &head, media)?;
+        let unfit = |refusal| self.unfit(refusal, parts, &head, source);
+        let content = answer::judge(parts, &call.awaited, &head, media).map_err(unfit)?;
         let failed = |failure: Failure| NotForwarded::Refused(Refusal::from(&failure));
         let came = match content {
             Content::Nothing => Came::Nothing,
@@ -253,18 +266,46 @@ impl HttpUpstream {
                     failed(failure)
                 })?;
                 let awaited = &mut call.awaited;
-                match answer::is_awaited(&bytes, awaited, source) {
-                    Ok(()) => Came::Message(sealed(call.handles.as_ref(), bytes)),
-                    Err(failure) if head.status.is_success() => return Err(failed(failure)),
+                match answer::awaited_in(bytes, awaited, source) {
+                    Ok(bytes) => Came::Message(sealed(call.handles.as_ref(), bytes)),
+                    Err(failure) if head.status.is_success() => {
+                        source.unfit(&failure);
+                        return Err(failed(failure));
+                    }
                     // Some framework's own words about the status, perhaps: only the status counts.
                     Err(_) => {
-                        answer::judge(parts, awaited, &head, Media::Other)?;
+                        answer::judge(parts, awaited, &head, Media::Other).map_err(unfit)?;
                         Came::Nothing
                     }
                 }
             }
         };
         Ok((head, came))
+    }
+
+    /// What is said of an answer that can't be passed on. Where it was found out that the upstream takes messages in
+    /// another way that we do not go, that is why it takes no POST.
+    fn unfit(
+        &self,
+        refusal: Refusal,
+        asked: &Parts,
+        answer: &response::Parts,
+        source: &Source,
+    ) -> Refusal {
+        let (status, is_post) = (answer.status, asked.method == Method::POST);
+        let found = self.0.bridge.get().and_then(HttpBridge::refused);
+        let found = found.filter(|_| is_post && status.is_client_error());
+        let refusal = match found {
+            Some(failure) if !weakened("a_139b") => Refusal::from(&failure),
+            _ => refusal,
+        };
+        // What it failed one request for may be that request's fault.
+        let of_request =
+            status.is_client_error() && refusal.word() == Code::UpstreamFailed.as_str();
+        if !of_request {
+            source.unfit(&refusal.word());
+        }
+        refusal
     }
 
     /// The upstream's request: our method and target, the client's message, and of its headers only
@@ -303,15 +344,15 @@ fn sealed(handles: Option<&Handles>, message: Bytes) -> Bytes {
     sealed.map_or(message, Bytes::from)
 }
 
-fn unreachable(error: &hyper_util::client::legacy::Error) -> Refusal {
+fn unreachable(error: &hyper_util::client::legacy::Error) -> NotForwarded {
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
     let detail = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
-    let sentence = if error.is_connect() {
-        "The server behind this gateway can't be reached; its operator should see whether it runs."
-    } else {
-        "The server behind this gateway hung up before it answered."
-    };
-    Refusal::new(Code::UpstreamUnreachable, sentence).with_detail(detail)
+    if !error.is_connect() {
+        return End::HungUp(detail).into();
+    }
+    let sentence =
+        "The server behind this gateway can't be reached; its operator should see whether it runs.";
+    NotForwarded::Refused(Refusal::new(Code::UpstreamUnreachable, sentence).with_detail(detail))
 }
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);

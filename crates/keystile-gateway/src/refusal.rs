@@ -65,6 +65,24 @@ impl Refusal {
         refusal
     }
 
+    /// Of a call whose grant, person or client was revoked while it ran.
+    pub(crate) fn revoked() -> Self {
+        let sentence = "The grant behind this call was revoked. Sign in again.";
+        Self::new(Code::GrantRevoked, sentence)
+    }
+
+    /// Of a call that reached its own limit.
+    pub(crate) fn timed_out() -> Self {
+        let sentence = "The server did not answer within the time that a call may take.";
+        Self::new(Code::UpstreamTimeout, sentence)
+    }
+
+    /// The revocation feed can't tell.
+    pub(crate) fn revocations_unknown() -> Self {
+        let sentence = "It is not known at the moment whether this token was revoked; try again.";
+        Self::new(Code::RevocationsUnknown, sentence)
+    }
+
     fn of(word: &'static str, status: StatusCode, error: RpcError<'static>) -> Self {
         Self(Box::new(Inner {
             word,
@@ -127,6 +145,12 @@ impl Refusal {
     /// Another status than the code's, where an older revision's clients read the code's otherwise.
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         self.0.status = status;
+        self
+    }
+
+    /// Seconds after which it may be otherwise, if somebody said.
+    pub(crate) fn with_retry_after(mut self, seconds: Option<u32>) -> Self {
+        self.0.retry_after = seconds;
         self
     }
 

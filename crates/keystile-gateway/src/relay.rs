@@ -38,4 +38,4 @@ pub use reach::Transport;
 pub(crate) use reach::{Reach, Spoken};
 pub(crate) use serve::{Admitted, Relay};
 pub(crate) use strange::Strange;
-pub(crate) use upkeep::Limits;
+pub(crate) use upkeep::{Limits, call_limit};

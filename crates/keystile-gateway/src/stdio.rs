@@ -33,6 +33,7 @@ impl Pool {
             idle: config.idle,
             start_limit: config.start_limit,
             first_answer: config.first_answer,
+            call: config.call_limit,
             max: config.max_children,
             max_per_person: config.max_children_per_person,
         };

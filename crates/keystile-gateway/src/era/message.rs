@@ -64,11 +64,11 @@ impl<'a> Message<'a> {
         self.root.path(["params", "_meta", key])
     }
 
-    /// This text with another id; `id` is a lexeme.
+    /// This text with this id, a lexeme. An error need not have had one.
     pub(crate) fn with_id(self, id: &str) -> String {
         match self.root.member("id") {
             Some(node) => replaced(self.text, node, id),
-            None => self.text.to_owned(),
+            None => Reshape::of(Some(self.root)).set("id", id).finish(),
         }
     }
 

@@ -65,6 +65,7 @@ pub(super) fn judge(
     media: Media,
 ) -> Result<Content, Refusal> {
     let method = &asked.method;
+    let owes = !awaited.unanswered().is_empty();
     let in_session = asked.headers.contains_key(headers::SESSION_ID);
     let (code, sentence) = match answer.status.as_u16() {
         _ if is_encoded(&answer.headers) && media != Media::Other => (
@@ -83,8 +84,12 @@ pub(super) fn judge(
             Code::UpstreamRedirects,
             "The server behind this gateway redirects; its operator must configure the URL that it redirects to.",
         ),
-        202 | 204 => return Ok(Content::Nothing),
-        200..=299 if !awaited.takes(media) && has_content(answer) => (
+        202 | 204 if !owes || weakened("n_tr_05c") => return Ok(Content::Nothing),
+        202 | 204 => (
+            Code::UpstreamNotMcp,
+            "The server behind this gateway took a request and gave no answer to it; its own log may say why.",
+        ),
+        200..=299 if !awaited.takes(media) && (owes || has_content(answer)) => (
             Code::UpstreamNotMcp,
             "What answers behind this gateway is no MCP server: it sent neither JSON nor an event stream. Its operator should check the upstream URL.",
         ),
@@ -93,16 +98,25 @@ pub(super) fn judge(
             Code::UpstreamNotMcp,
             "What answers behind this gateway has no MCP endpoint at the configured path. Its operator should check the upstream URL.",
         ),
+        // Of a session that is gone it would be a 404; where nothing is posted to, MCP has no endpoint.
+        405 if media != Media::Json && method == Method::POST => (
+            Code::UpstreamNotMcp,
+            "What answers behind this gateway takes no messages at the configured path. Its operator should check the upstream URL.",
+        ),
         200..=299 if awaited.is_nothing() => return Ok(Content::Nothing),
         200..=299 if media == Media::Events => return Ok(Content::Events),
         200..=299 if media == Media::Json => return Ok(Content::Message),
         200..=299 => return Ok(Content::Nothing),
-        _ if media == Media::Json => return Ok(Content::Message),
+        400..=599 if media == Media::Json => return Ok(Content::Message),
         // The session is gone; no GET stream or DELETE here (MCP 2025-11-25, transports).
         404 | 405 => return Ok(Content::Nothing),
         _ if weakened("a_137") || weakened("a_138") || weakened("a_140") => {
             return Ok(Content::Nothing);
         }
+        429 | 503 => (
+            Code::UpstreamFailed,
+            "The server behind this gateway is too busy; try again in a while.",
+        ),
         _ => (
             Code::UpstreamFailed,
             "The server behind this gateway failed; its own log says why.",
@@ -116,7 +130,15 @@ pub(super) fn judge(
     let (kind, target) = (said(header::CONTENT_TYPE), said(header::LOCATION));
     let status = answer.status;
     let detail = format!("the upstream said {status}, Content-Type {kind}, Location {target}");
-    Err(Refusal::new(code, sentence).with_detail(detail))
+    let refusal = Refusal::new(code, sentence).with_detail(detail);
+    Err(match status {
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            let seconds = answer.headers.get(header::RETRY_AFTER);
+            let seconds = seconds.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
+            refusal.with_status(status).with_retry_after(seconds)
+        }
+        _ => refusal,
+    })
 }
 
 /// The bytes of a JSON answer, as they came.
@@ -151,20 +173,23 @@ pub(super) async fn whole(mut body: Incoming) -> Result<Bytes, Failure> {
     })
 }
 
-/// Whether this is the answer that is awaited, and nothing else (CHECKLIST R1, R10).
-pub(super) fn is_awaited(
-    text: &[u8],
+/// The answer that is awaited, and nothing else (CHECKLIST R1, R10).
+pub(super) fn awaited_in(
+    text: Bytes,
     awaited: &mut Awaited,
     source: &Source,
-) -> Result<(), Failure> {
-    match awaited.read(text) {
-        Ok(Verdict::Answers) => {
+) -> Result<Bytes, Failure> {
+    match awaited.read(&text) {
+        Ok(verdict @ (Verdict::Answers | Verdict::AnswersAs(_))) => {
             source.pass();
-            return Ok(());
+            return Ok(match verdict {
+                Verdict::AnswersAs(named) => named.into(),
+                _ => text,
+            });
         }
-        Ok(Verdict::Dropped(why)) => source.fail(text, &why),
-        Ok(Verdict::Belongs) => source.fail(text, &"no answer to what was asked"),
-        Err(error) => source.fail(text, &error),
+        Ok(Verdict::Dropped(why)) => source.tell(&text, &why),
+        Ok(Verdict::Belongs) => source.tell(&text, &"no answer to what was asked"),
+        Err(error) => source.tell(&text, &error),
     }
     Err(Failure::NotMcp)
 }

@@ -2,7 +2,7 @@
 
 use http::Method;
 use http::request::Parts;
-use keystile_protocol::mcp::{Batch, Envelope, EnvelopeError, Era, Kind, headers};
+use keystile_protocol::mcp::{Batch, Envelope, EnvelopeError, Era, Kind, headers, method};
 use keystile_protocol::mutation::weakened;
 
 use super::answer::Media;
@@ -46,6 +46,8 @@ enum What {
 pub(super) enum Verdict {
     /// It passes, as what was asked for.
     Answers,
+    /// As this text: it names no request, and only one waits.
+    AnswersAs(String),
     /// It passes.
     Belongs,
     /// And why.
@@ -123,7 +125,7 @@ impl Awaited {
         let mut all = Verdict::Answers;
         for message in Batch::parse(text)?.messages() {
             match self.judge(message) {
-                Verdict::Answers => {}
+                Verdict::Answers | Verdict::AnswersAs(_) => {}
                 Verdict::Belongs => all = Verdict::Belongs,
                 dropped @ Verdict::Dropped(_) => return Ok(dropped),
             }
@@ -143,6 +145,12 @@ impl Awaited {
     }
 
     fn notified(&mut self, message: &Envelope<'_>) -> Verdict {
+        let says = message
+            .method()
+            .is_some_and(method::is_notification_of_servers);
+        if !says && !weakened("a_113f") {
+            return Verdict::Dropped("a notification that no server sends");
+        }
         let What::Changes {
             id,
             filter,
@@ -187,17 +195,22 @@ impl Awaited {
             Some(theirs) => self.open.iter().position(|id| is_same(theirs, id)),
             None => self.open.len().checked_sub(1),
         };
-        match place {
-            Some(place) => {
-                let id = self.open.remove(place);
-                if let Some(held) = &mut self.held {
-                    held.answered(&id);
-                }
-            }
-            None if weakened("a_113") => {}
-            None => return Verdict::Dropped("an answer to no request that waits for one"),
+        let Some(place) = place else {
+            return match weakened("a_113") {
+                true => Verdict::Answers,
+                false => Verdict::Dropped("an answer to no request that waits for one"),
+            };
+        };
+        let id = self.open.remove(place);
+        if let Some(held) = &mut self.held {
+            held.answered(&id);
         }
-        Verdict::Answers
+        match theirs {
+            None if self.open.is_empty() => {
+                Verdict::AnswersAs(Message::of(message.text()).with_id(&id))
+            }
+            _ => Verdict::Answers,
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub(super) struct Events {
     /// Only of 2026-07-28.
     handles: Option<Handles>,
     source: Source,
+    /// An event had an id to go on behind.
+    resumable: bool,
     /// Bytes since something last passed.
     unheard: usize,
 }
@@ -36,6 +38,11 @@ impl Source {
     /// The server's answer ends here.
     pub(super) fn fail(&self, sent: &[u8], why: &dyn Display) {
         self.tell(sent, why);
+        self.unfit(why);
+    }
+
+    /// It gave none that can be passed on.
+    pub(super) fn unfit(&self, why: &dyn Display) {
         self.strange.unfit(&self.route.name, why);
     }
 
@@ -63,6 +70,7 @@ impl Events {
             ids,
             handles,
             source,
+            resumable: false,
             unheard: 0,
         }
     }
@@ -107,10 +115,14 @@ impl Events {
             retry,
         } = event;
         // Only `message` carries MCP.
-        let data = data.filter(|_| name.is_none());
-        if let Some(data) = data.as_ref().filter(|data| !data.is_empty()) {
+        let mut data = data.filter(|_| name.is_none());
+        if let Some(data) = data.as_mut().filter(|data| !data.is_empty()) {
             match self.awaited.read(data) {
                 Ok(Verdict::Answers) => self.source.pass(),
+                Ok(Verdict::AnswersAs(named)) => {
+                    self.source.pass();
+                    *data = named.into_bytes();
+                }
                 Ok(Verdict::Belongs) => {}
                 Ok(Verdict::Dropped(why)) => {
                     self.source.tell(data, &why);
@@ -131,6 +143,7 @@ impl Events {
         match &self.ids {
             Some(ids) => {
                 if let Some(id) = id.and_then(|id| ids.bind(&id)) {
+                    self.resumable = true;
                     out.extend_from_slice(format!("id: {id}\n").as_bytes());
                 }
                 if let Some(retry) = retry {
@@ -155,6 +168,17 @@ impl Events {
         let text = std::str::from_utf8(&message).ok();
         let sealed = text.and_then(|text| self.handles.as_ref()?.seal(text));
         sealed.map_or(message, String::into_bytes)
+    }
+
+    /// Whether the stream may end here: every answer came, or comes to who goes on behind an event that had an id
+    /// (MCP 2025-11-25, "Resumability and Redelivery").
+    pub(super) fn owes_nothing(&self) -> bool {
+        self.resumable || self.unanswered().is_empty()
+    }
+
+    /// Nothing more comes, though an answer is owed.
+    pub(super) fn broke_off(&self) {
+        self.source.unfit(&"it hung up before it answered");
     }
 
     /// For the client of calls that get no answer: the ids of its requests, as JSON text.

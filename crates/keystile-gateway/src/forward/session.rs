@@ -194,10 +194,14 @@ impl Thread {
 
     /// The upstream's answer with an id that is good for this caller only. A server that answers `initialize` with
     /// another revision than it was asked for has clients say so from then on (`MCP-Protocol-Version`).
+    /// 2026-07-28 has no sessions, whatever its server says.
     ///
     /// # Errors
     /// 502 for an id that is none: more than one, longer than [`LONGEST`], or not visible ASCII.
     pub(super) fn bind(&self, permit: &Permit, answer: &mut HeaderMap) -> Result<(), Refusal> {
+        if self.era == Era::Stateless && !weakened("n_tr_17b") {
+            answer.remove(headers::SESSION_ID);
+        }
         let mut ids = answer.get_all(headers::SESSION_ID).iter();
         let Some(id) = ids.next() else { return Ok(()) };
         let one = ids.next().is_none();

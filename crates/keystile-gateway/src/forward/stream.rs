@@ -8,34 +8,42 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
-use keystile_domain::ports::Standing;
+use keystile_protocol::mutation::weakened;
+use tokio::time::Instant;
 
+use super::end::End;
 use super::events::{self, Events};
 use crate::admit::Permit;
-use crate::refusal::Refusal;
-use crate::relay::{Failure, Ports, STALE};
+use crate::relay::{Ports, STALE};
 
 type Watch = Pin<Box<dyn Future<Output = Woken> + Send>>;
 
 enum Woken {
-    /// The permit is over.
-    Over,
+    Over(End),
     /// Nothing was sent for a while.
     Quiet,
 }
 
-/// The events of an upstream for a client. Revocation ends them all, the end of the token those that nobody waits for;
-/// an admitted call otherwise runs to its own limit.
+/// The events of an upstream for a client. Revocation ends them all, the end of the token those that nobody waits for,
+/// and its own limit an admitted call.
 pub(super) struct PermittedBody {
     inner: Option<Incoming>,
     events: Events,
     permit: Permit,
     ports: Arc<Ports>,
-    /// Silence after which a comment is sent.
-    keep_alive: Duration,
+    limit: Limit,
     /// The revocation epoch at which the permit was last known to stand.
     epoch: u64,
     watch: Option<Watch>,
+}
+
+/// For how long.
+#[derive(Clone, Copy)]
+pub(super) struct Limit {
+    /// When a call is given up.
+    pub(super) deadline: Instant,
+    /// Silence after which a comment is sent.
+    pub(super) keep_alive: Duration,
 }
 
 impl PermittedBody {
@@ -44,14 +52,14 @@ impl PermittedBody {
         events: Events,
         permit: &Permit,
         ports: &Arc<Ports>,
-        keep_alive: Duration,
+        limit: Limit,
     ) -> Self {
         Self {
             inner: Some(inner),
             events,
             permit: permit.clone(),
             ports: Arc::clone(ports),
-            keep_alive,
+            limit,
             // Before the first look nothing is known.
             epoch: u64::MAX,
             watch: None,
@@ -59,34 +67,41 @@ impl PermittedBody {
     }
 
     /// Looks before each frame: a busy upstream must not outrun a revocation.
-    fn is_over(&mut self) -> bool {
+    fn ended(&mut self) -> Option<End> {
         let epoch = self.ports.revocations.epoch();
         if epoch != self.epoch {
-            if self.permit.standing(&*self.ports.revocations) != Standing::Good {
-                return true;
+            let standing = self.permit.standing(&*self.ports.revocations);
+            if let Some(end) = End::of(standing) {
+                return Some(end);
             }
             self.epoch = epoch;
         }
-        self.events.last_with_the_token()
-            && self.permit.expires_at() <= self.ports.clock.now()
-            && !keystile_protocol::mutation::weakened("a_118")
+        let (over, end) = match self.events.last_with_the_token() {
+            true => (
+                self.permit.expires_at() <= self.ports.clock.now() && !weakened("a_118"),
+                End::Expired,
+            ),
+            false => (self.limit.deadline <= Instant::now(), End::TooLong),
+        };
+        over.then_some(end)
     }
 
     fn watch(&self) -> Watch {
-        let (permit, ports) = (self.permit.clone(), Arc::clone(&self.ports));
-        let (expires, quiet) = (self.events.last_with_the_token(), self.keep_alive);
+        let (permit, ports, limit) = (self.permit.clone(), Arc::clone(&self.ports), self.limit);
+        let expires = self.events.last_with_the_token();
         Box::pin(async move {
-            let expired = async {
+            let over = async {
                 if expires {
                     expired(&permit, &ports).await;
-                } else {
-                    std::future::pending::<()>().await;
+                    return End::Expired;
                 }
+                tokio::time::sleep_until(limit.deadline).await;
+                End::TooLong
             };
             tokio::select! {
-                () = revoked(&permit, &ports) => Woken::Over,
-                () = expired => Woken::Over,
-                () = tokio::time::sleep(quiet) => Woken::Quiet,
+                end = revoked(&permit, &ports) => Woken::Over(end),
+                end = over => Woken::Over(end),
+                () = tokio::time::sleep(limit.keep_alive) => Woken::Quiet,
             }
         })
     }
@@ -97,18 +112,26 @@ impl PermittedBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, hyper::Error>>> {
         for _ in 0..FRAMES {
-            if self.is_over() {
-                self.inner = None;
+            if self.inner.is_some()
+                && let Some(end) = self.ended()
+            {
+                return Poll::Ready(self.end(&end, Vec::new()).map(Ok));
             }
             let Some(inner) = &mut self.inner else {
                 return Poll::Ready(None);
             };
             let frame = match ready!(Pin::new(inner).poll_frame(context)) {
                 Some(Ok(frame)) => frame,
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => {
+                Some(Err(error)) if self.events.owes_nothing() => {
+                    return Poll::Ready(Some(Err(error)));
+                }
+                None if self.events.owes_nothing() => {
                     self.inner = None;
                     return Poll::Ready(None);
+                }
+                broken => {
+                    let end = self.hung_up(broken.and_then(Result::err));
+                    return Poll::Ready(self.end(&end, Vec::new()).map(Ok));
                 }
             };
             let Some(chunk) = frame.data_ref() else {
@@ -116,8 +139,7 @@ impl PermittedBody {
             };
             let mut passed = Vec::new();
             if let Err(failure) = self.events.take(chunk, &mut passed) {
-                self.inner = None;
-                self.add_last_word(&failure, &mut passed);
+                return Poll::Ready(self.end(&End::Failed(failure), passed).map(Ok));
             }
             if !passed.is_empty() {
                 return Poll::Ready(Some(Ok(passed.into())));
@@ -127,12 +149,28 @@ impl PermittedBody {
         Poll::Pending
     }
 
-    /// What whoever still waits for an answer gets instead.
-    fn add_last_word(&self, failure: &Failure, out: &mut Vec<u8>) {
+    /// A server that was told that its call is cancelled may end its stream without an answer, and is well.
+    fn hung_up(&self, error: Option<hyper::Error>) -> End {
+        let how = match error {
+            Some(error) => {
+                self.events.broke_off();
+                format!("its stream broke off: {error}")
+            }
+            None => "its stream ended without the answer".to_owned(),
+        };
+        End::HungUp(format!("{}: {how}", self.permit.route().name))
+    }
+
+    /// Lets go of the upstream. The last that passes, with what whoever still waits for an answer gets instead.
+    fn end(&mut self, end: &End, mut last: Vec<u8>) -> Option<Bytes> {
+        self.inner = None;
         for id in self.events.unanswered() {
-            let refusal = Refusal::from(failure).with_id(Some(id));
-            events::write_own(refusal.tell(&self.ports), out);
+            if let Some(refusal) = end.refusal().filter(|_| !weakened("a_118b")) {
+                let refusal = refusal.with_id(Some(id));
+                events::write_own(refusal.tell(&self.ports), &mut last);
+            }
         }
+        (!last.is_empty()).then(|| last.into())
     }
 }
 
@@ -152,53 +190,39 @@ impl Body for PermittedBody {
             self.watch = Some(self.watch());
         }
         let watch = self.watch.as_mut().expect("made above");
-        match ready!(watch.as_mut().poll(context)) {
-            Woken::Over => {
-                self.inner = None;
-                Poll::Ready(None)
-            }
-            Woken::Quiet => {
-                self.watch = None;
-                let comment = Bytes::from_static(b": keep-alive\n");
-                Poll::Ready(Some(Ok(Frame::data(comment))))
-            }
-        }
+        let woken = ready!(watch.as_mut().poll(context));
+        self.watch = None;
+        let bytes = match woken {
+            Woken::Over(end) => self.end(&end, Vec::new()),
+            Woken::Quiet => Some(Bytes::from_static(b": keep-alive\n")),
+        };
+        Poll::Ready(bytes.map(Frame::data).map(Ok))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner
-            .as_ref()
-            .is_none_or(|incoming| incoming.is_end_stream())
+        self.inner.is_none()
     }
-}
-
-/// Why nobody waits for an answer any longer.
-pub(super) enum Waited {
-    /// The grant, the person or the client was revoked.
-    Revoked,
-    /// The call's own limit is reached.
-    TooLong,
 }
 
 /// Resolves when an answer that has not begun is not waited for any longer.
 ///
 /// Most answers come within [`SOON`]; they cost one timer and no watch on the revocation feed.
-pub(super) async fn waited(permit: &Permit, ports: &Ports, limit: Duration) -> Waited {
-    let soon = SOON.min(limit);
-    tokio::time::sleep(soon).await;
+pub(super) async fn waited(permit: &Permit, ports: &Ports, deadline: Instant) -> End {
+    let soon = deadline.min(Instant::now() + SOON);
+    tokio::time::sleep_until(soon).await;
     tokio::select! {
-        () = revoked(permit, ports) => Waited::Revoked,
-        () = tokio::time::sleep(limit.saturating_sub(soon)) => Waited::TooLong,
+        end = revoked(permit, ports) => end,
+        () = tokio::time::sleep_until(deadline) => End::TooLong,
     }
 }
 
 /// Resolves when the permit's grant, person or client no longer stands, or nobody knows whether they do.
-async fn revoked(permit: &Permit, ports: &Ports) {
+async fn revoked(permit: &Permit, ports: &Ports) -> End {
     let revocations = &*ports.revocations;
     loop {
         let seen = revocations.epoch();
-        if permit.standing(revocations) != Standing::Good {
-            return;
+        if let Some(end) = End::of(permit.standing(revocations)) {
+            return end;
         }
         tokio::select! {
             _ = revocations.changed_since(seen) => {}

@@ -142,9 +142,7 @@ impl Gateway {
         event.peer = from.as_deref();
         self.record(&event).await;
         let Some(mut error) = error else {
-            let sentence =
-                "It is not known at the moment whether this token was revoked; try again.";
-            return Err(Refusal::new(Code::RevocationsUnknown, sentence)
+            return Err(Refusal::revocations_unknown()
                 .with_detail(&route.resource.resource)
                 .with_reference(reference));
         };

@@ -65,11 +65,14 @@ impl Inner {
         if requests.is_empty() {
             return empty(StatusCode::ACCEPTED);
         }
-        let ports = self.ports.clone();
-        self.run(caller, "null", accepts, |out| async move {
-            let calls = requests
-                .iter()
-                .map(|(id, text)| answer(&session, id, text, accepts.events, &out, &ports));
+        let (ports, limit) = (self.ports.clone(), self.limits.call());
+        // Each has the limit of its own, and an answer that says so.
+        self.run(caller, "null", accepts, None, |out| async move {
+            let calls = requests.iter().map(async |(id, text)| {
+                let answer = answer(&session, id, text, accepts.events, &out, &ports);
+                let answered = tokio::time::timeout(limit, answer).await;
+                answered.unwrap_or_else(|_| Refusal::timed_out().with_id(Some(id)).tell(&ports))
+            });
             let answers = join_all(calls).await;
             out.answers(answers).await;
         })

@@ -241,7 +241,8 @@ impl Inner {
                 let id = envelope.id().map_or("null", |id| id.lexeme).to_owned();
                 let (inner, who, out) = (Arc::clone(self), caller.clone(), channel.out.clone());
                 let (running, text, call) = (channel.begin(), text.to_owned(), id.clone());
-                self.start(caller, &id, out, async move {
+                let limit = Some(self.limits.call());
+                self.start(caller, &id, limit, out, async move {
                     let channel = &running.0;
                     match channel.session.get() {
                         Some(session) => {

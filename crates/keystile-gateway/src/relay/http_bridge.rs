@@ -8,7 +8,7 @@ use http::{Response, request::Parts};
 use keystile_protocol::mcp::Era;
 use tokio::sync::watch;
 
-use super::{Caller, Limits, Ports, Reach, Relay, eras::Known, reach::Spoken};
+use super::{Caller, Failure, Limits, Ports, Reach, Relay, eras::Known, reach::Spoken};
 
 /// Stands between clients and an upstream of the other era or of the transport of 2024-11-05, and nowhere else.
 pub struct HttpBridge {
@@ -26,6 +26,7 @@ impl HttpBridge {
             idle: Duration::from_secs(30 * 60),
             start_limit: FIRST_ANSWER,
             first_answer: FIRST_ANSWER,
+            call: reach.call_limit,
             max: 1024,
             max_per_person: 64,
         };
@@ -104,6 +105,12 @@ impl HttpBridge {
             } => stateless,
             _ => false,
         }
+    }
+
+    /// Why nothing can be said to the upstream, where asking for its eras found that out: its endpoint is elsewhere.
+    pub(crate) fn refused(&self) -> Option<Failure> {
+        let unknown = self.relay.known().stateless.is_none();
+        self.spoken.refused().filter(|_| unknown)
     }
 
     pub(crate) fn relay(&self) -> &Relay {

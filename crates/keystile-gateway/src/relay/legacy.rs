@@ -90,7 +90,8 @@ impl Inner {
                 let id = envelope.id().map_or("null", |id| id.lexeme).to_owned();
                 let text = text.to_owned();
                 let streams = accepts.events;
-                self.run(caller, &id, accepts, |out| {
+                let limit = Some(self.limits.call());
+                self.run(caller, &id, accepts, limit, |out| {
                     let id = id.clone();
                     async move { request(&session, &text, &id, streams, out).await }
                 })

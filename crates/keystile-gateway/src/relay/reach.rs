@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use keystile_protocol::mutation::weakened;
+use parking_lot::Mutex;
 
 use super::{Connect, Failure, Strange, Wire, http_link, sse_link};
 use crate::connections::Connections;
@@ -51,6 +52,8 @@ pub(crate) struct Reach {
 pub(crate) struct Spoken {
     transport: Transport,
     found_http_sse: Arc<AtomicBool>,
+    /// Why it can't be spoken to over either, if that is what was found.
+    refused: Arc<Mutex<Option<Failure>>>,
 }
 
 impl Spoken {
@@ -58,7 +61,12 @@ impl Spoken {
         Self {
             transport,
             found_http_sse: Arc::default(),
+            refused: Arc::default(),
         }
+    }
+
+    pub(super) fn refused(&self) -> Option<Failure> {
+        self.refused.lock().clone()
     }
 
     pub(crate) fn is_http_sse(&self) -> bool {
@@ -84,13 +92,17 @@ impl Connect for Reach {
         if !unknown || !may_be_older(refused) || weakened("n_tr_19") {
             return Ok(false);
         }
+        *spoken.refused.lock() = None;
         match sse_link::connect(self).await {
             Ok(_) => {
                 tracing::info!("the server speaks HTTP+SSE, the transport of 2024-11-05");
                 spoken.found_http_sse.store(true, Ordering::Release);
                 Ok(true)
             }
-            Err(failure @ (Failure::NoEndpoint | Failure::ForeignEndpoint(_))) => Err(failure),
+            Err(failure @ (Failure::NoEndpoint | Failure::ForeignEndpoint(_))) => {
+                *spoken.refused.lock() = Some(failure.clone());
+                Err(failure)
+            }
             // What the POST met says more.
             Err(_) => Ok(false),
         }

@@ -1,9 +1,10 @@
 //! The Streamable HTTP side: which request belongs to which era, and what it gets.
 
-use std::{collections::HashMap, future::Future, sync::Arc};
+use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
+use futures_util::future::OptionFuture;
 use http::{Method, Response, StatusCode, header, request::Parts};
 use keystile_protocol::mcp::{Era, Kind};
 use keystile_protocol::mutation::weakened;
@@ -265,35 +266,39 @@ impl Inner {
         caller: &Caller,
         id: &str,
         accepts: Accepts,
+        limit: Option<Duration>,
         call: impl FnOnce(Out) -> F,
     ) -> Response<Body>
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let (out, pieces) = Out::of(caller);
-        self.start(caller, id, out.clone(), call(out));
+        self.start(caller, id, limit, out.clone(), call(out));
         respond(pieces, accepts, &self.ports).await
     }
 
     /// Runs a call in a task of its own, so that whatever happens to it happens to nobody else, and ends it when the
-    /// client goes away or the grant is revoked (CHECKLIST R11, A-118, A-157, N-TR-13).
+    /// client goes away, the grant is revoked or its own limit is reached (CHECKLIST R11, A-118, A-157, N-TR-13).
     pub(crate) fn start(
         self: &Arc<Self>,
         caller: &Caller,
         id: &str,
+        limit: Option<Duration>,
         out: Out,
         call: impl Future<Output = ()> + Send + 'static,
     ) {
         let inner = Arc::clone(self);
         let (caller, id) = (caller.clone(), id.to_owned());
         tokio::spawn(async move {
+            let over = OptionFuture::from(limit.map(tokio::time::sleep));
             tokio::select! {
                 biased;
                 () = out.closed() => {}
                 () = inner.ports.revoked(&caller), if !weakened("a_118") => {
-                    let sentence = "The grant behind this call was revoked. Sign in again.";
-                    let refusal = Refusal::new(Code::GrantRevoked, sentence);
-                    out.refuse(refusal.with_id(Some(&id))).await;
+                    out.refuse(Refusal::revoked().with_id(Some(&id))).await;
+                }
+                Some(()) = over => {
+                    out.refuse(Refusal::timed_out().with_id(Some(&id))).await;
                 }
                 () = call => {}
             }

@@ -166,7 +166,9 @@ impl Inner {
             streams: accepts.events,
             mirrors: Arc::clone(&child.mirrors),
         };
-        self.run(caller, id, accepts, |out| async move {
+        // A subscription lasts as long as its token.
+        let limit = (method != LISTEN).then_some(self.limits.call());
+        self.run(caller, id, accepts, limit, |out| async move {
             let translated = matches!(child.tongue, Tongue::Bridged(_));
             let agree = child.mirrors.check(&call, &sent, child.peer(), translated);
             if let Err(error) = agree.await {

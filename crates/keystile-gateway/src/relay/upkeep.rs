@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -17,8 +18,25 @@ pub(crate) struct Limits {
     pub(crate) idle: Duration,
     pub(crate) start_limit: Duration,
     pub(crate) first_answer: Duration,
+    /// For a call, from its beginning to its end (DESIGN §5).
+    pub(crate) call: Duration,
     pub(crate) max: usize,
     pub(crate) max_per_person: usize,
+}
+
+impl Limits {
+    /// See [`call_limit`].
+    pub(crate) fn call(&self) -> Duration {
+        call_limit(self.call)
+    }
+}
+
+/// For a call, whose token may end meanwhile (CHECKLIST R11).
+pub(crate) fn call_limit(limit: Duration) -> Duration {
+    match weakened("a_118c") {
+        true => Duration::from_hours(24),
+        false => limit,
+    }
 }
 
 /// Counts conversations.
@@ -202,6 +220,7 @@ mod tests {
             idle: Duration::ZERO,
             start_limit: Duration::ZERO,
             first_answer: Duration::ZERO,
+            call: Duration::ZERO,
             max: 3,
             max_per_person: 2,
         };

@@ -24,6 +24,8 @@ pub struct StdioConfig {
     pub start_limit: Duration,
     /// Time for start and handshake while a client waits, which then gets an error that says so.
     pub first_answer: Duration,
+    /// How long a call may take, from its beginning to its end.
+    pub call_limit: Duration,
     /// From closing the child's standard input to SIGTERM, and from there to SIGKILL.
     pub grace: Duration,
     /// Children at a time, for everybody. The one that is started in advance belongs to nobody and is not counted.
@@ -50,6 +52,7 @@ impl StdioConfig {
             idle: Duration::from_secs(30 * 60),
             start_limit: Duration::from_secs(60),
             first_answer: FIRST_ANSWER,
+            call_limit: CALL_LIMIT,
             grace: Duration::from_secs(2),
             max_children: 64,
             max_children_per_person: 16,
@@ -58,5 +61,7 @@ impl StdioConfig {
     }
 }
 
+/// As long as an HTTP server has.
+const CALL_LIMIT: Duration = Duration::from_secs(600);
 /// Clients give up by themselves after 30 to 60 s, and then say nothing of use.
 const FIRST_ANSWER: Duration = Duration::from_secs(15);

@@ -186,6 +186,67 @@ async fn n_tr_17_a_stateless_client_of_an_http_server_only_posts() {
 }
 
 #[tokio::test]
+async fn n_tr_17_an_answer_of_2026_07_28_names_no_session() {
+    let app = saying(|| {
+        let mut answer = json_answer(ANSWER);
+        let id = http::HeaderValue::from_static("s1");
+        answer.headers_mut().insert("mcp-session-id", id);
+        answer
+    })
+    .await;
+    let answer = app.send(list(&app)).await;
+    assert!(!answer.headers().contains_key("mcp-session-id"));
+    assert_eq!(text(answer).await.1, ANSWER);
+    let of_2025 = app.send(app.call()).await;
+    assert!(of_2025.headers().contains_key("mcp-session-id"));
+}
+
+#[tokio::test]
+async fn an_error_that_names_no_request_is_that_of_the_only_one() {
+    let error = |id: &str| format!(r#"{{"jsonrpc":"2.0",{id}"error":{{"code":1,"message":"x"}}}}"#);
+    for (id, named) in [
+        (r#""id":null,"#, error(r#""id":7,"#)),
+        ("", error("").replace("}}", r#"},"id":7}"#)),
+    ] {
+        for stream in [true, false] {
+            let error = error(id);
+            let app = saying(move || match stream {
+                true => events(data(&error)),
+                false => json_answer(&error),
+            })
+            .await;
+            let wanted = match stream {
+                true => data(&named),
+                false => named.clone(),
+            };
+            for request in [app.call(), list(&app)] {
+                assert_eq!(text(app.send(request).await).await.1, wanted);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_113_what_only_clients_say_reaches_no_client() {
+    let (log, _guard) = Log::listen();
+    let notes = [
+        "notifications/initialized",
+        "notifications/roots/list_changed",
+        "tools/list",
+    ];
+    let notes = notes.map(|method| data(&format!(r#"{{"jsonrpc":"2.0","method":"{method}"}}"#)));
+    let said = notes.concat() + &data(SAYS) + &data(ANSWER);
+    let app = saying(move || events(said.clone())).await;
+    for request in [app.call(), list(&app)] {
+        let answered = text(app.send(request).await).await.1;
+        assert_eq!(answered, data(SAYS) + &data(ANSWER));
+    }
+    let stream = app.builder("GET").body(Body::empty()).expect("a request");
+    assert_eq!(text(app.send(stream).await).await.1, data(SAYS));
+    assert!(log.text().contains("no server sends"), "{}", log.text());
+}
+
+#[tokio::test]
 async fn a_114_a_stream_goes_on_for_whom_it_began_and_in_its_session_only() {
     let app = App::echo().await;
     let resume = |event: &str, session: Option<&str>, person: Option<&str>| {

@@ -247,7 +247,7 @@ async fn a_120_changes_of_a_task_are_heard_by_who_began_it() {
         ))
         .await;
     let heard = text(heard).await.1;
-    assert_eq!(heard.matches("data: ").count(), 2, "{heard}");
+    assert_eq!(heard.matches("notifications/").count(), 2, "{heard}");
     assert_eq!(heard.matches(&format!("\"{shown}\"")).count(), 2, "{heard}");
     assert!(
         !heard.contains(TASK) && !heard.contains("somebody else"),

@@ -6,6 +6,7 @@ mod batches;
 mod bodies;
 mod bombs;
 mod dependencies;
+mod endings;
 mod forwarding;
 mod guard;
 mod handles;

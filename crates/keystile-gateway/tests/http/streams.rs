@@ -115,6 +115,8 @@ async fn a_118_revocation_ends_streams_and_running_calls_at_once() {
     first.send(SAYS).await.unwrap();
     assert!(next(&mut bodies[0]).await.is_some());
     app.revoke();
+    let last = next(&mut bodies[1]).await.expect("a last word");
+    assert!(last.contains("grant_revoked"), "{last}");
     for body in &mut bodies {
         assert_eq!(next(body).await, None, "a clean end");
     }
@@ -148,6 +150,8 @@ async fn a_flood_of_events_does_not_outrun_a_revocation() {
     let mut body = app.send(app.call()).await.into_body().into_data_stream();
     assert!(next(&mut body).await.is_some());
     app.revoke();
+    let last = next(&mut body).await.expect("a last word");
+    assert!(last.contains("grant_revoked"), "{last}");
     assert_eq!(next(&mut body).await, None);
 }
 

@@ -160,8 +160,6 @@ async fn the_statuses_that_mcp_gives_a_meaning_are_relayed() {
             "application/json",
             r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32603,"message":"x"}}"#,
         ),
-        (202, "text/plain", ""),
-        (405, "text/html", ""),
     ] {
         let app = App::new(move |_| {
             Response::builder()
@@ -174,10 +172,26 @@ async fn the_statuses_that_mcp_gives_a_meaning_are_relayed() {
         .await;
         let answer = app.send(app.call()).await;
         assert_eq!(answer.headers()["mcp-session-id"], app.session("s9"));
+        // An error that names no request is that of the only one.
+        let named = body.replace("null", "7");
         assert_eq!(
             text(answer).await,
-            (StatusCode::from_u16(status).unwrap(), body.to_owned())
+            (StatusCode::from_u16(status).unwrap(), named)
         );
+    }
+}
+
+#[tokio::test]
+async fn a_status_that_http_does_not_have_does_not_pass() {
+    let error = r#"{"jsonrpc":"2.0","id":7,"error":{"code":1,"message":"x"}}"#;
+    for status in [600, 999] {
+        let head = format!(
+            "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{error}",
+            error.len()
+        );
+        let app = in_front_of(answering(head).await).await;
+        let refused = refusal(app.send(app.call()).await).await;
+        assert_eq!(refused, (502, -32603, "upstream_failed".to_owned()));
     }
 }
 
@@ -246,6 +260,7 @@ async fn a_dead_upstream_is_a_502_that_says_what_to_do() {
         !body.contains(&address.to_string()),
         "where it is is not the client's business: {body}"
     );
+    assert_eq!(app.gateway.unhealthy(), ["kb"]);
 }
 
 #[tokio::test]

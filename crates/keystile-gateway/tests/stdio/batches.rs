@@ -1,10 +1,12 @@
 //! Several messages at once from a client of 2025-03-26: each as if it had come alone, one response for all.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use http::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{App, Client, Events, body, is_stream, messages, soon, told};
+use crate::support::{App, Client, Events, body, config, is_stream, messages, soon, told};
 
 const BOTH: &str = "application/json, text/event-stream";
 
@@ -132,6 +134,24 @@ async fn a_client_that_hangs_up_cancels_all_of_its_batch() {
     }
     assert_eq!(client.tool("held").await, 2);
     drop(stream);
+    soon(async { while client.tool("held").await != 0 {} }).await;
+}
+
+#[tokio::test]
+async fn a_118_each_call_of_a_batch_ends_at_its_limit() {
+    let mut config = config(&["legacy"]);
+    config.call_limit = Duration::from_millis(500);
+    let app = App::with(config);
+    let client = begin(&app, "2025-03-26").await;
+    let batch = json!([
+        call(json!(1), "hold", json!({})),
+        call(json!("e"), "echo", json!({"n": 1})),
+    ]);
+    let answers = soon(messages(post(&client, BOTH, &batch).await)).await;
+    let held = answers.iter().find(|message| message["id"] == 1);
+    let word = &held.expect("an answer")["error"]["data"]["code"];
+    assert_eq!(word, "upstream_timeout");
+    assert_eq!(told(by_id(&answers, json!("e"))), json!({"n": 1}));
     soon(async { while client.tool("held").await != 0 {} }).await;
 }
 

@@ -1,12 +1,13 @@
 //! Clients of 2026-07-28 in front of a server of 2026-07-28.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use http::StatusCode;
 use keystile_domain::time::Timestamp;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
-use crate::support::{App, Client, Events, NOW, body, gone, messages, soon, told};
+use crate::support::{App, Client, Events, NOW, body, config, gone, messages, soon, told};
 
 const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 
@@ -45,6 +46,30 @@ async fn one_person_and_client_share_a_child_and_nobody_else_does() {
     assert_eq!(pid("ada", "editor").await, first);
     assert_ne!(pid("ada", "other").await, first);
     assert_ne!(pid("bob", "editor").await, first);
+}
+
+#[tokio::test]
+async fn a_118_a_call_of_a_child_ends_at_its_own_limit_in_each_era() {
+    for server in ["stateless", "legacy"] {
+        let mut config = config(&[server]);
+        config.call_limit = Duration::from_secs(600);
+        let app = App::with(config);
+        let client = app.client("ada", "editor");
+        let held = json!({"name": "hold", "_meta": {"progressToken": 1}});
+        let call = client.stateless(json!(7), "tools/call", held).await;
+        let mut call = Events::of(call);
+        assert_eq!(call.next().await.unwrap()["params"]["progressToken"], 1);
+        let begun = Instant::now();
+        tokio::time::pause();
+        let last = call.next().await.expect("a last word");
+        let lasted = begun.elapsed();
+        tokio::time::resume();
+        let (id, word) = (&last["id"], &last["error"]["data"]["code"]);
+        assert_eq!((id, word), (&json!(7), &json!("upstream_timeout")));
+        assert!((540..=600).contains(&lasted.as_secs()), "{server}");
+        assert_eq!(call.next().await, None);
+        soon(async { while client.tool("held").await != 0 {} }).await;
+    }
 }
 
 #[tokio::test]

@@ -62,7 +62,10 @@ fn what_is_no_mcp_server_is_said_at_the_start_and_at_the_call() {
     let gate = installation.serve(&["protect", &always(&page)]);
     let sent = gate.program.stderr.find("It works!");
     let sent = sent.expect("the log has what it sent");
-    assert!(sent.contains("WARN") && sent.contains("reaches no client"), "{sent}");
+    assert!(
+        sent.contains("WARN") && sent.contains("reaches no client"),
+        "{sent}"
+    );
     gate.stop();
     let code = "upstream_unreachable";
     said_twice("SSH-2.0-OpenSSH_9.7\r\n", code, code, "hung up");
