@@ -170,6 +170,7 @@ impl Shared {
             id,
             method: &method,
             first: None,
+            foreign: false,
             session,
         };
         if !response.status().is_success() {
@@ -183,6 +184,7 @@ impl Shared {
         match answers.first {
             Some(initialized) if initializes && initialized => Ok(Called::Initialized),
             Some(_) => Ok(Called::Answered),
+            None if answers.foreign => Err(Failure::NotMcp),
             None => Err(Failure::Closed),
         }
     }
@@ -214,6 +216,12 @@ impl Shared {
         }
         let uri = self.reach.uri.clone();
         self.reach.request(method, uri, headers, body)
+    }
+
+    /// Names in the log what the server sent and nobody gets.
+    fn tell(&self, sent: &[u8], why: &dyn std::fmt::Display) {
+        let host = String::from_utf8_lossy(self.reach.host.as_bytes());
+        self.reach.strange.tell(&host, sent, why);
     }
 
     async fn whole(&self, response: Response<Incoming>) -> Result<Vec<u8>, Failure> {
@@ -262,6 +270,7 @@ impl Shared {
                 id: "",
                 method: "",
                 first: None,
+                foreign: false,
                 session: None,
             };
             if let Err(Failure::NotMcp | Failure::TooLong(_)) =

@@ -1,7 +1,14 @@
 //! A 2025-era session in front of a 2026-07-28 server. The translation itself is in
 //! [`crate::era::legacy_to_stateless`].
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use http::StatusCode;
 use keystile_protocol::mcp::RpcError;
@@ -31,11 +38,13 @@ use crate::era::{
 /// What a session needs beside its conversation.
 pub(crate) struct Bridge {
     facts: Mutex<ClientFacts>,
+    /// Log messages of this severity and above are for the client.
+    level: Arc<AtomicU8>,
     /// JSON text.
     capabilities: String,
     /// What the gateway listens to: a URI, or "" for the lists.
     listening: Mutex<HashMap<String, AbortOnDropHandle<()>>>,
-    asked: std::sync::atomic::AtomicU64,
+    asked: AtomicU64,
 }
 
 impl Bridge {
@@ -48,7 +57,11 @@ impl Bridge {
     ) -> Result<(Peer, Arc<Inbox>, Self, String), Failure> {
         let facts = ClientFacts::read(initialize);
         let inbox = Arc::new(Inbox::default());
-        let inbound = Arc::new(FromStateless(Arc::clone(&inbox)));
+        let level = Arc::new(AtomicU8::new(NO_LOG));
+        let inbound = Arc::new(FromStateless {
+            inbox: Arc::clone(&inbox),
+            level: Arc::clone(&level),
+        });
         let peer = Peer::start(wire, inbound, &*ports.rng);
         let discovered = discover(&peer, &facts.meta(None), deadline).await?;
         let result = Message::of(&discovered).result().ok_or(Failure::NotMcp)?;
@@ -63,8 +76,9 @@ impl Bridge {
                 .member("capabilities")
                 .map_or("{}", Node::text)
                 .to_owned(),
+            level,
             listening: Mutex::default(),
-            asked: std::sync::atomic::AtomicU64::default(),
+            asked: AtomicU64::default(),
         };
         Ok((peer, inbox, bridge, message::result("0", &answer)))
     }
@@ -94,8 +108,10 @@ impl Bridge {
             "initialize" => second_initialize(id, &out).await,
             "ping" => done().await,
             "logging/setLevel" => {
-                match member("level").filter(|level| meta::severity(level).is_some()) {
-                    Some(level) => {
+                let level = member("level");
+                match level.and_then(|level| Some((meta::severity(&level)?, level))) {
+                    Some((severity, level)) => {
+                        self.level.store(severity, Ordering::Relaxed);
                         self.facts.lock().log_level = Some(level.into_owned());
                         done().await;
                     }
@@ -229,9 +245,7 @@ impl Bridge {
         }
         let mut waiting = Vec::new();
         for (key, method, params) in requests {
-            let number = self
-                .asked
-                .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let number = self.asked.fetch_add(1, Ordering::Relaxed);
             let id = quoted(&format!("ks-{}-{number}", session.id));
             let (sender, answer) = oneshot::channel();
             if !session.inbox.asked.insert(&id, Asker::Bridge(sender)) {
@@ -352,7 +366,21 @@ impl Drop for Awaited {
 }
 
 /// A 2026-07-28 server sends no requests; its notifications belong to calls or subscriptions.
-struct FromStateless(Arc<Inbox>);
+struct FromStateless {
+    inbox: Arc<Inbox>,
+    level: Arc<AtomicU8>,
+}
+
+impl FromStateless {
+    /// Whether the session asked for log messages as severe as this.
+    fn logs(&self, message: Message<'_>) -> bool {
+        let level = message.params().and_then(|params| params.member("level"));
+        let severity = level
+            .and_then(Node::string)
+            .and_then(|level| meta::severity(&level));
+        severity.is_some_and(|severity| severity >= self.level.load(Ordering::Relaxed))
+    }
+}
 
 impl Inbound for FromStateless {
     fn request(&self, _: &Peer, incoming: Incoming<'_>) {
@@ -362,8 +390,8 @@ impl Inbound for FromStateless {
     fn notification(&self, peer: &Peer, incoming: Incoming<'_>) {
         let text = incoming.text;
         let is_log = incoming.method == "notifications/message";
-        if route(peer, incoming) == Routed::Nowhere && is_log {
-            self.0.outbox.put(text.to_owned());
+        if route(peer, incoming) == Routed::Nowhere && is_log && self.logs(Message::of(text)) {
+            self.inbox.outbox.put(text.to_owned());
         }
     }
 }
@@ -375,3 +403,5 @@ const PACE: Duration = Duration::from_millis(250);
 /// People answer slowly.
 const HUMAN: Duration = Duration::from_secs(600);
 const MAX_LISTENING: usize = 64;
+/// Above every severity.
+const NO_LOG: u8 = u8::MAX;

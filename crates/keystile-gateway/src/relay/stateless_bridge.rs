@@ -66,7 +66,7 @@ impl Bridged {
         elicitation: Elicitation,
         deadline: Instant,
     ) -> Result<Self, Failure> {
-        let listeners = Arc::new(Listeners::default());
+        let listeners = Arc::new(Listeners::of(elicitation));
         let peer = Peer::start(wire, Arc::clone(&listeners) as _, &*ports.rng);
         let params = translate::initialize_params(elicitation);
         let initialize = message::request("0", "initialize", Some(&params));

@@ -184,6 +184,9 @@ async fn sampling_is_refused_to_a_legacy_server_and_the_call_goes_on() {
     let client = app.client("ada", "editor");
     let answered = client.tool("sample").await;
     assert_eq!(answered["answered"]["code"], -32601);
+    // Nor is a client asked that did not declare elicitation.
+    let answered = client.tool("ask").await;
+    assert_eq!(answered["answered"]["code"], -32601);
 }
 
 #[tokio::test]

@@ -2,7 +2,10 @@
 
 use http::{HeaderValue, Response};
 use hyper::body::Incoming;
-use keystile_protocol::mcp::{Envelope, Kind};
+use keystile_protocol::{
+    mcp::{Envelope, Kind},
+    mutation::weakened,
+};
 
 use super::{LegacySession, Shared};
 use crate::{
@@ -20,6 +23,8 @@ pub(super) struct Answers<'a> {
     pub(super) id: &'a str,
     /// The answer came, and it is a result.
     pub(super) first: Option<bool>,
+    /// An answer to another request came.
+    pub(super) foreign: bool,
     /// Of the request.
     pub(super) method: &'a str,
     pub(super) session: Option<HeaderValue>,
@@ -28,22 +33,23 @@ pub(super) struct Answers<'a> {
 impl Answers<'_> {
     /// One message. What the strict parser refuses ends the stream (CHECKLIST R10).
     pub(super) async fn take(&mut self, body: Vec<u8>) -> Result<(), Failure> {
-        let kind = match Envelope::parse(&body) {
-            Ok(message) => message.kind(),
+        let (kind, is_ours) = match Envelope::parse(&body) {
+            Ok(message) => (message.kind(), self.is_ours(&message)),
             Err(error) => {
-                let reach = &self.shared.reach;
-                let host = String::from_utf8_lossy(reach.host.as_bytes());
-                reach.strange.tell(&host, &body, &error);
+                self.shared.tell(&body, &error);
                 return Err(Failure::NotMcp);
             }
         };
+        let is_answer = matches!(kind, Kind::Response | Kind::Error);
+        if is_answer && !is_ours {
+            self.shared.tell(&body, &"an answer to another request");
+            self.foreign = true;
+            return Ok(());
+        }
         let mut text = String::from_utf8(body).map_err(|_| Failure::NotMcp)?;
-        if matches!(kind, Kind::Response | Kind::Error) {
-            if self.id.is_empty() {
-                return Ok(());
-            }
+        if is_answer {
             self.first = Some(kind == Kind::Response);
-            // Whatever id it carries: it came as the answer to this request and to no other.
+            // One without an id has ours from here on.
             let id = quoted(self.id);
             text = Reshape::of(Some(Node::root(&text))).set("id", id).finish();
             match self.method {
@@ -59,6 +65,19 @@ impl Answers<'_> {
             .send(received)
             .await
             .map_err(|_| Failure::Closed)
+    }
+
+    /// Whether it answers the one request that was posted (CHECKLIST A-113). A server that could not read the request
+    /// has no id to name.
+    fn is_ours(&self, answer: &Envelope<'_>) -> bool {
+        if self.id.is_empty() {
+            return false;
+        }
+        let theirs = answer.id().map(|id| id.lexeme).unwrap_or("null");
+        match theirs {
+            "null" => answer.kind() == Kind::Error,
+            id => Node::root(id).string().as_deref() == Some(self.id) || weakened("a_113c"),
+        }
     }
 
     fn learn(&mut self, text: &str) {
@@ -83,8 +102,11 @@ impl Answers<'_> {
         if status.is_client_error() && !matches!(status.as_u16(), 401 | 403) && is_json {
             let body = self.shared.whole(response).await?;
             if Envelope::parse(&body).is_ok_and(|message| message.kind() == Kind::Error) {
-                return self.take(body).await;
+                self.take(body).await?;
             }
+        }
+        if self.first.is_some() {
+            return Ok(());
         }
         Err(Failure::BadStatus(status.as_u16()))
     }

@@ -81,7 +81,7 @@ impl Shared {
             }
             let id = quoted(&format!("list-{page}"));
             let text = request(&id, "tools/list", Some(&params.finish()));
-            let Ok(body) = self.one_answer(&text).await else {
+            let Ok(body) = self.one_answer(&id, &text).await else {
                 return;
             };
             self.learn_params(&body);
@@ -96,13 +96,16 @@ impl Shared {
         }
     }
 
-    /// The answer to a request of our own; whatever comes before it is dropped.
-    async fn one_answer(&self, text: &str) -> Result<String, Failure> {
+    /// The answer to a request of our own with this id (a lexeme); whatever comes before it is dropped.
+    async fn one_answer(&self, id: &str, text: &str) -> Result<String, Failure> {
         let response = self.post(text).await?;
         let stream = media(&response) == Some("text/event-stream");
         let body = self.whole(response).await?;
         let is_answer = |body: &Vec<u8>| {
-            Envelope::parse(body).is_ok_and(|message| message.kind() == Kind::Response)
+            Envelope::parse(body).is_ok_and(|message| {
+                let theirs = message.id().map(|id| id.lexeme);
+                message.kind() == Kind::Response && theirs == Some(id)
+            })
         };
         let answer = if stream {
             let (mut reader, mut rest) = (EventReader::default(), &*body);
