@@ -26,6 +26,12 @@ pub enum Failure {
     /// It printed what is no MCP message on its standard output.
     #[error("the server sent something that is not MCP")]
     NotMcp,
+    /// Its answer can't be read, since something else was printed on the same line.
+    #[error("the server's answer can't be read: something else stands on its line")]
+    Garbled,
+    /// Too many lines on its standard output are no MCP.
+    #[error("the server printed too much on its standard output that is not MCP")]
+    TooNoisy,
     /// One message is longer than the configured cap.
     #[error("the server sent a message longer than {0} bytes")]
     TooLong(usize),
@@ -72,6 +78,8 @@ impl Failure {
             Self::ExitedAtOnce(_) => "stdio_exited_at_once",
             Self::Exited(_) => "stdio_exited",
             Self::NotMcp => "upstream_not_mcp",
+            Self::Garbled => "stdio_answer_garbled",
+            Self::TooNoisy => "stdio_too_noisy",
             Self::TooLong(_) => "upstream_message_too_long",
             Self::HandshakeTimeout => "upstream_handshake_timeout",
             Self::TooMany => "stdio_too_many",
@@ -98,6 +106,12 @@ impl Failure {
             Self::ExitedAtOnce(_) => "The MCP server ended before it answered anything.",
             Self::Exited(_) => "The MCP server ended while it was working on this.",
             Self::NotMcp => "The MCP server sent something that is not MCP.",
+            Self::Garbled => {
+                "The MCP server's answer can't be read: something else stands on its line."
+            }
+            Self::TooNoisy => {
+                "The MCP server printed too much on its standard output that is not MCP."
+            }
             Self::TooLong(_) => "The MCP server sent a message that is too long.",
             Self::HandshakeTimeout => "The MCP server gave no answer in time when it was started.",
             Self::TooMany => "Too many MCP servers are running behind this gateway.",
@@ -128,6 +142,9 @@ impl Failure {
             }
             Self::NotMcp => {
                 "The address must be an MCP endpoint; a stdio server must log to standard error, since its standard output belongs to MCP alone."
+            }
+            Self::Garbled | Self::TooNoisy => {
+                "The server must log to standard error, since its standard output belongs to MCP alone; the gateway's log has the beginning of what it printed."
             }
             Self::TooLong(_) => "Ask for less, or raise the gateway's limit for messages.",
             Self::HandshakeTimeout => {
@@ -209,6 +226,8 @@ impl Failure {
             | Self::ExitedAtOnce(_)
             | Self::Exited(_)
             | Self::NotMcp
+            | Self::Garbled
+            | Self::TooNoisy
             | Self::TooLong(_)
             | Self::Unreachable(_)
             | Self::BadStatus(_)
