@@ -44,6 +44,12 @@ pub enum Failure {
     /// The gateway is shutting down, or the conversation was ended by its owner.
     #[error("the conversation with the server was ended")]
     Closed,
+    /// It answered 404 in a session that it had begun.
+    #[error("the server has forgotten the session")]
+    Forgotten,
+    /// It wants to be asked later: its status, and after how many seconds, where it says.
+    #[error("the server answered with HTTP status {0}: it wants to be asked later")]
+    Busy(u16, Option<u32>),
     /// The HTTP server behind the gateway could not be reached.
     #[error("the server could not be reached: {0}")]
     Unreachable(String),
@@ -84,6 +90,8 @@ impl Failure {
             Self::HandshakeTimeout => "upstream_handshake_timeout",
             Self::TooMany => "stdio_too_many",
             Self::Closed => "upstream_closed",
+            Self::Forgotten => "upstream_session_lost",
+            Self::Busy(..) => "upstream_busy",
             Self::Unreachable(_) => "upstream_unreachable",
             Self::BadStatus(_) => "upstream_bad_status",
             Self::NoEndpoint => "upstream_no_endpoint",
@@ -116,6 +124,8 @@ impl Failure {
             Self::HandshakeTimeout => "The MCP server gave no answer in time when it was started.",
             Self::TooMany => "Too many MCP servers are running behind this gateway.",
             Self::Closed => "The conversation with the MCP server was ended.",
+            Self::Forgotten => "The MCP server has forgotten the session.",
+            Self::Busy(..) => "The MCP server wants to be asked later.",
             Self::Unreachable(_) => "The MCP server could not be reached.",
             Self::BadStatus(_) => "The MCP server refused in a way that is not MCP.",
             Self::NoEndpoint => "The MCP server did not say where it takes messages.",
@@ -153,7 +163,8 @@ impl Failure {
             Self::TooMany => {
                 "Try again in a while, or raise the gateway's limit for running servers."
             }
-            Self::Closed => "Connect again.",
+            Self::Closed | Self::Forgotten => "Connect again.",
+            Self::Busy(..) => "Try again in a while.",
             Self::Unreachable(_) => "Its operator should see whether it runs, and where.",
             Self::BadStatus(300..=399) => {
                 "It redirects, which is not followed: configure the address that it redirects to."
@@ -214,11 +225,23 @@ impl Failure {
         }
     }
 
+    /// Seconds until it is worth another try, if anybody knows.
+    pub(crate) fn passes_in(&self) -> Option<u32> {
+        match self {
+            Self::TooMany => Some(10),
+            Self::Busy(_, seconds) => *seconds,
+            _ => None,
+        }
+    }
+
     /// 502 what is broken behind us, 503 what time heals, 504 what took too long.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
-            Self::TooMany | Self::Closed => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy(429, _) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooMany | Self::Closed | Self::Forgotten | Self::Busy(..) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::HandshakeTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::CommandNotFound
             | Self::CommandNotExecutable

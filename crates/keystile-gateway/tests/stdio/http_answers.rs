@@ -1,11 +1,19 @@
 //! What an HTTP server of the other era may answer, and what becomes of the rest.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
 use axum::body::Body;
 use http::{Method, Response};
 use serde_json::{Value, json};
 
 use crate::log::Log;
-use crate::scripted_http::{answer, client_of, error, events, result, says, told};
+use crate::scripted_http::{Learned, answer, error, events, result, says, scripted, told};
 use crate::support::{Client, Events, body, is_stream, messages};
 
 const ERAS: [&str; 2] = ["legacy", "stateless"];
@@ -15,7 +23,7 @@ async fn bridged(
     era: &'static str,
     says: impl Fn(&Value) -> Response<Body> + Send + Sync + 'static,
 ) -> Client {
-    let mut client = client_of(era, says).await;
+    let mut client = scripted(era, says).await.learned().await;
     if era == "stateless" {
         client.initialize(json!({})).await;
     }
@@ -174,4 +182,116 @@ async fn a_client_that_declared_no_elicitation_is_not_asked() {
             assert_eq!(error["error"]["message"], why);
         }
     }
+}
+
+#[tokio::test]
+async fn a_server_that_forgot_the_session_gets_the_call_again_in_a_new_one() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&calls);
+    let client = bridged("legacy", move |request| {
+        match count.fetch_add(1, Ordering::SeqCst) {
+            1 => answer(404, "text/plain", "no such session"),
+            _ => told(request, says("done")),
+        }
+    });
+    let client = client.await;
+    for _ in 0..2 {
+        let told = body(call(&client).await).await;
+        assert_eq!(told["result"]["content"][0]["text"], "done", "{told}");
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), 3);
+
+    let forgetful = bridged("legacy", |_| answer(404, "text/plain", "no such session"));
+    let response = call(&forgetful.await).await;
+    assert_eq!(response.status(), 503);
+    let error = body(response).await["error"].clone();
+    assert_eq!(error["data"]["code"], "upstream_session_lost");
+}
+
+#[tokio::test]
+async fn what_a_server_refuses_with_is_told_as_what_it_is() {
+    let page = |status| move || answer(status, "text/plain", "{}");
+    let cut = || {
+        let begun = futures_util::stream::iter([
+            Ok(bytes::Bytes::from_static(b"{\"jsonrpc\"")),
+            Err(std::io::Error::other("gone")),
+        ]);
+        answer(200, "application/json", Body::from_stream(begun))
+    };
+    let busy = |status| {
+        move || {
+            let mut response = answer(status, "text/plain", "later");
+            response.headers_mut().insert("retry-after", 17.into());
+            response
+        }
+    };
+    type Refusal = Box<dyn Fn() -> Response<Body> + Send + Sync>;
+    let cases: [(Refusal, u16, &str); 6] = [
+        (Box::new(page(200)), 502, "upstream_not_mcp"),
+        (Box::new(page(500)), 502, "upstream_bad_status"),
+        (Box::new(page(503)), 502, "upstream_bad_status"),
+        (Box::new(cut), 502, "upstream_unreachable"),
+        (Box::new(busy(429)), 429, "upstream_busy"),
+        (Box::new(busy(503)), 503, "upstream_busy"),
+    ];
+    for (refuse, status, code) in cases {
+        let response = call(&bridged("legacy", move |_| refuse()).await).await;
+        assert_eq!(response.status(), status, "{code}");
+        let later = response.headers().get("retry-after").cloned();
+        assert_eq!(later.is_some_and(|it| it == "17"), code == "upstream_busy");
+        let error = body(response).await["error"].clone();
+        assert_eq!(error["data"]["code"], code);
+    }
+    for era in ERAS {
+        let broken = bridged(era, |request| error(500, request, "no disk"));
+        let told = body(call(&broken.await).await).await;
+        assert_eq!(told["error"]["message"], "no disk", "{era}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_tools_that_does_not_come_holds_up_no_call() {
+    let (log, _listening) = Log::listen();
+    let client = scripted("stateless", |request| {
+        match &*request["method"].to_string() {
+            "\"tools/list\"" => {
+                let silence = futures_util::stream::pending::<std::io::Result<bytes::Bytes>>();
+                answer(200, "application/json", Body::from_stream(silence))
+            }
+            _ => told(request, says("done")),
+        }
+    });
+    let mut client = client
+        .await
+        .with_call_limit(Duration::from_millis(200))
+        .learned()
+        .await;
+    client.initialize(json!({})).await;
+    for _ in 0..2 {
+        let told = body(call(&client).await).await;
+        assert_eq!(told["result"]["content"][0]["text"], "done", "{told}");
+    }
+    let said = log
+        .text()
+        .matches("does not list its tools in time")
+        .count();
+    assert_eq!(said, 1, "{}", log.text());
+}
+
+#[tokio::test]
+async fn a_list_of_tools_without_an_end_is_named_in_the_log() {
+    let (log, _listening) = Log::listen();
+    let client = bridged("stateless", |request| {
+        match &*request["method"].to_string() {
+            "\"tools/list\"" => told(request, json!({"tools": [], "nextCursor": "more"})),
+            _ => told(request, says("done")),
+        }
+    });
+    let told = body(call(&client.await).await).await;
+    assert_eq!(told["result"]["content"][0]["text"], "done");
+    assert!(
+        log.text().contains("list of tools has no end"),
+        "{}",
+        log.text()
+    );
 }

@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use axum::{Router, body::Body};
 use http::{Request, Response, StatusCode};
+use keystile_gateway::HttpUpstream;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::http::Bridged;
-use crate::support::Client;
+use crate::support::{Client, world};
 
-/// A client of a gateway in front of a server of one era, known to it. The server shakes hands by itself, and answers
-/// every other request as `says`.
-pub(crate) async fn client_of(
+/// A server of one era, which shakes hands by itself, and answers every other request as `says`.
+pub(crate) async fn scripted(
     era: &'static str,
     says: impl Fn(&Value) -> Response<Body> + Send + Sync + 'static,
-) -> Client {
+) -> HttpUpstream {
     let says = Arc::new(says);
     let router = Router::new().fallback(move |request: Request<Body>| {
         let says = Arc::clone(&says);
@@ -51,7 +52,27 @@ pub(crate) async fn client_of(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/mcp", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
-    Client::of(Bridged::to(&url).await as _, "ada", "editor")
+    HttpUpstream::new(&url, None).unwrap()
+}
+
+/// Behind a gateway.
+#[async_trait]
+pub(crate) trait Learned {
+    /// A client of the gateway, which knows the server's eras.
+    async fn learned(self) -> Client;
+}
+
+#[async_trait]
+impl Learned for HttpUpstream {
+    async fn learned(self) -> Client {
+        let (_, ports) = world();
+        self.bridge(&ports).learn().await;
+        let bridged = Bridged {
+            upstream: self,
+            ports,
+        };
+        Client::of(Arc::new(bridged), "ada", "editor")
+    }
 }
 
 /// A response of this media type.

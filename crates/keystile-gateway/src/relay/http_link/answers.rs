@@ -1,6 +1,6 @@
 //! The messages of one response of an HTTP upstream.
 
-use http::{HeaderValue, Response};
+use http::{HeaderValue, Response, header};
 use hyper::body::Incoming;
 use keystile_protocol::{
     mcp::{Envelope, Kind},
@@ -97,9 +97,15 @@ impl Answers<'_> {
 
     /// A status that is no success, with a JSON-RPC error in the body or without.
     pub(super) async fn refused(&mut self, response: Response<Incoming>) -> Result<(), Failure> {
-        let status = response.status();
+        let status = response.status().as_u16();
+        // Who is asked for the first time says nothing by being busy or broken for now.
+        let begins = matches!(self.method, "initialize" | "server/discover");
+        let passes = matches!(status, 429 | 500..);
+        let wants_other = matches!(status, 401 | 403 | 407);
         let is_json = media(&response) == Some("application/json");
-        if status.is_client_error() && !matches!(status.as_u16(), 401 | 403) && is_json {
+        let later = response.headers().get(header::RETRY_AFTER);
+        let later = later.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
+        if is_json && !wants_other && !(begins && passes) && status >= 400 {
             let body = self.shared.whole(response).await?;
             if Envelope::parse(&body).is_ok_and(|message| message.kind() == Kind::Error) {
                 self.take(body).await?;
@@ -108,6 +114,9 @@ impl Answers<'_> {
         if self.first.is_some() {
             return Ok(());
         }
-        Err(Failure::BadStatus(status.as_u16()))
+        if !begins && (status == 429 || status == 503 && later.is_some()) {
+            return Err(Failure::Busy(status, later));
+        }
+        Err(Failure::BadStatus(status))
     }
 }
