@@ -1,11 +1,13 @@
 //! A 2025-era session in front of a 2026-07-28 server. The translation itself is in
 //! [`crate::era::legacy_to_stateless`].
 
+mod inbound;
+
 use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -16,6 +18,8 @@ use parking_lot::Mutex;
 use tokio::{sync::oneshot, time::Instant};
 use tokio_util::task::AbortOnDropHandle;
 
+use inbound::{FromStateless, Level};
+
 use super::{
     Failure, Wire,
     answer::Out,
@@ -23,9 +27,8 @@ use super::{
     eras::discover,
     legacy::{not_called, second_initialize},
     outbox::Asker,
-    peer::{CallFacts, Event, Exchange, Inbound, Incoming, Peer, Step},
+    peer::{CallFacts, Event, Exchange, Peer, Step},
     session::{Inbox, Session},
-    stateless::{Routed, route},
 };
 use crate::era::{
     json::{Node, Reshape, quoted},
@@ -39,7 +42,7 @@ use crate::era::{
 pub(crate) struct Bridge {
     facts: Mutex<ClientFacts>,
     /// Log messages of this severity and above are for the client.
-    level: Arc<AtomicU8>,
+    level: Level,
     /// JSON text.
     capabilities: String,
     /// What the gateway listens to: a URI, or "" for the lists.
@@ -57,11 +60,8 @@ impl Bridge {
     ) -> Result<(Peer, Arc<Inbox>, Self, String), Failure> {
         let facts = ClientFacts::read(initialize);
         let inbox = Arc::new(Inbox::default());
-        let level = Arc::new(AtomicU8::new(NO_LOG));
-        let inbound = Arc::new(FromStateless {
-            inbox: Arc::clone(&inbox),
-            level: Arc::clone(&level),
-        });
+        let level = Level::default();
+        let inbound = Arc::new(FromStateless::new(&inbox, &level));
         let peer = Peer::start(wire, inbound, &*ports.rng);
         let discovered = discover(&peer, &facts.meta(None), deadline).await?;
         let result = Message::of(&discovered).result().ok_or(Failure::NotMcp)?;
@@ -111,7 +111,7 @@ impl Bridge {
                 let level = member("level");
                 match level.and_then(|level| Some((meta::severity(&level)?, level))) {
                     Some((severity, level)) => {
-                        self.level.store(severity, Ordering::Relaxed);
+                        self.level.set(severity);
                         self.facts.lock().log_level = Some(level.into_owned());
                         done().await;
                     }
@@ -260,7 +260,9 @@ impl Bridge {
             if streams {
                 out.event(request).await;
             } else {
-                session.inbox.outbox.put(request);
+                let dropped = session.inbox.outbox.put(request);
+                // Nobody will answer it: it was a bridge that asked.
+                drop(dropped.and_then(|id| session.inbox.asked.take(&id)));
             }
             waiting.push((key, asked, answer));
         }
@@ -365,37 +367,6 @@ impl Drop for Awaited {
     }
 }
 
-/// A 2026-07-28 server sends no requests; its notifications belong to calls or subscriptions.
-struct FromStateless {
-    inbox: Arc<Inbox>,
-    level: Arc<AtomicU8>,
-}
-
-impl FromStateless {
-    /// Whether the session asked for log messages as severe as this.
-    fn logs(&self, message: Message<'_>) -> bool {
-        let level = message.params().and_then(|params| params.member("level"));
-        let severity = level
-            .and_then(Node::string)
-            .and_then(|level| meta::severity(&level));
-        severity.is_some_and(|severity| severity >= self.level.load(Ordering::Relaxed))
-    }
-}
-
-impl Inbound for FromStateless {
-    fn request(&self, _: &Peer, incoming: Incoming<'_>) {
-        super::stateless::ignore_request(incoming.method);
-    }
-
-    fn notification(&self, peer: &Peer, incoming: Incoming<'_>) {
-        let text = incoming.text;
-        let is_log = incoming.method == "notifications/message";
-        if route(peer, incoming) == Routed::Nowhere && is_log && self.logs(Message::of(text)) {
-            self.inbox.outbox.put(text.to_owned());
-        }
-    }
-}
-
 /// Rounds of input for one request; the client's own request stays open through all of them.
 const ROUNDS: usize = 8;
 /// Between two tries where the server asked for nothing.
@@ -403,5 +374,3 @@ const PACE: Duration = Duration::from_millis(250);
 /// People answer slowly.
 const HUMAN: Duration = Duration::from_secs(600);
 const MAX_LISTENING: usize = 64;
-/// Above every severity.
-const NO_LOG: u8 = u8::MAX;

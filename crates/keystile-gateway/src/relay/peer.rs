@@ -366,11 +366,6 @@ impl Peer {
         self.shared.ended.clone()
     }
 
-    /// Ends it at this end alone: at the other it is over already.
-    pub(crate) fn end(&self) {
-        self.shared.fail(Failure::Closed);
-    }
-
     /// Ends it with the carrier's grace. Some servers first finish what they work on, a subscription for one, which never
     /// ends by itself: they are told that nobody waits for it.
     pub(crate) async fn close(&self) {

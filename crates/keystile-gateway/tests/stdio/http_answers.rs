@@ -295,3 +295,20 @@ async fn a_list_of_tools_without_an_end_is_named_in_the_log() {
         log.text()
     );
 }
+
+#[tokio::test]
+async fn beside_an_answer_over_a_bridge_come_no_changes_and_nothing_of_clients() {
+    let says_all = |request: &Value| {
+        let note = |method: &str| json!({"jsonrpc": "2.0", "method": method, "params": {}});
+        let methods = ["initialized", "evil!", "tools/list_changed", "acme/news"];
+        let mut all = methods
+            .map(|it| note(&format!("notifications/{it}")))
+            .to_vec();
+        all.push(result(request, says("done")));
+        events(&all)
+    };
+    let client = bridged("stateless", says_all).await;
+    let all = messages(call(&client).await).await;
+    assert_eq!(all.len(), 2, "{all:?}");
+    assert_eq!(all[0]["method"], "notifications/acme/news");
+}

@@ -1,4 +1,4 @@
-//! The methods that clients may call, in any revision.
+//! The methods that clients may call, in any revision, and what servers may say.
 
 /// Which member of `params` names the thing that a method works on, and so what `Mcp-Name` mirrors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,17 @@ pub fn is_notification(method: &str) -> bool {
                 byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b'.')
             })
     })
+}
+
+/// Is this a method that a server may send as a notification? As with those of clients, what no revision knows passes: an
+/// extension's, perhaps.
+#[must_use]
+pub fn is_notification_of_servers(method: &str) -> bool {
+    let of_clients = matches!(
+        method,
+        "notifications/initialized" | "notifications/roots/list_changed"
+    );
+    is_notification(method) && !of_clients
 }
 
 /// Does a server only show something when this is called? Tools may do anything, tasks are what tools

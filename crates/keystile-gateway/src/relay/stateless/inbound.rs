@@ -3,7 +3,12 @@
 use keystile_protocol::mutation::weakened;
 
 use crate::{
-    era::{json::Node, message::Message, meta, subscriptions::LISTEN},
+    era::{
+        json::Node,
+        message::Message,
+        meta,
+        subscriptions::{Filter, LISTEN},
+    },
     relay::peer::{CANCELLED, Event, Inbound, Incoming, Peer, Waiting},
 };
 
@@ -43,6 +48,8 @@ pub(crate) fn route(peer: &Peer, incoming: Incoming<'_>) -> Routed {
             };
         }
         "notifications/message" => log_reader(peer, message, incoming.about),
+        // Only subscriptions bring changes.
+        change if Filter::is_about(change) => None,
         _ => incoming.about,
     };
     match call {
