@@ -37,6 +37,7 @@ use crate::era::{
     meta,
     subscriptions::{ACKNOWLEDGED, Filter, LISTEN, untagged},
 };
+use crate::refusal::{Code, Refusal};
 
 /// What a session needs beside its conversation.
 pub(crate) struct Bridge {
@@ -348,11 +349,13 @@ async fn pass_events(exchange: &mut Exchange, out: &Out) -> Result<String, Failu
 }
 
 async fn refuse(out: &Out, id: &str, code: i32, why: &'static str) {
-    out.answer(
-        RpcError::new(code, why).with_id(Some(id)).to_json(),
-        StatusCode::OK,
-    )
-    .await;
+    let word = match code {
+        RpcError::INVALID_PARAMS => Code::InvalidParams,
+        _ => Code::NotBridged,
+    };
+    // A client of 2025 reads errors of the protocol in answers, not in a status.
+    let refusal = Refusal::rpc(word, RpcError::new(code, why)).with_status(StatusCode::OK);
+    out.refuse(refusal.with_id(Some(id))).await;
 }
 
 /// Forgets the question when nobody waits for the answer any more.

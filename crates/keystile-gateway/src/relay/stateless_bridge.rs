@@ -5,6 +5,7 @@ mod listeners;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use http::StatusCode;
 use keystile_domain::ports::Rng;
 use keystile_protocol::mcp::RpcError;
 use keystile_protocol::mutation::weakened;
@@ -144,7 +145,8 @@ impl Bridged {
             }
             _ => {
                 let why = "The server behind this gateway speaks an older revision, which lacks this method.";
-                call.refuse(RpcError::METHOD_NOT_FOUND, why, out).await;
+                let error = RpcError::new(RpcError::METHOD_NOT_FOUND, why);
+                call.refuse(error, StatusCode::NOT_FOUND, out).await;
             }
         }
         Served::Answered
@@ -214,7 +216,7 @@ impl Bridged {
                 "The server wants the user to visit a URL first, and the client did not declare that it can.",
             )
             .with_data(r#"{"requiredCapabilities":{"elicitation":{"url":{}}}}"#);
-            return call.answer(&error.to_json(), out).await;
+            return call.refuse(error, StatusCode::BAD_REQUEST, out).await;
         }
         call.answer(
             &translate::answer(&call.method, message, self.server_info()),
