@@ -286,7 +286,7 @@ impl From<&Failure> for Refusal {
             found: failure.sentence().to_owned(),
             fix: failure.hint().to_owned(),
         });
-        refusal.0.retry_after = (*failure == Failure::TooMany).then_some(10);
+        refusal.0.retry_after = failure.passes_in();
         refusal
     }
 }

@@ -16,6 +16,7 @@ mod http_link;
 mod legacy;
 mod legacy_bridge;
 mod link;
+mod listing;
 mod outbox;
 mod peer;
 mod reach;

@@ -38,6 +38,19 @@ impl Elicitation {
         }
     }
 
+    /// Whether a server may ask this of the client; `params` are those of `elicitation/create`.
+    pub(crate) fn allows(self, params: Option<Node<'_>>) -> bool {
+        let mode = params.and_then(|params| params.member("mode"));
+        match mode.map(Node::string) {
+            None => self.form,
+            Some(mode) => match mode.as_deref() {
+                Some("form") => self.form,
+                Some("url") => self.url,
+                _ => false,
+            },
+        }
+    }
+
     fn capabilities(self) -> String {
         let mut modes = Reshape::of(None);
         if self.form {
@@ -338,6 +351,28 @@ mod tests {
             declared(r#"{"elicitation":{"url":{}}}"#),
             r#"{"elicitation":{"url":{}}}"#
         );
+    }
+
+    #[test]
+    fn a_client_is_asked_in_the_modes_that_it_declared() {
+        let (form, url) = (Some(r#"{"mode":"form"}"#), Some(r#"{"mode":"url"}"#));
+        let (other, none) = (Some(r#"{"mode":7}"#), Some("{}"));
+        let cases = [
+            (false, false, [false, false, false]),
+            (true, false, [true, true, false]),
+            (false, true, [false, false, true]),
+            (true, true, [true, true, true]),
+        ];
+        for (has_form, has_url, expected) in cases {
+            let declared = Elicitation {
+                form: has_form,
+                url: has_url,
+            };
+            let allowed = [none, form, url].map(|params| declared.allows(params.map(Node::root)));
+            assert_eq!(allowed, expected);
+            assert_eq!(declared.allows(None), has_form);
+            assert!(!declared.allows(other.map(Node::root)));
+        }
     }
 
     #[test]

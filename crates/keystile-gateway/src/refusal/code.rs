@@ -56,6 +56,10 @@ pub enum Code {
     UnknownRequestState,
     /// A task that is not this caller's (CHECKLIST N-RS-18).
     UnknownTask,
+    /// What a client asks does not survive the bridge to a server of the other era.
+    NotBridged,
+    /// What a bridge answers itself is asked in a way that it does not take.
+    InvalidParams,
     /// The grant behind a running call was revoked.
     GrantRevoked,
     /// The call's own task is gone: a defect.
@@ -110,6 +114,8 @@ impl Code {
             Self::NotAsked => "not_asked",
             Self::UnknownRequestState => "unknown_request_state",
             Self::UnknownTask => "unknown_task",
+            Self::NotBridged => "not_bridged",
+            Self::InvalidParams => "invalid_params",
             Self::GrantRevoked => "grant_revoked",
             Self::CallLost => "call_lost",
             Self::HeadersTooLarge => "headers_too_large",
@@ -140,6 +146,7 @@ impl Code {
             | Self::NotAsked
             | Self::UnknownEvent
             | Self::UnknownTask
+            | Self::InvalidParams
             | Self::UnknownRequestState => StatusCode::BAD_REQUEST,
             Self::UpgradeNotServed => StatusCode::NOT_IMPLEMENTED,
             Self::GrantRevoked => StatusCode::UNAUTHORIZED,
@@ -148,7 +155,7 @@ impl Code {
             Self::CallLost => StatusCode::INTERNAL_SERVER_ERROR,
             Self::ForeignOrigin => StatusCode::FORBIDDEN,
             // MCP 2026-07-28, streamable HTTP: with a −32601 body.
-            Self::UnknownMethod | Self::UnknownPath => StatusCode::NOT_FOUND,
+            Self::UnknownMethod | Self::UnknownPath | Self::NotBridged => StatusCode::NOT_FOUND,
             // MCP 2025-11-25, "Session Management": the client sends `initialize` again.
             Self::UnknownSession => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -179,10 +186,12 @@ impl Code {
     pub(super) const fn rpc(self) -> i32 {
         match self {
             Self::HeaderMismatch => RpcError::HEADER_MISMATCH,
-            Self::UnknownMethod => RpcError::METHOD_NOT_FOUND,
+            Self::UnknownMethod | Self::NotBridged => RpcError::METHOD_NOT_FOUND,
             Self::UnsupportedVersion => RpcError::UNSUPPORTED_VERSION,
             // SEP-2663, "Protocol Errors": for an id that is invalid or of no task.
-            Self::UnknownTask | Self::UnknownRequestState => RpcError::INVALID_PARAMS,
+            Self::UnknownTask | Self::UnknownRequestState | Self::InvalidParams => {
+                RpcError::INVALID_PARAMS
+            }
             Self::AuditUnavailable
             | Self::RevocationsUnknown
             | Self::GrantRevoked

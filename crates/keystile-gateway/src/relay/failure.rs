@@ -26,6 +26,12 @@ pub enum Failure {
     /// It printed what is no MCP message on its standard output.
     #[error("the server sent something that is not MCP")]
     NotMcp,
+    /// Its answer can't be read, since something else was printed on the same line.
+    #[error("the server's answer can't be read: something else stands on its line")]
+    Garbled,
+    /// Too many lines on its standard output are no MCP.
+    #[error("the server printed too much on its standard output that is not MCP")]
+    TooNoisy,
     /// One message is longer than the configured cap.
     #[error("the server sent a message longer than {0} bytes")]
     TooLong(usize),
@@ -38,6 +44,12 @@ pub enum Failure {
     /// The gateway is shutting down, or the conversation was ended by its owner.
     #[error("the conversation with the server was ended")]
     Closed,
+    /// It answered 404 in a session that it had begun.
+    #[error("the server has forgotten the session")]
+    Forgotten,
+    /// It wants to be asked later: its status, and after how many seconds, where it says.
+    #[error("the server answered with HTTP status {0}: it wants to be asked later")]
+    Busy(u16, Option<u32>),
     /// The HTTP server behind the gateway could not be reached.
     #[error("the server could not be reached: {0}")]
     Unreachable(String),
@@ -72,10 +84,14 @@ impl Failure {
             Self::ExitedAtOnce(_) => "stdio_exited_at_once",
             Self::Exited(_) => "stdio_exited",
             Self::NotMcp => "upstream_not_mcp",
+            Self::Garbled => "stdio_answer_garbled",
+            Self::TooNoisy => "stdio_too_noisy",
             Self::TooLong(_) => "upstream_message_too_long",
             Self::HandshakeTimeout => "upstream_handshake_timeout",
             Self::TooMany => "stdio_too_many",
             Self::Closed => "upstream_closed",
+            Self::Forgotten => "upstream_session_lost",
+            Self::Busy(..) => "upstream_busy",
             Self::Unreachable(_) => "upstream_unreachable",
             Self::BadStatus(_) => "upstream_bad_status",
             Self::NoEndpoint => "upstream_no_endpoint",
@@ -98,10 +114,18 @@ impl Failure {
             Self::ExitedAtOnce(_) => "The MCP server ended before it answered anything.",
             Self::Exited(_) => "The MCP server ended while it was working on this.",
             Self::NotMcp => "The MCP server sent something that is not MCP.",
+            Self::Garbled => {
+                "The MCP server's answer can't be read: something else stands on its line."
+            }
+            Self::TooNoisy => {
+                "The MCP server printed too much on its standard output that is not MCP."
+            }
             Self::TooLong(_) => "The MCP server sent a message that is too long.",
             Self::HandshakeTimeout => "The MCP server gave no answer in time when it was started.",
             Self::TooMany => "Too many MCP servers are running behind this gateway.",
             Self::Closed => "The conversation with the MCP server was ended.",
+            Self::Forgotten => "The MCP server has forgotten the session.",
+            Self::Busy(..) => "The MCP server wants to be asked later.",
             Self::Unreachable(_) => "The MCP server could not be reached.",
             Self::BadStatus(_) => "The MCP server refused in a way that is not MCP.",
             Self::NoEndpoint => "The MCP server did not say where it takes messages.",
@@ -129,6 +153,9 @@ impl Failure {
             Self::NotMcp => {
                 "The address must be an MCP endpoint; a stdio server must log to standard error, since its standard output belongs to MCP alone."
             }
+            Self::Garbled | Self::TooNoisy => {
+                "The server must log to standard error, since its standard output belongs to MCP alone; the gateway's log has the beginning of what it printed."
+            }
             Self::TooLong(_) => {
                 "Ask for less: what is longer than the gateway's limit for one message is not passed on."
             }
@@ -136,7 +163,8 @@ impl Failure {
                 "Try again in a while: it may still be starting. If it repeats, whoever runs the gateway should see whether what stands behind it is an MCP server."
             }
             Self::TooMany => "Try again in a while: one that nobody uses makes room.",
-            Self::Closed => "Connect again.",
+            Self::Closed | Self::Forgotten => "Connect again.",
+            Self::Busy(..) => "Try again in a while.",
             Self::Unreachable(_) => "Its operator should see whether it runs, and where.",
             Self::BadStatus(300..=399) => {
                 "It redirects, which is not followed: configure the address that it redirects to."
@@ -197,11 +225,23 @@ impl Failure {
         }
     }
 
+    /// Seconds until it is worth another try, if anybody knows.
+    pub(crate) fn passes_in(&self) -> Option<u32> {
+        match self {
+            Self::TooMany => Some(10),
+            Self::Busy(_, seconds) => *seconds,
+            _ => None,
+        }
+    }
+
     /// 502 what is broken behind us, 503 what time heals, 504 what took too long.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
-            Self::TooMany | Self::Closed => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy(429, _) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooMany | Self::Closed | Self::Forgotten | Self::Busy(..) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::HandshakeTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::CommandNotFound
             | Self::CommandNotExecutable
@@ -209,6 +249,8 @@ impl Failure {
             | Self::ExitedAtOnce(_)
             | Self::Exited(_)
             | Self::NotMcp
+            | Self::Garbled
+            | Self::TooNoisy
             | Self::TooLong(_)
             | Self::Unreachable(_)
             | Self::BadStatus(_)

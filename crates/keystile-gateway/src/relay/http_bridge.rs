@@ -6,7 +6,10 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{Response, request::Parts};
 use keystile_protocol::mcp::Era;
-use tokio::sync::watch;
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 
 use super::{Caller, Failure, Limits, Ports, Reach, Relay, eras::Known, reach::Spoken};
 
@@ -16,8 +19,19 @@ pub struct HttpBridge {
     spoken: Spoken,
     /// For the log; without the query, where some servers want a key.
     url: String,
-    /// The upstream is being asked for its eras for the first time.
-    asking: watch::Sender<bool>,
+    prober: watch::Sender<Prober>,
+    /// It is asked again at once: a request is there, or the upstream is.
+    wake: Notify,
+}
+
+/// Whether the upstream is being asked for its eras.
+#[derive(Clone, Copy)]
+enum Prober {
+    /// Nobody asks.
+    Absent,
+    Asking,
+    /// It was asked, until then.
+    Rests(Instant),
 }
 
 impl HttpBridge {
@@ -37,7 +51,8 @@ impl HttpBridge {
             spoken: reach.spoken.clone(),
             relay: Relay::new(url.clone(), Box::new(reach), ports, limits),
             url,
-            asking: watch::Sender::new(false),
+            prober: watch::Sender::new(Prober::Absent),
+            wake: Notify::new(),
         }
     }
 
@@ -46,10 +61,10 @@ impl HttpBridge {
     pub async fn learn(&self) {
         let mut pause = FIRST_PAUSE;
         let mut said = None;
-        self.asking.send_replace(true);
         loop {
+            self.prober.send_replace(Prober::Asking);
             let learned = self.relay.learn().await;
-            self.asking.send_replace(false);
+            self.prober.send_replace(Prober::Rests(Instant::now()));
             match learned {
                 Ok(()) if said.is_some() => {
                     tracing::info!("the server at {} answers now", self.url);
@@ -68,26 +83,23 @@ impl HttpBridge {
             if self.relay.known().stateless.is_some() {
                 return;
             }
-            tokio::time::sleep(pause).await;
+            // Whoever waits for an answer has it asked at once: it may have been started just now.
+            let _ = tokio::time::timeout(pause, self.wake.notified()).await;
             pause = (pause * 2).min(LAST_PAUSE);
         }
     }
 
-    /// Whether a client of this era speaks one that the upstream is known not to, or a newer transport. Waits while the upstream is being
-    /// asked for the first time; where nobody asks, nothing is bridged, and a request meets its fate on its own.
+    /// Whether a client of this era speaks one that the upstream is known not to, or a newer transport. While that is not
+    /// known the upstream is asked first; where nobody asks, nothing is bridged, and a request meets its fate on its own.
     pub(crate) async fn is_needed(&self, era: Era) -> bool {
         if self.spoken.is_http_sse() {
             return true;
         }
         let mut known = self.relay.known();
         if known.stateless.is_none() {
-            if !*self.asking.borrow() {
+            if !self.asked().await {
                 return false;
             }
-            let mut asking = self.asking.subscribe();
-            let answered = asking.wait_for(|asking| !*asking);
-            // Whatever comes of it: a request that has waited this long goes on as it is.
-            let _ = tokio::time::timeout(FIRST_ANSWER, answered).await;
             if self.spoken.is_http_sse() {
                 return true;
             }
@@ -111,6 +123,34 @@ impl HttpBridge {
     pub(crate) fn refused(&self) -> Option<Failure> {
         let unknown = self.relay.known().stateless.is_none();
         self.spoken.refused().filter(|_| unknown)
+    }
+
+    /// Waits until the upstream was asked once more, for all who wait at once; `false` if nobody asks.
+    async fn asked(&self) -> bool {
+        let mut prober = self.prober.subscribe();
+        let begun = *prober.borrow_and_update();
+        let asked_anew = async {
+            let since = match begun {
+                Prober::Rests(since) => since,
+                _ => {
+                    let rests = |now: &Prober| matches!(now, Prober::Rests(_));
+                    drop(prober.wait_for(rests).await);
+                    Instant::now()
+                }
+            };
+            // What was asked before this request came may have missed the server by a moment.
+            if self.relay.known().stateless.is_none() {
+                self.wake.notify_one();
+                let is_later = |now: &Prober| matches!(now, Prober::Rests(at) if *at > since);
+                drop(prober.wait_for(is_later).await);
+            }
+        };
+        if matches!(begun, Prober::Absent) {
+            return false;
+        }
+        // Whatever comes of it: a request that has waited this long goes on as it is.
+        let _ = tokio::time::timeout(FIRST_ANSWER, asked_anew).await;
+        true
     }
 
     pub(crate) fn relay(&self) -> &Relay {

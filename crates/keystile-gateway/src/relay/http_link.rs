@@ -6,13 +6,13 @@
 mod answers;
 mod mirror;
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, BodyStream, Full, Limited};
+use http_body_util::{BodyExt as _, BodyStream, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use keystile_protocol::mcp::headers;
 use parking_lot::Mutex;
@@ -22,6 +22,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use super::{
     Failure, Link, Outgoing, Received, Wire,
     link::{Calls, Sorted},
+    listing::Listing,
     reach::{Reach, media},
 };
 use crate::era::{json::Node, message::Message, meta, param_headers::ParamHeaders};
@@ -36,6 +37,7 @@ pub(super) fn connect(reach: &Reach) -> Wire {
         inbox: sender,
         session: Mutex::default(),
         params: Mutex::default(),
+        listing: Listing::default(),
         stop: CancellationToken::new(),
     });
     let link = HttpLink {
@@ -62,6 +64,7 @@ struct Shared {
     session: Mutex<LegacySession>,
     /// `None` until tools have been listed.
     params: Mutex<Option<ParamHeaders>>,
+    listing: Listing,
     stop: CancellationToken,
 }
 
@@ -81,7 +84,7 @@ impl Link for HttpLink {
             Sorted::Call(id) => self.spawn(id, text),
             Sorted::Cancel(id) if self.stops(&id) => {}
             // In order: what comes next may rely on it.
-            Sorted::Cancel(_) | Sorted::Notice => drop(self.shared.post(&text).await?),
+            Sorted::Cancel(_) | Sorted::Notice => self.shared.notify(&text).await?,
         }
         Ok(())
     }
@@ -94,7 +97,7 @@ impl Link for HttpLink {
             Sorted::Cancel(id) if self.stops(&id) => {}
             Sorted::Cancel(_) | Sorted::Notice => {
                 let shared = Arc::clone(&self.shared);
-                tokio::spawn(async move { shared.post(&text).await.map(drop) });
+                tokio::spawn(async move { shared.notify(&text).await });
             }
         }
         true
@@ -170,21 +173,42 @@ impl Shared {
             id,
             method: &method,
             first: None,
+            foreign: false,
             session,
         };
         if !response.status().is_success() {
             answers.refused(response).await?;
-        } else if media(&response) == Some("text/event-stream") {
-            self.events(response, &mut answers).await?;
         } else {
-            let body = self.whole(response).await?;
-            answers.take(body).await?;
+            let media = media(&response).unwrap_or_default().to_ascii_lowercase();
+            match &*media {
+                "text/event-stream" => self.events(response, &mut answers).await?,
+                "application/json" => answers.take(self.whole(response).await?).await?,
+                // A page, or nothing.
+                _ => {
+                    self.tell(media.as_bytes(), &"the media type of no answer");
+                    return Err(Failure::NotMcp);
+                }
+            }
         }
         match answers.first {
             Some(initialized) if initializes && initialized => Ok(Called::Initialized),
             Some(_) => Ok(Called::Answered),
+            None if answers.foreign => Err(Failure::NotMcp),
             None => Err(Failure::Closed),
         }
+    }
+
+    /// What needs no answer. There is nobody to begin a new session for it.
+    async fn notify(&self, text: &str) -> Result<(), Failure> {
+        let posted = self.post(text).await.map(drop);
+        if posted == Err(Failure::Forgotten) {
+            self.end().await;
+        }
+        posted
+    }
+
+    async fn end(&self) {
+        let _ = self.inbox.send(Received::Ended(Failure::Closed)).await;
     }
 
     async fn post(&self, text: &str) -> Result<Response<Incoming>, Failure> {
@@ -197,9 +221,7 @@ impl Shared {
         };
         let status = response.status();
         if status == StatusCode::NOT_FOUND && self.session.lock().id.is_some() {
-            // The upstream has forgotten the session: the next call opens a new one.
-            let _ = self.inbox.send(Received::Ended(Failure::Closed)).await;
-            return Err(Failure::Closed);
+            return Err(Failure::Forgotten);
         }
         Ok(response)
     }
@@ -216,11 +238,24 @@ impl Shared {
         self.reach.request(method, uri, headers, body)
     }
 
+    /// Names in the log what the server sent and nobody gets.
+    fn tell(&self, sent: &[u8], why: &dyn std::fmt::Display) {
+        self.reach.strange.tell(&self.server(), sent, why);
+    }
+
+    /// What the log calls it.
+    fn server(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.reach.host.as_bytes())
+    }
+
     async fn whole(&self, response: Response<Incoming>) -> Result<Vec<u8>, Failure> {
         let cap = self.reach.max_message;
         let body = Limited::new(response.into_body(), cap).collect().await;
-        body.map(|body| body.to_bytes().to_vec())
-            .map_err(|_| Failure::TooLong(cap))
+        match body {
+            Ok(body) => Ok(body.to_bytes().to_vec()),
+            Err(error) if error.is::<LengthLimitError>() => Err(Failure::TooLong(cap)),
+            Err(error) => Err(Failure::unreachable(&*error)),
+        }
     }
 
     async fn events(
@@ -254,6 +289,9 @@ impl Shared {
             let Ok(response) = self.reach.connections.request(request).await else {
                 return;
             };
+            if response.status() == StatusCode::NOT_FOUND && self.session.lock().id.is_some() {
+                return self.end().await;
+            }
             if !response.status().is_success() || media(&response) != Some("text/event-stream") {
                 return;
             }
@@ -262,6 +300,7 @@ impl Shared {
                 id: "",
                 method: "",
                 first: None,
+                foreign: false,
                 session: None,
             };
             if let Err(Failure::NotMcp | Failure::TooLong(_)) =

@@ -304,6 +304,10 @@ pub(super) async fn request(session: &Session, text: &str, id: &str, streams: bo
                     .await;
             }
             Step::Answer(Err(failure)) => {
+                if failure == Failure::Forgotten {
+                    // Its client has to begin another one.
+                    session.peer.end();
+                }
                 return out.fail(&failure, id).await;
             }
         }

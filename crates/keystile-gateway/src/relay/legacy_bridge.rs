@@ -1,13 +1,24 @@
 //! A 2025-era session in front of a 2026-07-28 server. The translation itself is in
 //! [`crate::era::legacy_to_stateless`].
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+mod inbound;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use http::StatusCode;
 use keystile_protocol::mcp::RpcError;
 use parking_lot::Mutex;
 use tokio::{sync::oneshot, time::Instant};
 use tokio_util::task::AbortOnDropHandle;
+
+use inbound::{FromStateless, Level};
 
 use super::{
     Failure, Wire,
@@ -16,9 +27,8 @@ use super::{
     eras::discover,
     legacy::{not_called, second_initialize},
     outbox::Asker,
-    peer::{CallFacts, Event, Exchange, Inbound, Incoming, Peer, Step},
+    peer::{CallFacts, Event, Exchange, Peer, Step},
     session::{Inbox, Session},
-    stateless::{Routed, route},
 };
 use crate::era::{
     json::{Node, Reshape, quoted},
@@ -27,15 +37,18 @@ use crate::era::{
     meta,
     subscriptions::{ACKNOWLEDGED, Filter, LISTEN, untagged},
 };
+use crate::refusal::{Code, Refusal};
 
 /// What a session needs beside its conversation.
 pub(crate) struct Bridge {
     facts: Mutex<ClientFacts>,
+    /// Log messages of this severity and above are for the client.
+    level: Level,
     /// JSON text.
     capabilities: String,
     /// What the gateway listens to: a URI, or "" for the lists.
     listening: Mutex<HashMap<String, AbortOnDropHandle<()>>>,
-    asked: std::sync::atomic::AtomicU64,
+    asked: AtomicU64,
 }
 
 impl Bridge {
@@ -48,7 +61,8 @@ impl Bridge {
     ) -> Result<(Peer, Arc<Inbox>, Self, String), Failure> {
         let facts = ClientFacts::read(initialize);
         let inbox = Arc::new(Inbox::default());
-        let inbound = Arc::new(FromStateless(Arc::clone(&inbox)));
+        let level = Level::default();
+        let inbound = Arc::new(FromStateless::new(&inbox, &level));
         let peer = Peer::start(wire, inbound, &*ports.rng);
         let discovered = discover(&peer, &facts.meta(None), deadline).await?;
         let result = Message::of(&discovered).result().ok_or(Failure::NotMcp)?;
@@ -63,8 +77,9 @@ impl Bridge {
                 .member("capabilities")
                 .map_or("{}", Node::text)
                 .to_owned(),
+            level,
             listening: Mutex::default(),
-            asked: std::sync::atomic::AtomicU64::default(),
+            asked: AtomicU64::default(),
         };
         Ok((peer, inbox, bridge, message::result("0", &answer)))
     }
@@ -94,8 +109,10 @@ impl Bridge {
             "initialize" => second_initialize(id, &out).await,
             "ping" => done().await,
             "logging/setLevel" => {
-                match member("level").filter(|level| meta::severity(level).is_some()) {
-                    Some(level) => {
+                let level = member("level");
+                match level.and_then(|level| Some((meta::severity(&level)?, level))) {
+                    Some((severity, level)) => {
+                        self.level.set(severity);
                         self.facts.lock().log_level = Some(level.into_owned());
                         done().await;
                     }
@@ -229,9 +246,7 @@ impl Bridge {
         }
         let mut waiting = Vec::new();
         for (key, method, params) in requests {
-            let number = self
-                .asked
-                .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let number = self.asked.fetch_add(1, Ordering::Relaxed);
             let id = quoted(&format!("ks-{}-{number}", session.id));
             let (sender, answer) = oneshot::channel();
             if !session.inbox.asked.insert(&id, Asker::Bridge(sender)) {
@@ -246,7 +261,9 @@ impl Bridge {
             if streams {
                 out.event(request).await;
             } else {
-                session.inbox.outbox.put(request);
+                let dropped = session.inbox.outbox.put(request);
+                // Nobody will answer it: it was a bridge that asked.
+                drop(dropped.and_then(|id| session.inbox.asked.take(&id)));
             }
             waiting.push((key, asked, answer));
         }
@@ -332,11 +349,13 @@ async fn pass_events(exchange: &mut Exchange, out: &Out) -> Result<String, Failu
 }
 
 async fn refuse(out: &Out, id: &str, code: i32, why: &'static str) {
-    out.answer(
-        RpcError::new(code, why).with_id(Some(id)).to_json(),
-        StatusCode::OK,
-    )
-    .await;
+    let word = match code {
+        RpcError::INVALID_PARAMS => Code::InvalidParams,
+        _ => Code::NotBridged,
+    };
+    // A client of 2025 reads errors of the protocol in answers, not in a status.
+    let refusal = Refusal::rpc(word, RpcError::new(code, why)).with_status(StatusCode::OK);
+    out.refuse(refusal.with_id(Some(id))).await;
 }
 
 /// Forgets the question when nobody waits for the answer any more.
@@ -348,23 +367,6 @@ struct Awaited {
 impl Drop for Awaited {
     fn drop(&mut self) {
         self.inbox.asked.take(&self.id);
-    }
-}
-
-/// A 2026-07-28 server sends no requests; its notifications belong to calls or subscriptions.
-struct FromStateless(Arc<Inbox>);
-
-impl Inbound for FromStateless {
-    fn request(&self, _: &Peer, incoming: Incoming<'_>) {
-        super::stateless::ignore_request(incoming.method);
-    }
-
-    fn notification(&self, peer: &Peer, incoming: Incoming<'_>) {
-        let text = incoming.text;
-        let is_log = incoming.method == "notifications/message";
-        if route(peer, incoming) == Routed::Nowhere && is_log {
-            self.0.outbox.put(text.to_owned());
-        }
     }
 }
 

@@ -274,6 +274,11 @@ impl Peer {
             .is_some_and(|waiting| waiting.events.try_send(event).is_ok())
     }
 
+    /// Whether this call is in flight and fits.
+    pub(crate) fn is(&self, id: &str, fits: impl Fn(&Waiting) -> bool) -> bool {
+        self.shared.state.lock().waiting.get(id).is_some_and(fits)
+    }
+
     /// The oldest call in flight that fits.
     pub(crate) fn oldest(&self, fits: impl Fn(&Waiting) -> bool) -> Option<Box<str>> {
         let state = self.shared.state.lock();

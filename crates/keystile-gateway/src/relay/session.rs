@@ -51,8 +51,15 @@ impl Inbox {
     /// On the stream of the call it belongs to, else on the session's own.
     fn route(&self, peer: &Peer, call: Option<Box<str>>, text: &str) {
         let taken = call.is_some_and(|id| peer.deliver(&id, Event::Message(text.to_owned())));
-        if !taken {
-            self.outbox.put(text.to_owned());
+        let dropped = if taken {
+            None
+        } else {
+            self.outbox.put(text.to_owned())
+        };
+        if let Some(id) = dropped
+            && let Some(Asker::Server) = self.asked.take(&id)
+        {
+            peer.decline(&id, "the client does not read what it is asked");
         }
     }
 }

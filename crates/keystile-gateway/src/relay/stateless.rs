@@ -18,11 +18,11 @@ use tokio::{
 
 use super::{
     Failure,
-    answer::Accepts,
+    answer::{Accepts, Out},
     caller::{Caller, Owner},
     peer::Peer,
     serve::{Admitted, Inner},
-    stateless_bridge::Bridged,
+    stateless_bridge::{Bridged, Served},
     upkeep::Slot,
 };
 use crate::{
@@ -178,7 +178,10 @@ impl Inner {
             match &child.tongue {
                 Tongue::Same(peer) if &*call.method == LISTEN => call.listen(peer, out).await,
                 Tongue::Same(peer) => call.forward(peer, out).await,
-                Tongue::Bridged(bridge) => bridge.request(&call, out).await,
+                Tongue::Bridged(bridge) => match bridge.request(&call, &out).await {
+                    Served::Answered => {}
+                    Served::Forgotten => call.again(&child, &out).await,
+                },
             }
         })
         .await
@@ -254,6 +257,12 @@ impl Inner {
         }
     }
 
+    /// Has the caller's next request begin another conversation; who has a call in this one keeps it.
+    fn replace(&self, lost: &Arc<Child>) {
+        let is_lost = |cell: &OnceCell<_>| cell.get().is_some_and(|it| Arc::ptr_eq(it, lost));
+        self.children.lock().retain(|_, cell| !is_lost(cell));
+    }
+
     fn forget(&self, key: &ChildKey, cell: &Arc<OnceCell<Arc<Child>>>) {
         let mut children = self.children.lock();
         if children
@@ -262,6 +271,27 @@ impl Inner {
         {
             children.remove(key);
         }
+    }
+}
+
+impl Call {
+    /// Once more, in a new session: the server has forgotten that of `lost`, and did nothing (2025-11-25, "Session
+    /// Management").
+    async fn again(&self, lost: &Arc<Child>, out: &Out) {
+        let inner = &self.inner;
+        inner.replace(lost);
+        let limit = inner.limits.first_answer;
+        let failure = match inner.child(&self.caller, self.elicitation, limit).await {
+            Err(failure) => failure,
+            Ok(child) => match &child.tongue {
+                Tongue::Same(_) => Failure::Forgotten,
+                Tongue::Bridged(bridge) => match bridge.request(self, out).await {
+                    Served::Answered => return,
+                    Served::Forgotten => Failure::Forgotten,
+                },
+            },
+        };
+        self.failed(&failure, out).await;
     }
 }
 

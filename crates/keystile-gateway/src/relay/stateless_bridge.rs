@@ -5,11 +5,13 @@ mod listeners;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use http::StatusCode;
 use keystile_domain::ports::Rng;
 use keystile_protocol::mcp::RpcError;
 use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use listeners::{Listeners, Subscribed};
 
@@ -45,6 +47,16 @@ pub(crate) struct Bridged {
     /// The log level the server was last told.
     level: Mutex<Option<String>>,
     rng: Arc<dyn Rng>,
+    /// The server does not know it any more; calls go to another one.
+    lost: CancellationToken,
+}
+
+/// What became of a request.
+#[must_use]
+pub(crate) enum Served {
+    Answered,
+    /// The server did nothing for it: it has forgotten the session.
+    Forgotten,
 }
 
 /// A call of which the server has asked something in the middle.
@@ -66,7 +78,7 @@ impl Bridged {
         elicitation: Elicitation,
         deadline: Instant,
     ) -> Result<Self, Failure> {
-        let listeners = Arc::new(Listeners::default());
+        let listeners = Arc::new(Listeners::of(elicitation));
         let peer = Peer::start(wire, Arc::clone(&listeners) as _, &*ports.rng);
         let params = translate::initialize_params(elicitation);
         let initialize = message::request("0", "initialize", Some(&params));
@@ -83,6 +95,7 @@ impl Bridged {
             uris: Mutex::default(),
             level: Mutex::default(),
             rng: Arc::clone(&ports.rng),
+            lost: CancellationToken::new(),
             peer,
         })
     }
@@ -114,22 +127,32 @@ impl Bridged {
         Node::root(&self.initialized).member("capabilities")
     }
 
-    pub(crate) async fn request(&self, call: &Call, out: Out) {
+    pub(crate) async fn request(&self, call: &Call, out: &Out) -> Served {
         match &*call.method {
             "server/discover" => {
                 let result = translate::discover_result(Node::root(&self.initialized));
-                call.answer(&message::result("0", &result), &out).await;
+                call.answer(&message::result("0", &result), out).await;
             }
             LISTEN => self.listen(call, out).await,
-            method if translate::is_bridged(method) => self.forward(call, out).await,
+            method if translate::is_bridged(method) => {
+                if let Err(failure) = self.forward(call, out).await {
+                    if failure == Failure::Forgotten {
+                        self.lost.cancel();
+                        return Served::Forgotten;
+                    }
+                    call.failed(&failure, out).await;
+                }
+            }
             _ => {
                 let why = "The server behind this gateway speaks an older revision, which lacks this method.";
-                call.refuse(RpcError::METHOD_NOT_FOUND, why, &out).await;
+                let error = RpcError::new(RpcError::METHOD_NOT_FOUND, why);
+                call.refuse(error, StatusCode::NOT_FOUND, out).await;
             }
         }
+        Served::Answered
     }
 
-    async fn forward(&self, call: &Call, out: Out) {
+    async fn forward(&self, call: &Call, out: &Out) -> Result<(), Failure> {
         let message = Message::of(&call.text);
         let state = message
             .params()
@@ -138,12 +161,14 @@ impl Bridged {
             Some(state) => match self.resume(call, state) {
                 Resumed::Going(exchange) => *exchange,
                 Resumed::StillAsking(result) => {
-                    return call.answer(&message::result("0", &result), &out).await;
+                    call.answer(&message::result("0", &result), out).await;
+                    return Ok(());
                 }
                 Resumed::Unknown => {
                     let sentence = "This requestState is unknown, was used, has expired, or belongs to another request.";
                     let refusal = Refusal::new(Code::UnknownRequestState, sentence);
-                    return out.refuse(refusal.with_id(Some(&call.id))).await;
+                    out.refuse(refusal.with_id(Some(&call.id))).await;
+                    return Ok(());
                 }
             },
             None => {
@@ -151,7 +176,10 @@ impl Bridged {
                 let text = translate::request(message);
                 match self.peer.call(Message::of(&text), call.facts()).await {
                     Ok(exchange) => exchange,
-                    Err(why) => return not_called(why, &call.id, &out).await,
+                    Err(why) => {
+                        not_called(why, &call.id, out).await;
+                        return Ok(());
+                    }
                 }
             }
         };
@@ -162,11 +190,14 @@ impl Bridged {
                 }
                 Step::Event(Event::Ask { id, method, params }) => {
                     let result = self.park(call, exchange, id, &method, params.as_deref());
-                    return call.answer(&message::result("0", &result), &out).await;
+                    call.answer(&message::result("0", &result), out).await;
+                    return Ok(());
                 }
                 Step::Event(Event::Over) => {}
-                Step::Answer(Ok(text)) => return self.answer(call, &text, &out).await,
-                Step::Answer(Err(failure)) => return call.failed(&failure, &out).await,
+                Step::Answer(answer) => {
+                    self.answer(call, &answer?, out).await;
+                    return Ok(());
+                }
             }
         }
     }
@@ -185,7 +216,7 @@ impl Bridged {
                 "The server wants the user to visit a URL first, and the client did not declare that it can.",
             )
             .with_data(r#"{"requiredCapabilities":{"elicitation":{"url":{}}}}"#);
-            return call.answer(&error.to_json(), out).await;
+            return call.refuse(error, StatusCode::BAD_REQUEST, out).await;
         }
         call.answer(
             &translate::answer(&call.method, message, self.server_info()),
@@ -301,9 +332,9 @@ impl Bridged {
         Resumed::Going(Box::new(parked.exchange))
     }
 
-    async fn listen(&self, call: &Call, out: Out) {
+    async fn listen(&self, call: &Call, out: &Out) {
         let Some(filter) = Filter::read(Message::of(&call.text)) else {
-            return call.no_filter(&out).await;
+            return call.no_filter(out).await;
         };
         let mut filter = filter.honoured_by(self.capabilities());
         let mut subscribed = Subscribed {
@@ -324,8 +355,9 @@ impl Bridged {
                     let Some(text) = text else { return };
                     out.event(tagged(Message::of(&text), &call.id)).await;
                 }
-                () = call.inner.ports.expired(&call.caller) => return call.over(&out).await,
-                () = ended.cancelled() => return call.over(&out).await,
+                () = call.inner.ports.expired(&call.caller) => return call.over(out).await,
+                () = self.lost.cancelled() => return call.over(out).await,
+                () = ended.cancelled() => return call.over(out).await,
             }
         }
     }

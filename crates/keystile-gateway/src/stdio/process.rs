@@ -4,6 +4,7 @@
 //! is a pipe that only the gateway holds: if the gateway is killed, the pipe closes, and the MCP transport (stdio,
 //! "Shutdown") tells the server to exit.
 
+mod noise;
 mod reader;
 mod supervisor;
 

@@ -13,6 +13,7 @@ mod handles;
 #[path = "../shared/http_sse.rs"]
 mod http_sse_server;
 mod injection;
+mod late;
 #[path = "../shared/log.rs"]
 mod log;
 mod messages;

@@ -337,7 +337,13 @@ async fn a_118_an_old_clients_stream_ends_with_its_token_once_its_calls_are_answ
     let feed = feeds.recv().await.unwrap();
     app.clock.0.store(at + 1000, Ordering::SeqCst);
     assert_eq!(idle.event().await, None, "its token has ended");
-    feed.send("data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"late\":true}}\n\n")
+    let seen = app.server.seen.lock().clone();
+    let asked = seen
+        .iter()
+        .filter_map(|seen| serde_json::from_slice::<Value>(&seen.body).ok());
+    let call = asked.last().unwrap();
+    let answer = json!({"jsonrpc": "2.0", "id": call["id"], "result": {"late": true}});
+    feed.send(format!("data: {answer}\n\n").leak())
         .await
         .unwrap();
     assert_eq!(busy.next().await["result"]["late"], true);

@@ -59,6 +59,9 @@ async fn what_a_legacy_server_lacks_is_refused_with_status_and_code() {
     );
     let unknown = client.stateless(json!(1), "skills/list", json!({})).await;
     assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
+    let error = body(unknown).await["error"].clone();
+    assert_eq!(error["data"]["code"], "not_bridged");
+    assert!(error["data"]["reference"].is_string(), "{error}");
 }
 
 #[tokio::test]
@@ -184,6 +187,9 @@ async fn sampling_is_refused_to_a_legacy_server_and_the_call_goes_on() {
     let client = app.client("ada", "editor");
     let answered = client.tool("sample").await;
     assert_eq!(answered["answered"]["code"], -32601);
+    // Nor is a client asked that did not declare elicitation.
+    let answered = client.tool("ask").await;
+    assert_eq!(answered["answered"]["code"], -32601);
 }
 
 #[tokio::test]
@@ -295,7 +301,12 @@ async fn a_stateless_server_looks_like_2025_to_a_legacy_client() {
         ask("logging/setLevel", json!({"level": "loud"})).await["error"]["code"],
         -32602
     );
-    assert_eq!(ask("tasks/list", json!({})).await["error"]["code"], -32601);
+    let tasks = ask("tasks/list", json!({})).await["error"].clone();
+    assert_eq!(
+        (&tasks["code"], &tasks["data"]["code"]),
+        (&json!(-32601), &json!("not_bridged"))
+    );
+    assert!(tasks["data"]["reference"].is_string(), "{tasks}");
     let meta = client.tool("params").await["_meta"].clone();
     assert_eq!(
         meta["io.modelcontextprotocol/clientCapabilities"],

@@ -8,7 +8,7 @@ use keystile_gateway::stdio::StdioConfig;
 use serde_json::{Value, json};
 
 use crate::log::Log;
-use crate::support::{App, body, config, gone, initialize};
+use crate::support::{App, body, config, gone, initialize, told};
 
 async fn refused(config: StdioConfig) -> (u16, String) {
     let app = App::with(config);
@@ -86,6 +86,46 @@ async fn a_banner_is_forgiven_and_a_broken_answer_is_not() {
     );
     gone(pid).await;
     assert_eq!(client.legacy(call).await.status(), StatusCode::NOT_FOUND);
+}
+
+fn call(name: &str, lines: Vec<&str>) -> Value {
+    json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": name, "arguments": {"lines": lines}}})
+}
+
+#[tokio::test]
+async fn what_a_server_logs_on_its_standard_output_is_forgiven_up_to_a_rate() {
+    let (log, _listening) = Log::listen();
+    let app = App::of(&["legacy"]);
+    let mut client = app.client("ada", "editor");
+    client.initialize(json!({})).await;
+    let logs = vec![
+        r#"{"level":"info","id":7,"msg":"ready"}"#,
+        "[1]",
+        "\"x\"",
+        "{",
+    ];
+    let answer = body(client.legacy(call("chatter", logs)).await).await;
+    assert_eq!(told(&answer), "done");
+    let response = client.legacy(call("chatter", vec!["{}"; 61])).await;
+    assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
+    let error = body(response).await["error"].clone();
+    assert_eq!(error["data"]["code"], "stdio_too_noisy");
+    let said = "more than 64 lines a minute";
+    assert!(log.text().contains(said), "{}", log.text());
+}
+
+#[tokio::test]
+async fn an_answer_behind_something_else_fails_its_call_at_once_and_no_other() {
+    let app = App::of(&["legacy"]);
+    let mut client = app.client("ada", "editor");
+    client.initialize(json!({})).await;
+    let pid = client.tool("pid").await;
+    let response = client.legacy(call("behind", Vec::new())).await;
+    assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
+    let error = body(response).await["error"].clone();
+    assert_eq!(error["data"]["code"], "stdio_answer_garbled");
+    assert_eq!(client.tool("pid").await, pid);
 }
 
 #[tokio::test]

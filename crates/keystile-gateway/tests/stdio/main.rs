@@ -9,6 +9,8 @@ mod failures;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod http_answers;
+#[cfg(test)]
 mod http_sse;
 #[cfg(test)]
 #[path = "../shared/http_sse.rs"]
@@ -18,6 +20,8 @@ mod http_sse_server;
 mod log;
 #[cfg(test)]
 mod schemas;
+#[cfg(test)]
+mod scripted_http;
 #[cfg(test)]
 mod scripted_sse;
 #[cfg(test)]

@@ -340,3 +340,14 @@ async fn a_second_initialize_and_a_request_without_a_session_are_refused() {
         StatusCode::METHOD_NOT_ALLOWED
     );
 }
+
+#[tokio::test]
+async fn a_113_what_only_clients_say_does_not_come_from_a_server() {
+    let app = App::of(&["legacy"]);
+    let mut client = app.client("ada", "editor");
+    client.initialize(json!({})).await;
+    client.tool("pretend").await;
+    let mut stream = Events::of(client.stream().await);
+    let next = stream.next().await.unwrap();
+    assert_eq!(next["method"], "notifications/acme/news");
+}

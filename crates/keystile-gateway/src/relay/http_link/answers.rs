@@ -1,8 +1,11 @@
 //! The messages of one response of an HTTP upstream.
 
-use http::{HeaderValue, Response};
+use http::{HeaderValue, Response, header};
 use hyper::body::Incoming;
-use keystile_protocol::mcp::{Envelope, Kind};
+use keystile_protocol::{
+    mcp::{Envelope, Kind},
+    mutation::weakened,
+};
 
 use super::{LegacySession, Shared};
 use crate::{
@@ -20,6 +23,8 @@ pub(super) struct Answers<'a> {
     pub(super) id: &'a str,
     /// The answer came, and it is a result.
     pub(super) first: Option<bool>,
+    /// An answer to another request came.
+    pub(super) foreign: bool,
     /// Of the request.
     pub(super) method: &'a str,
     pub(super) session: Option<HeaderValue>,
@@ -28,22 +33,23 @@ pub(super) struct Answers<'a> {
 impl Answers<'_> {
     /// One message. What the strict parser refuses ends the stream (CHECKLIST R10).
     pub(super) async fn take(&mut self, body: Vec<u8>) -> Result<(), Failure> {
-        let kind = match Envelope::parse(&body) {
-            Ok(message) => message.kind(),
+        let (kind, is_ours) = match Envelope::parse(&body) {
+            Ok(message) => (message.kind(), self.is_ours(&message)),
             Err(error) => {
-                let reach = &self.shared.reach;
-                let host = String::from_utf8_lossy(reach.host.as_bytes());
-                reach.strange.tell(&host, &body, &error);
+                self.shared.tell(&body, &error);
                 return Err(Failure::NotMcp);
             }
         };
+        let is_answer = matches!(kind, Kind::Response | Kind::Error);
+        if is_answer && !is_ours {
+            self.shared.tell(&body, &"an answer to another request");
+            self.foreign = true;
+            return Ok(());
+        }
         let mut text = String::from_utf8(body).map_err(|_| Failure::NotMcp)?;
-        if matches!(kind, Kind::Response | Kind::Error) {
-            if self.id.is_empty() {
-                return Ok(());
-            }
+        if is_answer {
             self.first = Some(kind == Kind::Response);
-            // Whatever id it carries: it came as the answer to this request and to no other.
+            // One without an id has ours from here on.
             let id = quoted(self.id);
             text = Reshape::of(Some(Node::root(&text))).set("id", id).finish();
             match self.method {
@@ -59,6 +65,19 @@ impl Answers<'_> {
             .send(received)
             .await
             .map_err(|_| Failure::Closed)
+    }
+
+    /// Whether it answers the one request that was posted (CHECKLIST A-113). A server that could not read the request
+    /// has no id to name.
+    fn is_ours(&self, answer: &Envelope<'_>) -> bool {
+        if self.id.is_empty() {
+            return false;
+        }
+        let theirs = answer.id().map(|id| id.lexeme).unwrap_or("null");
+        match theirs {
+            "null" => answer.kind() == Kind::Error,
+            id => Node::root(id).string().as_deref() == Some(self.id) || weakened("a_113c"),
+        }
     }
 
     fn learn(&mut self, text: &str) {
@@ -78,14 +97,26 @@ impl Answers<'_> {
 
     /// A status that is no success, with a JSON-RPC error in the body or without.
     pub(super) async fn refused(&mut self, response: Response<Incoming>) -> Result<(), Failure> {
-        let status = response.status();
+        let status = response.status().as_u16();
+        // Who is asked for the first time says nothing by being busy or broken for now.
+        let begins = matches!(self.method, "initialize" | "server/discover");
+        let passes = matches!(status, 429 | 500..);
+        let wants_other = matches!(status, 401 | 403 | 407);
         let is_json = media(&response) == Some("application/json");
-        if status.is_client_error() && !matches!(status.as_u16(), 401 | 403) && is_json {
+        let later = response.headers().get(header::RETRY_AFTER);
+        let later = later.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
+        if is_json && !wants_other && !(begins && passes) && status >= 400 {
             let body = self.shared.whole(response).await?;
             if Envelope::parse(&body).is_ok_and(|message| message.kind() == Kind::Error) {
-                return self.take(body).await;
+                self.take(body).await?;
             }
         }
-        Err(Failure::BadStatus(status.as_u16()))
+        if self.first.is_some() {
+            return Ok(());
+        }
+        if !begins && (status == 429 || status == 503 && later.is_some()) {
+            return Err(Failure::Busy(status, later));
+        }
+        Err(Failure::BadStatus(status))
     }
 }

@@ -10,7 +10,11 @@ use crate::{
         message::{Message, request},
         meta,
     },
-    relay::{Failure, reach::media},
+    relay::{
+        Failure,
+        listing::{Listed, MAX_PAGES},
+        reach::media,
+    },
     sse::{Event, EventReader},
 };
 
@@ -63,9 +67,15 @@ impl Shared {
     /// A 2026-07-28 server may want parameters mirrored into headers, and says so where it lists its tools. A client
     /// that calls without listing does not spare us that.
     pub(super) async fn list_tools_once(&self, call: &str) {
-        if self.params.lock().is_some() {
-            return;
-        }
+        let done = || self.params.lock().is_some();
+        let (server, limit) = (self.server(), self.reach.call_limit);
+        let listing = self
+            .listing
+            .once(&server, limit, done, self.list_tools(call));
+        listing.await;
+    }
+
+    async fn list_tools(&self, call: &str) -> Listed {
         let meta = Message::of(call)
             .root
             .path(["params", "_meta"])
@@ -81,8 +91,8 @@ impl Shared {
             }
             let id = quoted(&format!("list-{page}"));
             let text = request(&id, "tools/list", Some(&params.finish()));
-            let Ok(body) = self.one_answer(&text).await else {
-                return;
+            let Ok(body) = self.one_answer(&id, &text).await else {
+                return Listed::Refused;
             };
             self.learn_params(&body);
             let next = Message::of(&body)
@@ -91,18 +101,22 @@ impl Shared {
                 .and_then(Node::string);
             match next {
                 Some(next) => cursor = Some(next.into_owned()),
-                None => return,
+                None => return Listed::Whole,
             }
         }
+        Listed::Endless
     }
 
-    /// The answer to a request of our own; whatever comes before it is dropped.
-    async fn one_answer(&self, text: &str) -> Result<String, Failure> {
+    /// The answer to a request of our own with this id (a lexeme); whatever comes before it is dropped.
+    async fn one_answer(&self, id: &str, text: &str) -> Result<String, Failure> {
         let response = self.post(text).await?;
         let stream = media(&response) == Some("text/event-stream");
         let body = self.whole(response).await?;
         let is_answer = |body: &Vec<u8>| {
-            Envelope::parse(body).is_ok_and(|message| message.kind() == Kind::Response)
+            Envelope::parse(body).is_ok_and(|message| {
+                let theirs = message.id().map(|id| id.lexeme);
+                message.kind() == Kind::Response && theirs == Some(id)
+            })
         };
         let answer = if stream {
             let (mut reader, mut rest) = (EventReader::default(), &*body);
@@ -115,5 +129,3 @@ impl Shared {
         String::from_utf8(answer.ok_or(Failure::NotMcp)?).map_err(|_| Failure::NotMcp)
     }
 }
-
-const MAX_PAGES: usize = 20;

@@ -66,6 +66,11 @@ pub(crate) enum Step {
 }
 
 impl Peer {
+    /// Ends it at this end alone: at the other it is over already.
+    pub(crate) fn end(&self) {
+        self.shared.fail(Failure::Closed);
+    }
+
     /// Tells that nobody waits for a call any more, by its upstream id.
     pub(super) fn tell_cancelled(&self, id: &str, reason: &str) {
         let (id, reason) = (quoted(id), quoted(reason));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keystile_protocol::mutation::weakened;
+use keystile_protocol::{mcp::method, mutation::weakened};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{Event, Inbound, Incoming, Peer, Shared};
@@ -100,6 +100,11 @@ pub(super) async fn pump(
             Some(Kind::Response { id }) => {
                 let id = id.to_owned();
                 peer.shared.answered(&id, text);
+            }
+            Some(Kind::Notification { method })
+                if !method::is_notification_of_servers(&method) && !weakened("a_113e") =>
+            {
+                tracing::debug!("the server sent a notification that is none of a server's");
             }
             Some(Kind::Notification { method }) if method == "notifications/progress" => {
                 peer.shared.progress(message);

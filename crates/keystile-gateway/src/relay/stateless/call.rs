@@ -16,6 +16,7 @@ use crate::{
         subscriptions::{ACKNOWLEDGED, Filter},
     },
     handles::Handles,
+    refusal::{Code, Refusal},
     relay::{
         Caller, Failure,
         answer::Out,
@@ -74,8 +75,10 @@ impl Call {
         out.fail(failure, &self.id).await;
     }
 
-    pub(crate) async fn refuse(&self, code: i32, why: &'static str, out: &Out) {
-        self.answer(&RpcError::new(code, why).to_json(), out).await;
+    /// What does not survive the bridge.
+    pub(crate) async fn refuse(&self, error: RpcError<'static>, status: StatusCode, out: &Out) {
+        let refusal = Refusal::rpc(Code::NotBridged, error).with_status(status);
+        out.refuse(refusal.with_id(Some(&self.id))).await;
     }
 
     pub(super) async fn forward(&self, peer: &Peer, out: Out) {

@@ -3,8 +3,13 @@
 use keystile_protocol::mutation::weakened;
 
 use crate::{
-    era::{json::Node, message::Message, meta, subscriptions::LISTEN},
-    relay::peer::{CANCELLED, Event, Inbound, Incoming, Peer},
+    era::{
+        json::Node,
+        message::Message,
+        meta,
+        subscriptions::{Filter, LISTEN},
+    },
+    relay::peer::{CANCELLED, Event, Inbound, Incoming, Peer, Waiting},
 };
 
 /// Where a notification went.
@@ -42,8 +47,9 @@ pub(crate) fn route(peer: &Peer, incoming: Incoming<'_>) -> Routed {
                 Routed::Nowhere
             };
         }
-        // Only for a call that asked for log messages; with one in flight it is clear which.
-        "notifications/message" => incoming.about.or_else(|| log_reader(peer, message)),
+        "notifications/message" => log_reader(peer, message, incoming.about),
+        // Only subscriptions bring changes.
+        change if Filter::is_about(change) => None,
         _ => incoming.about,
     };
     match call {
@@ -52,14 +58,23 @@ pub(crate) fn route(peer: &Peer, incoming: Incoming<'_>) -> Routed {
     }
 }
 
-/// The one call in flight, if it asked for log messages as severe as this.
-pub(crate) fn log_reader(peer: &Peer, message: Message<'_>) -> Option<Box<str>> {
+/// The call that a log message is for, if that asked for messages as severe as this: the one `about` which it came, or
+/// where the carrier does not know, the only one in flight.
+pub(crate) fn log_reader(
+    peer: &Peer,
+    message: Message<'_>,
+    about: Option<Box<str>>,
+) -> Option<Box<str>> {
     let level = message.params()?.member("level")?.string()?;
     let severity = meta::severity(&level)?;
-    peer.only(
-        |waiting| &*waiting.method != LISTEN && !waiting.parked,
-        |waiting| waiting.severity.is_some_and(|wanted| severity >= wanted),
-    )
+    let fits = |waiting: &Waiting| waiting.severity.is_some_and(|wanted| severity >= wanted);
+    match about {
+        Some(id) => (peer.is(&id, fits) || weakened("a_113d")).then_some(id),
+        None => peer.only(
+            |waiting| &*waiting.method != LISTEN && !waiting.parked,
+            fits,
+        ),
+    }
 }
 
 pub(crate) fn ignore_request(method: &str) {

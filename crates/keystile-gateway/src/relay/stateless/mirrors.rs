@@ -1,5 +1,7 @@
 //! `Mcp-Param-…` in front of a server that sees no headers: what its tools mirror, and whether a call agrees with it.
 
+use std::time::Duration;
+
 use http::HeaderMap;
 use keystile_protocol::mcp::RpcError;
 use parking_lot::Mutex;
@@ -12,17 +14,23 @@ use crate::{
         param_headers::ParamHeaders,
         stateless_to_legacy as translate,
     },
-    relay::peer::{CallFacts, Peer},
+    relay::{
+        listing::{Listed, Listing, MAX_PAGES},
+        peer::{CallFacts, Peer},
+    },
 };
 
 /// What is known of the tools of one conversation; nothing before they were listed.
 #[derive(Default)]
-pub(crate) struct Mirrors(Mutex<Option<ParamHeaders>>);
+pub(crate) struct Mirrors {
+    known: Mutex<Option<ParamHeaders>>,
+    listing: Listing,
+}
 
 impl Mirrors {
     /// Reads the answer to a `tools/list`.
     pub(super) fn learn(&self, answer: Message<'_>) {
-        let mut known = self.0.lock();
+        let mut known = self.known.lock();
         let known = known.get_or_insert_default();
         if let Some(result) = answer.result() {
             known.learn(result);
@@ -46,19 +54,24 @@ impl Mirrors {
         if &*call.method != "tools/call" {
             return Ok(());
         }
-        if !sent.is_empty() && self.0.lock().is_none() {
-            self.list(call, peer, translated).await;
+        if !sent.is_empty() {
+            let done = || self.known.lock().is_some();
+            let list = self.list(call, peer, translated);
+            let listing = self
+                .listing
+                .once(&call.inner.name, Duration::MAX, done, list);
+            listing.await;
         }
         let params = Message::of(&call.text).params();
         let member = |key| params.and_then(|params| params.member(key));
         let name = member("name").and_then(Node::string).unwrap_or_default();
-        match &*self.0.lock() {
+        match &*self.known.lock() {
             Some(known) => known.agree(&name, member("arguments"), sent),
             None => Ok(()),
         }
     }
 
-    async fn list(&self, call: &Call, peer: &Peer, translated: bool) {
+    async fn list(&self, call: &Call, peer: &Peer, translated: bool) -> Listed {
         let meta = Message::of(&call.text).root.path(["params", "_meta"]);
         let meta = Reshape::of(meta).drop("progressToken").finish();
         let mut cursor: Option<String> = None;
@@ -76,10 +89,10 @@ impl Mirrors {
                 ..CallFacts::default()
             };
             let Ok(exchange) = peer.call(Message::of(&text), facts).await else {
-                return;
+                return Listed::Refused;
             };
             let Ok(answer) = exchange.only_answer().await else {
-                return;
+                return Listed::Refused;
             };
             let answer = Message::of(&answer);
             self.learn(answer);
@@ -88,10 +101,9 @@ impl Mirrors {
                 .and_then(|result| result.member("nextCursor"));
             match next.and_then(Node::string) {
                 Some(next) => cursor = Some(next.into_owned()),
-                None => return,
+                None => return Listed::Whole,
             }
         }
+        Listed::Endless
     }
 }
-
-const MAX_PAGES: usize = 20;

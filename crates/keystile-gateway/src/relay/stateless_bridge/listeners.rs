@@ -16,7 +16,7 @@ use crate::{
     era::{
         json::{Reshape, quoted},
         message::{self, Message},
-        stateless_to_legacy as translate,
+        stateless_to_legacy::{self as translate, Elicitation},
         subscriptions::Filter,
     },
     relay::{
@@ -89,13 +89,22 @@ impl Drop for Subscribed<'_> {
 }
 
 /// Open subscriptions of one conversation, and what else the server says on its own account.
-#[derive(Default)]
 pub(super) struct Listeners {
+    /// What the client lets the server ask of its user.
+    elicitation: Elicitation,
     open: Mutex<HashMap<u64, (Filter, mpsc::Sender<String>)>>,
     count: AtomicU64,
 }
 
 impl Listeners {
+    pub(super) fn of(elicitation: Elicitation) -> Self {
+        Self {
+            elicitation,
+            open: Mutex::default(),
+            count: AtomicU64::default(),
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.open.lock().is_empty()
     }
@@ -133,7 +142,10 @@ impl Inbound for Listeners {
         let Some(id) = incoming.id else { return };
         match incoming.method {
             "ping" => peer.tell(message::result(id, "{}")),
-            "elicitation/create" => {
+            // A client is asked only what it declared (2025-11-25, elicitation, "Capabilities").
+            "elicitation/create"
+                if self.elicitation.allows(Message::of(incoming.text).params()) =>
+            {
                 // stdio does not say which call it belongs to. Any call of the same person and client will do: the
                 // answer goes back under the server's own id. One that waits for its client might wait for ever.
                 let may_ask = |parked: bool| {
@@ -162,8 +174,7 @@ impl Inbound for Listeners {
     fn notification(&self, peer: &Peer, incoming: Incoming<'_>) {
         let message = Message::of(incoming.text);
         if incoming.method == "notifications/message" {
-            let call = incoming.about.or_else(|| log_reader(peer, message));
-            if let Some(call) = call {
+            if let Some(call) = log_reader(peer, message, incoming.about) {
                 peer.deliver(&call, Event::Message(incoming.text.to_owned()));
             }
             return;

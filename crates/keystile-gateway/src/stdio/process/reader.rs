@@ -7,11 +7,16 @@ use tokio::{
     io::{AsyncWriteExt, BufReader},
     process::{ChildStdin, ChildStdout},
     sync::mpsc,
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
-use super::Talk;
+use super::{
+    Talk,
+    noise::{Noise, judge},
+};
 use crate::{
+    allowance::{Allowance, Pace},
     relay::{Failure, Outgoing, Received, Strange},
     stdio::{
         StdioConfig,
@@ -69,6 +74,7 @@ impl Reader<'_> {
         stdout: &mut BufReader<ChildStdout>,
         out: &mpsc::Sender<Received>,
     ) -> Option<Failure> {
+        let mut forgiven = Allowance::new(FORGIVEN);
         loop {
             let line = match next_line(stdout, self.config.max_message).await {
                 Ok(Line::Text(line)) => line,
@@ -98,17 +104,43 @@ impl Reader<'_> {
                 }
                 Err(error) => {
                     self.strange.tell(&self.config.name, &line, &error);
-                    let strange = self.talk.strange.fetch_add(1, Ordering::Relaxed) + 1;
-                    // A banner is forgiven. Something that looks like a message may be an answer that
-                    // somebody waits for, and must not be passed over.
-                    if line.starts_with(b"{\"") || strange > MAX_STRANGE {
-                        return Some(Failure::NotMcp);
+                    self.talk.strange.fetch_add(1, Ordering::Relaxed);
+                    match judge(&line) {
+                        Noise::Message => return Some(Failure::NotMcp),
+                        // Nobody waits for ids that are not ours.
+                        Noise::Garbled(ids) => {
+                            for id in ids.into_iter().map(Box::from) {
+                                let failure = Failure::Garbled;
+                                // What reads it notices its end by itself.
+                                let _ = out.send(Received::Failed { id, failure }).await;
+                            }
+                        }
+                        Noise::Chatter => {}
+                    }
+                    if forgiven.take(Instant::now()).is_none() {
+                        return Some(self.too_noisy());
                     }
                 }
             }
         }
     }
+
+    fn too_noisy(&self) -> Failure {
+        tracing::warn!(
+            server = %self.config.name,
+            "more than {} lines a minute on its standard output are no MCP",
+            FORGIVEN.burst
+        );
+        match self.talk.answered.load(Ordering::Relaxed) {
+            true => Failure::TooNoisy,
+            false => Failure::NotMcp,
+        }
+    }
 }
 
 /// Lines on standard output that are no message and are forgiven.
-const MAX_STRANGE: usize = 64;
+const FORGIVEN: Pace = Pace {
+    burst: 64,
+    more: 64,
+    every: Duration::from_secs(60),
+};

@@ -168,6 +168,16 @@ pub(super) const LINES: &[Advice] = &[
         "Nothing is to be done if it is somebody else's, or from before the key was replaced. Otherwise the app changes what it was given: tell its maker.",
     ),
     on(
+        "not_bridged",
+        "A client and a server of different eras get what both have.",
+        "docs/compatibility.md lists what does not survive the bridge. A client or a server of the other's era gets it.",
+    ),
+    on(
+        "invalid_params",
+        "A request says what it wants as its revision demands.",
+        CLIENT_SIDE,
+    ),
+    on(
         "call_lost",
         "A call ends with an answer.",
         "This is a fault of Keystile: look at the log line with this reference, and report it.",
