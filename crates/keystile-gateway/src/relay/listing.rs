@@ -21,7 +21,8 @@ pub(super) enum Listed {
 }
 
 impl Listing {
-    /// Lists, unless that is `done` or took too long a moment ago. A call goes on without the list after `limit`.
+    /// Lists, unless that is `done` or took too long a moment ago. A call that may take `limit` goes on without the
+    /// list after half of it.
     pub(super) async fn once(
         &self,
         server: &str,
@@ -37,7 +38,7 @@ impl Listing {
         if done() || is_resting {
             return;
         }
-        match tokio::time::timeout(limit.min(LIMIT), list).await {
+        match tokio::time::timeout(LIMIT.min(limit / 2), list).await {
             Ok(Listed::Whole | Listed::Refused) => {}
             Ok(Listed::Endless) => tracing::warn!(
                 %server,
