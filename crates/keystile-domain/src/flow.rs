@@ -296,10 +296,18 @@ pub fn without_query(uri: &str) -> String {
     shown.chars().map(fine).collect()
 }
 
-/// A sentence as it may be kept and logged: URIs in it end where their query or fragment begins.
+/// A sentence as it may be kept and logged: URIs in it end where their query or fragment begins, and have no user.
 #[must_use]
 pub fn without_queries(sentence: &str) -> String {
     let cut = |word: &str| {
+        if let (Some(scheme), Some(at)) = (word.find("://"), word.find('@'))
+            && !word[scheme + 3..at.max(scheme + 3)].contains(['/', '?', '#'])
+            && scheme < at
+        {
+            // Nothing of a user name and a password.
+            let word = format!("{}://{}", &word[..scheme], &word[at + 1..]);
+            return without_queries(&word);
+        }
         let after_scheme = word.find(':').unwrap_or(word.len());
         let Some(end) = word[after_scheme..].find(['?', '#']) else {
             return word.to_owned();

@@ -282,7 +282,9 @@ impl Documents {
         };
         answer.or_else(|error| {
             let fails = matches!(error, LookupError::Fetch(error) if error.is_transient());
-            tracing::info!(client_id = %id, %error, "client document not available: {error}");
+            // What stands behind a question mark may be a secret.
+            let document = id.as_str().split('?').next();
+            tracing::info!(document, %error, "client document not available: {error}");
             self.cache
                 .fail(id, error, fails || weakened("a_061"), now)
                 .ok_or(error)

@@ -96,8 +96,11 @@ impl Guard {
         if named.all(|name| self.is_ours(name)) || weakened("n_tr_02") {
             return Ok(());
         }
-        let sentence = format!("This server is {}: use that URL.", self.public);
-        let diagnosis = proxy::diagnose(&self.public, &addressed(parts));
+        let sentence = format!(
+            "This server is {}: use that URL. If you did, a proxy on the way changes Host, and has to pass it on.",
+            self.public
+        );
+        let diagnosis = proxy::refused(&self.public, &addressed(parts));
         Err(Refusal::new(Code::WrongHost, sentence).with_diagnosis(diagnosis))
     }
 

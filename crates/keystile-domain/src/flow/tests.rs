@@ -36,6 +36,10 @@ fn a_sentence_is_kept_without_what_stands_behind_question_marks() {
             "http://a.example/?x: it's wrong.",
             "http://a.example/?… it's wrong.",
         ),
+        (
+            "The resource 'http://ann:hunter2@a.example/mcp?k' is not https://a.example/@b.",
+            "The resource 'http://a.example/mcp?…' is not https://a.example/@b.",
+        ),
         ("Why? PKCE: that is why.", "Why? PKCE: that is why."),
     ] {
         assert_eq!(without_queries(said), kept);

@@ -18,8 +18,12 @@ pub(super) fn after(reason: &str) -> &'static str {
         "client_document_answer"
         | "client_document_auth_method"
         | "client_document_invalid"
+        | "client_id_missing"
         | "client_id_url"
-        | "push_required" => {
+        | "push_required"
+        | "redirect_malformed"
+        | "redirect_missing"
+        | "state_too_long" => {
             "Starting over changes nothing: the fault is the app's. Update it if you can, or tell \
              its maker."
         }

@@ -60,7 +60,7 @@ fn what_is_no_mcp_server_is_said_at_the_start_and_at_the_call() {
     said_twice(&page, code, code, "no MCP server");
     let installation = Installation::new();
     let gate = installation.serve(&["protect", &always(&page)]);
-    let sent = gate.program.stderr.find("It works!");
+    let sent = gate.program.stderr.find("text/html");
     let sent = sent.expect("the log has what it sent");
     assert!(
         sent.contains("WARN") && sent.contains("reaches no client"),

@@ -2,7 +2,7 @@
 
 use keystile_protocol::error::OAuthError;
 use keystile_protocol::mutation::weakened;
-use keystile_protocol::redirect::RedirectUri;
+use keystile_protocol::redirect::{RedirectError, RedirectUri};
 
 use crate::client::{Client, ClientKind};
 use crate::decide::diagnose::Diagnosis;
@@ -22,9 +22,7 @@ pub fn trusted_redirect(client: &Client, asked: Option<&str>) -> Result<Redirect
         OAuthError::invalid_request("redirect_uri is missing: send one that the client registered.")
             .because("redirect_missing")
     })?;
-    let came = RedirectUri::parse(asked).map_err(|error| {
-        OAuthError::invalid_request(format!("redirect_uri: {error}.")).because("redirect_malformed")
-    })?;
+    let came = RedirectUri::parse(asked).map_err(|error| malformed(client, asked, &error))?;
     let registered = |text: &String| {
         // The same bytes were judged just now. An old row or document may hold what is no longer legal: judged again here
         // (N-AS-17).
@@ -41,6 +39,22 @@ pub fn trusted_redirect(client: &Client, asked: Option<&str>) -> Result<Redirect
     Err(OAuthError::invalid_request(mismatch(client, &came))
         .because(NOT_REGISTERED)
         .with_detail(diagnosis(client, &came)))
+}
+
+/// An address that can't be registered at all may still be one that was, but for one thing: `http` where it is `https`.
+fn malformed(client: &Client, asked: &str, error: &RedirectError) -> OAuthError {
+    let refused = OAuthError::invalid_request(format!("redirect_uri: {error}.")).because(MALFORMED);
+    let known = client.redirect_uris.iter().map(String::as_str);
+    let near = difference::nearest("redirect", MALFORMED, asked, known, false);
+    if near.reason == MALFORMED {
+        return refused;
+    }
+    let fix = "The app has to send an address that it registered, byte for byte. One behind a TLS proxy has to be told that people reach it by https.";
+    let near = Diagnosis {
+        fix: fix.to_owned(),
+        ..near
+    };
+    near.explain(refused)
 }
 
 fn diagnosis(client: &Client, came: &RedirectUri) -> Diagnosis {
@@ -75,6 +89,9 @@ fn fix(client: &Client, came: &RedirectUri) -> String {
 fn any_port(client: &Client, came: &RedirectUri) -> bool {
     client.any_loopback_port && came.is_loopback()
 }
+
+/// The reason of a redirect that nobody can register.
+const MALFORMED: &str = "redirect_malformed";
 
 /// The reason of a redirect that no rule matches.
 pub const NOT_REGISTERED: &str = "redirect_not_registered";
@@ -142,6 +159,8 @@ fn words(differing: &[Differing<'_>]) -> String {
         ),
         // Logged, too; both are whole in front of it.
         Difference::Query => "what stands behind the question mark.".to_owned(),
+        Difference::User => "a user name or a password.".to_owned(),
+        Difference::Fragment => "what stands behind the #.".to_owned(),
         Difference::Scheme | Difference::Host | Difference::Path => {
             format!("the {part}: {asked} instead of {registered}.")
         }

@@ -129,8 +129,13 @@ fn times(whole: &WholeOfRefused, now: u64) -> Diagnosis {
         let found = format!("It expired {late} s ago, by this server's clock.");
         return Diagnosis::named("client_assertion_expired", found);
     }
-    let lifetime = exp.saturating_sub(claim("iat").unwrap_or(now));
-    let found = format!("Its lifetime is {lifetime} s.");
+    let found = match claim("iat") {
+        Some(iat) => format!("Its lifetime is {} s.", exp.saturating_sub(iat)),
+        None => format!(
+            "Its exp is {} s from now, by this server's clock, and it has no iat: it lives too long, or the client's clock is ahead.",
+            exp - now
+        ),
+    };
     Diagnosis::named("client_assertion_lives_too_long", found)
 }
 

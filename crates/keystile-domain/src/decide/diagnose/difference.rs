@@ -11,6 +11,8 @@ use crate::flow::without_query;
 pub enum Difference {
     /// `http` and `https`, or another scheme.
     Scheme,
+    /// A user name, or a password.
+    User,
     /// The host.
     Host,
     /// `localhost`, `127.0.0.1` and `[::1]` are three names.
@@ -25,12 +27,15 @@ pub enum Difference {
     Case,
     /// What stands behind `?`.
     Query,
+    /// What stands behind `#`.
+    Fragment,
 }
 
 impl Difference {
     /// Each there is.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Scheme,
+        Self::User,
         Self::Host,
         Self::LoopbackName,
         Self::Port,
@@ -38,6 +43,7 @@ impl Difference {
         Self::Slash,
         Self::Case,
         Self::Query,
+        Self::Fragment,
     ];
 
     /// The last word of the reason.
@@ -45,6 +51,7 @@ impl Difference {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Scheme => "scheme",
+            Self::User => "user",
             Self::Host => "host",
             Self::LoopbackName => "loopback_name",
             Self::Port => "port",
@@ -52,12 +59,14 @@ impl Difference {
             Self::Slash => "slash",
             Self::Case => "case",
             Self::Query => "query",
+            Self::Fragment => "fragment",
         }
     }
 
     const fn words(self) -> &'static str {
         match self {
             Self::Scheme => "in the scheme",
+            Self::User => "in a user name or a password, which do not belong there",
             Self::Host => "in the host",
             Self::LoopbackName => {
                 "in the name of this computer: localhost, 127.0.0.1 and [::1] are three hosts"
@@ -67,6 +76,7 @@ impl Difference {
             Self::Slash => "in slashes at the end",
             Self::Case => "in upper and lower case",
             Self::Query => "behind the question mark",
+            Self::Fragment => "behind the #",
         }
     }
 
@@ -74,12 +84,14 @@ impl Difference {
         match part {
             _ if one.eq_ignore_ascii_case(other) => Self::Case,
             0 => Self::Scheme,
-            1 if is_loopback(one) && is_loopback(other) => Self::LoopbackName,
-            1 => Self::Host,
-            2 => Self::Port,
-            3 if one.trim_end_matches('/') == other.trim_end_matches('/') => Self::Slash,
-            3 => Self::Path,
-            _ => Self::Query,
+            1 => Self::User,
+            2 if is_loopback(one) && is_loopback(other) => Self::LoopbackName,
+            2 => Self::Host,
+            3 => Self::Port,
+            4 if one.trim_end_matches('/') == other.trim_end_matches('/') => Self::Slash,
+            4 => Self::Path,
+            5 => Self::Query,
+            _ => Self::Fragment,
         }
     }
 }
@@ -172,20 +184,25 @@ fn quoted(uri: &str) -> String {
     format!("'{}'", without_query(uri))
 }
 
-const PARTS: [&str; 5] = ["scheme", "host", "port", "path", "query"];
+const PARTS: [&str; 7] = [
+    "scheme", "user", "host", "port", "path", "query", "fragment",
+];
 
 /// The [`PARTS`] of a URI.
-fn parts(text: &str) -> [&str; 5] {
+fn parts(text: &str) -> [&str; 7] {
+    let (text, fragment) = text.split_once('#').unwrap_or((text, ""));
     let (scheme, rest) = text.split_once(':').unwrap_or(("", text));
     let (authority, path) = match rest.strip_prefix("//") {
         Some(rest) => rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len())),
         None => ("", rest),
     };
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let (user, authority) = authority.rsplit_once('@').unwrap_or(("", authority));
     let after_host = authority.rfind(']').unwrap_or(0);
     let port = authority[after_host..].find(':').map(|at| after_host + at);
     let (host, port) = authority.split_at(port.unwrap_or(authority.len()));
-    [scheme, host, port.trim_start_matches(':'), path, query]
+    let port = port.trim_start_matches(':');
+    [scheme, user, host, port, path, query, fragment]
 }
 
 /// The names of this computer that people write.

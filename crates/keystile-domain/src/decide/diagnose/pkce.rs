@@ -37,7 +37,6 @@ fn form(text: &str) -> (&'static str, &'static str) {
     let is_hex = |text: &[u8]| text.len() == 64 && text.iter().all(u8::is_ascii_hexdigit);
     // A `+` that was not encoded comes as a space.
     let url_safe = bare.replace(['+', ' '], "-").replace('/', "_");
-    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     if bare != text && hash_of(bare) {
         return ("pkce_challenge_padded", "a hash with its padding kept");
     }
@@ -91,7 +90,10 @@ pub fn mismatch(verifier: &str, challenge: Option<Mark>, reused: Option<&Referen
             "The code_challenge was the code_verifier itself.",
         );
     }
-    if (bare != verifier && hashed(bare)) || hashed(&padded(bare)) {
+    if hashed(verifier) {
+        return malformed(verifier);
+    }
+    if hashed(bare) || hashed(&padded(bare)) {
         return named(
             "pkce_verifier_padded",
             "The code_challenge is the hash of this code_verifier with its padding changed.",
@@ -145,18 +147,42 @@ pub fn mismatch(verifier: &str, challenge: Option<Mark>, reused: Option<&Referen
             &format!("This code_verifier belongs to the attempt {reused}."),
         );
     }
-    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     if !(43..=128).contains(&verifier.len()) || !verifier.bytes().all(unreserved) {
-        let count = verifier.chars().count();
-        return named(
-            "pkce_verifier_malformed",
-            &format!("code_verifier had {count} characters, or one that is not allowed."),
-        );
+        return malformed(verifier);
     }
     named(
         "code_challenge_not_met",
         "No usual mistake of encoding explains it: the two were made from different texts.",
     )
+}
+
+/// What no verifier may be (RFC 7636 §4.1), whatever was hashed.
+fn malformed(verifier: &str) -> Diagnosis {
+    let count = verifier.chars().count();
+    if !(43..=128).contains(&count) {
+        let found = format!("code_verifier had {count} characters; it needs 43 to 128.");
+        return Diagnosis::named("pkce_verifier_malformed", found);
+    }
+    let forbidden = |char: &char| !u8::try_from(*char).is_ok_and(unreserved);
+    let mut others: Vec<char> = verifier.chars().filter(forbidden).collect();
+    others.sort_unstable();
+    others.dedup();
+    let (reason, which) = match others.as_slice() {
+        ['='] => ("pkce_verifier_padded", "an = at its end".to_owned()),
+        all if all.iter().all(|char| "+/= ".contains(*char)) => (
+            "pkce_verifier_standard_base64",
+            "characters of the standard alphabet of base64: +, / or =".to_owned(),
+        ),
+        all => (
+            "pkce_verifier_malformed",
+            format!("{} characters that are not allowed", all.len()),
+        ),
+    };
+    Diagnosis::named(reason, format!("code_verifier had {which}."))
+}
+
+fn unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -18,6 +18,27 @@ pub struct Addressed<'a> {
     pub forwarded_proto: Option<&'a str>,
 }
 
+/// Of a request that was refused for its `Host`: what a proxy says besides may be right.
+#[must_use]
+pub fn refused(public: &Issuer, addressed: &Addressed<'_>) -> Option<Diagnosis> {
+    let Some(said) = addressed.forwarded_host else {
+        return diagnose(public, addressed);
+    };
+    if !said.eq_ignore_ascii_case(public.authority()) {
+        return diagnose(public, addressed);
+    }
+    let host = addressed.host.unwrap_or_default();
+    let shown: String = host
+        .chars()
+        .filter(char::is_ascii_graphic)
+        .take(200)
+        .collect();
+    Some(Diagnosis::named(
+        "proxy_changes_host",
+        format!("Host says {shown}, and a proxy in front says that {said} was asked for."),
+    ))
+}
+
 /// How the address that people use differs from the public URL; `None` when nothing says so.
 #[must_use]
 pub fn diagnose(public: &Issuer, addressed: &Addressed<'_>) -> Option<Diagnosis> {

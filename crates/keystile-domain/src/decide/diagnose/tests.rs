@@ -86,6 +86,7 @@ fn a_verifier_that_does_not_match_is_named_by_its_mistake() {
     let raw = URL_SAFE_NO_PAD.decode(VERIFIER).unwrap();
     let standard = VERIFIER.replace('-', "+").replace('_', "/");
     let of = |text: &str| Sha256::digest(text).to_vec();
+    let (long, plus, odd) = ("a".repeat(172), "+/".repeat(32), "ä".repeat(50));
     for (challenge, verifier, reason) in [
         (raw.clone(), VERIFIER.to_owned(), "pkce_plain_sent_as_s256"),
         (
@@ -132,6 +133,20 @@ fn a_verifier_that_does_not_match_is_named_by_its_mistake() {
             "pkce_hash_of_newline",
         ),
         (of("another"), "short".to_owned(), "pkce_verifier_malformed"),
+        // The same text twice, which no verifier may be.
+        (of(&long), long.clone(), "pkce_verifier_malformed"),
+        (of(&plus), plus.clone(), "pkce_verifier_standard_base64"),
+        (
+            of(&format!("{standard}=")),
+            format!("{standard}="),
+            "pkce_verifier_standard_base64",
+        ),
+        (
+            of(&format!("{VERIFIER}=")),
+            format!("{VERIFIER}="),
+            "pkce_verifier_padded",
+        ),
+        (of(&odd), odd.clone(), "pkce_verifier_malformed"),
         (of("another"), VERIFIER.to_owned(), "code_challenge_not_met"),
     ] {
         let diagnosis = pkce::mismatch(&verifier, Mark::of(&challenge), None);
@@ -186,6 +201,14 @@ fn one_difference_of_two_addresses_is_named() {
         (
             "https://app.example:8443/oauth/Callback?a=secret",
             "x_differs_in_query",
+        ),
+        (
+            "https://app.example:8443/oauth/Callback#secret",
+            "x_differs_in_fragment",
+        ),
+        (
+            "https://ann:secret@app.example:8443/oauth/Callback",
+            "x_differs_in_user",
         ),
         ("http://other.example/", "x_otherwise"),
     ] {
@@ -342,6 +365,26 @@ fn a_proxy_that_names_another_address_is_seen() {
         let expected = reason.map(|part| format!("public_url_differs_in_{part}"));
         let found = of(public, host, forwarded_host, proto);
         assert_eq!(found.as_deref(), expected.as_deref(), "{public} {host:?}");
+    }
+}
+
+#[test]
+fn a_proxy_that_changes_host_and_says_what_was_asked_for_is_named() {
+    let public = Issuer::parse("https://mcp.example.com").unwrap();
+    let of = |host, forwarded_host| {
+        let addressed = Addressed {
+            host: Some(host),
+            forwarded_host,
+            forwarded_proto: Some("https"),
+        };
+        proxy::refused(&public, &addressed)
+    };
+    let changed = of("127.0.0.1:7717", Some("mcp.example.com")).unwrap();
+    assert_eq!(changed.reason, "proxy_changes_host");
+    assert!(changed.found.contains("127.0.0.1:7717") && changed.fix.contains("proxy_set_header"));
+    for forwarded in [None, Some("other.example")] {
+        let other = of("other.example", forwarded).unwrap();
+        assert_eq!(other.reason, "public_url_differs_in_host");
     }
 }
 

@@ -11,6 +11,11 @@ pub(super) const LINES: &[Advice] = &[
     ),
     on("public_url_differs_in_*", PUBLIC_URL, PROXY),
     on("wrong_host", PUBLIC_URL, PROXY),
+    on(
+        "proxy_changes_host",
+        "A proxy in front passes on the Host that people ask for.",
+        "Have the proxy pass Host on: proxy_set_header Host $host in nginx, ProxyPreserveHost On in Apache; Caddy and Traefik do it by themselves.",
+    ),
     on("bad_host", "A request names one host.", PROXY),
     on(
         "bad_framing",
