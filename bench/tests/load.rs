@@ -21,6 +21,7 @@ fn a_113_among_many_clients_with_the_same_ids_each_gets_its_own() {
 
 #[test]
 fn a_118_revoked_streams_close_within_a_second_and_nothing_stays_behind() {
-    let scale = ["--each", "16", "--seconds", "0", "--check", "--no-memory"];
+    let scale = "--each 16 --seconds 0 --silent 100 --check --no-memory";
+    let scale: Vec<_> = scale.split(' ').collect();
     run(env!("CARGO_BIN_EXE_streams"), &scale);
 }
