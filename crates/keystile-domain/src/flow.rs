@@ -6,6 +6,8 @@
 
 mod book;
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::decide::diagnose::Diagnosis;
@@ -281,33 +283,28 @@ impl Whose {
 #[must_use]
 pub fn without_query(uri: &str) -> String {
     let end = uri.find(['?', '#']).unwrap_or(uri.len());
-    let shown = &uri[..end];
-    let shown = match shown.split_once("://") {
-        Some((scheme, rest)) => {
-            let authority = rest.find('/').unwrap_or(rest.len());
-            match rest[..authority].rfind('@') {
-                Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
-                None => shown.to_owned(),
-            }
-        }
-        None => shown.to_owned(),
-    };
+    let shown = without_user(&uri[..end]);
     let fine = |c: char| if c.is_ascii_graphic() { c } else { '?' };
     shown.chars().map(fine).collect()
+}
+
+/// A URI without a user name and a password.
+fn without_user(uri: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = uri.split_once("://") else {
+        return uri.into();
+    };
+    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..authority].rfind('@') {
+        Some(at) => format!("{scheme}://{}", &rest[at + 1..]).into(),
+        None => uri.into(),
+    }
 }
 
 /// A sentence as it may be kept and logged: URIs in it end where their query or fragment begins, and have no user.
 #[must_use]
 pub fn without_queries(sentence: &str) -> String {
     let cut = |word: &str| {
-        if let (Some(scheme), Some(at)) = (word.find("://"), word.find('@'))
-            && !word[scheme + 3..at.max(scheme + 3)].contains(['/', '?', '#'])
-            && scheme < at
-        {
-            // Nothing of a user name and a password.
-            let word = format!("{}://{}", &word[..scheme], &word[at + 1..]);
-            return without_queries(&word);
-        }
+        let word = &*without_user(word);
         let after_scheme = word.find(':').unwrap_or(word.len());
         let Some(end) = word[after_scheme..].find(['?', '#']) else {
             return word.to_owned();

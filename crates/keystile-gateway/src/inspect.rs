@@ -172,7 +172,7 @@ fn inspect_batch<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Asked<'a>, R
     let read =
         McpHeaders::of_batch(headers).map_err(|error| Refusal::rpc(Code::HeaderMismatch, error))?;
     if !matches!(read.revision, None | Some(Revision::V2025_03_26)) {
-        return Err(no_batches());
+        return Err(Refusal::no_batches());
     }
     let batch = Batch::parse(body).map_err(not_a_message)?;
     for (place, message) in batch.messages().iter().enumerate() {
@@ -190,18 +190,6 @@ fn inspect_batch<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Asked<'a>, R
         content: Content::Batch(batch),
         era: Era::Legacy,
     })
-}
-
-/// Of a session whose revision has none.
-pub(crate) fn no_batches() -> Refusal {
-    let sentence = "Only sessions of 2025-03-26 have batches; send one message per request.";
-    Refusal::new(Code::NotAMessage, sentence)
-}
-
-/// Of a request with the id of one that has no answer yet (CHECKLIST A-158).
-pub(crate) fn id_in_flight() -> Refusal {
-    let sentence = "A request with this id waits for its answer; give each its own id.";
-    Refusal::new(Code::IdInFlight, sentence)
 }
 
 /// Which of its messages a batch is refused for.

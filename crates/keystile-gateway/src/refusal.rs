@@ -77,6 +77,18 @@ impl Refusal {
         Self::new(Code::UpstreamTimeout, sentence)
     }
 
+    /// Of a second request with the id of one that has no answer yet (CHECKLIST A-158).
+    pub(crate) fn id_in_flight() -> Self {
+        let sentence = "A request with this id waits for its answer; give each its own id.";
+        Self::new(Code::IdInFlight, sentence)
+    }
+
+    /// In a session whose revision has none.
+    pub(crate) fn no_batches() -> Self {
+        let sentence = "Only sessions of 2025-03-26 have batches; send one message per request.";
+        Self::new(Code::NotAMessage, sentence)
+    }
+
     /// The revocation feed can't tell.
     pub(crate) fn revocations_unknown() -> Self {
         let sentence = "It is not known at the moment whether this token was revoked; try again.";

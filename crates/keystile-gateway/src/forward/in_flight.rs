@@ -9,7 +9,6 @@ use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
 
 use crate::era::message::id_key;
-use crate::inspect::id_in_flight;
 use crate::refusal::Refusal;
 
 /// Of all sessions, each named as its client knows it; no more than there are requests being served.
@@ -43,7 +42,7 @@ impl InFlight {
             if self.0.lock().insert(one) {
                 held.ids.push(id);
             } else if !weakened("a_158b") {
-                return Err(id_in_flight());
+                return Err(Refusal::id_in_flight());
             }
         }
         Ok(held)
@@ -55,8 +54,8 @@ impl Held {
     pub(super) fn answered(&mut self, id: &str) {
         let key = id_key(id);
         if let Some(place) = self.ids.iter().position(|id| *id == key) {
-            self.free(self.ids[place].clone());
-            self.ids.swap_remove(place);
+            let id = self.ids.swap_remove(place);
+            self.free(id);
         }
     }
 

@@ -166,7 +166,7 @@ impl PermittedBody {
         self.inner = None;
         for id in self.events.unanswered() {
             if let Some(refusal) = end.refusal().filter(|_| !weakened("a_118b")) {
-                let refusal = refusal.with_id(Some(id));
+                let refusal = refusal.with_id(Some(id)).asked_by(&self.permit.caller());
                 events::write_own(refusal.tell(&self.ports), &mut last);
             }
         }

@@ -13,7 +13,7 @@ use super::Gateway;
 use crate::admit::Permit;
 use crate::forward::{Forwarded, HttpUpstream};
 use crate::handles::{Handles, Whose};
-use crate::inspect::{Asked, no_batches};
+use crate::inspect::Asked;
 use crate::refusal::{Code, Refusal};
 use crate::relay::{Admitted, Caller, Channel, Relay};
 use crate::route::Door;
@@ -57,7 +57,7 @@ impl Gateway {
                 let now = self.ports.clock.now();
                 let thread = self.sessions.named(permit, parts, asked, now)?;
                 if asked.is_batch() && !thread.has_batches() {
-                    return Err(no_batches());
+                    return Err(Refusal::no_batches());
                 }
                 let handles = self.handles(permit, asked, body)?;
                 let call = Forwarded::new(parts, asked, body, thread, handles);

@@ -1,6 +1,6 @@
 //! From what a call produces to an HTTP response: one JSON object, or a stream of events.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -8,8 +8,7 @@ use futures_util::{Stream, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use tokio::sync::mpsc;
 
-use super::Caller;
-use super::{Failure, Ports};
+use super::{Caller, Failure, Ports};
 use crate::refusal::{Code, Refusal};
 
 /// What a running call hands out.
@@ -32,19 +31,22 @@ pub(crate) enum Piece {
 pub(crate) struct Out {
     pieces: mpsc::Sender<Piece>,
     /// Whose call it is.
-    caller: Caller,
+    caller: Arc<Caller>,
 }
 
 impl Out {
     pub(crate) fn of(caller: &Caller) -> (Self, mpsc::Receiver<Piece>) {
-        let (pieces, receiver) = mpsc::channel(PIECES);
-        let caller = caller.clone();
-        (Self { pieces, caller }, receiver)
+        Self::shared(Arc::new(caller.clone()))
     }
 
     /// Another one for the same caller.
     pub(crate) fn another(&self) -> (Self, mpsc::Receiver<Piece>) {
-        Self::of(&self.caller)
+        Self::shared(Arc::clone(&self.caller))
+    }
+
+    fn shared(caller: Arc<Caller>) -> (Self, mpsc::Receiver<Piece>) {
+        let (pieces, receiver) = mpsc::channel(PIECES);
+        (Self { pieces, caller }, receiver)
     }
 
     /// The failure as the answer to the request with this id (a lexeme).

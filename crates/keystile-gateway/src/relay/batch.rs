@@ -17,10 +17,7 @@ use super::{
     serve::{Admitted, Inner},
     session::Session,
 };
-use crate::{
-    inspect::no_batches,
-    refusal::{Code, Refusal},
-};
+use crate::refusal::{Code, Refusal};
 
 impl Inner {
     /// Only a session that agreed on 2025-03-26 has batches.
@@ -35,7 +32,7 @@ impl Inner {
         match session.revision {
             Some(Revision::V2025_03_26) => Ok(Admitted::InSession(session, accepts)),
             Some(_) if weakened("a_101d") => Ok(Admitted::InSession(session, accepts)),
-            _ => Err(no_batches()),
+            _ => Err(Refusal::no_batches()),
         }
     }
 

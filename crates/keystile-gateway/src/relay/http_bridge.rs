@@ -129,6 +129,9 @@ impl HttpBridge {
     async fn asked(&self) -> bool {
         let mut prober = self.prober.subscribe();
         let begun = *prober.borrow_and_update();
+        if matches!(begun, Prober::Absent) {
+            return false;
+        }
         let asked_anew = async {
             let since = match begun {
                 Prober::Rests(since) => since,
@@ -145,9 +148,6 @@ impl HttpBridge {
                 drop(prober.wait_for(is_later).await);
             }
         };
-        if matches!(begun, Prober::Absent) {
-            return false;
-        }
         // Whatever comes of it: a request that has waited this long goes on as it is.
         let _ = tokio::time::timeout(FIRST_ANSWER, asked_anew).await;
         true

@@ -22,7 +22,6 @@ use super::{
 };
 use crate::{
     era::{json::Node, message::Message},
-    inspect::id_in_flight,
     refusal::{Code, Refusal},
 };
 
@@ -319,7 +318,7 @@ pub(crate) async fn not_called(why: NotCalled, id: &str, out: &Out) {
     match why {
         NotCalled::Failed(failure) => out.fail(&failure, id).await,
         NotCalled::Duplicate => {
-            out.refuse(id_in_flight().with_id(Some(id))).await;
+            out.refuse(Refusal::id_in_flight().with_id(Some(id))).await;
         }
     }
 }

@@ -6,6 +6,7 @@ use std::fmt::{self, Display};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use keystile_protocol::mcp::{Envelope, Kind};
 use keystile_protocol::mutation::weakened;
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -112,8 +113,8 @@ enum What {
     Request(String),
     Notification(String),
     Answer,
-    OtherJson(usize),
-    BrokenJson(usize),
+    /// So many bytes that begin like JSON, and are no message.
+    Json(usize),
     /// Its beginning. Whoever prints it to a log has it in its own.
     Text(String),
     Nothing,
@@ -128,16 +129,14 @@ impl What {
                 None => Self::Nothing,
             };
         }
-        let Ok(json) = serde_json::from_slice::<serde_json::Value>(sent) else {
-            return Self::BrokenJson(sent.len());
+        let Ok(message) = Envelope::parse(sent) else {
+            return Self::Json(sent.len());
         };
-        let method = json["method"].as_str();
-        let method = method.map(|method| printable(method.as_bytes(), METHOD));
-        match method {
-            Some(method) if json.get("id").is_some() => Self::Request(method),
-            Some(method) => Self::Notification(method),
-            None if json.get("result").or(json.get("error")).is_some() => Self::Answer,
-            None => Self::OtherJson(sent.len()),
+        let method = || printable(message.method().unwrap_or_default().as_bytes(), METHOD);
+        match message.kind() {
+            Kind::Request => Self::Request(method()),
+            Kind::Notification => Self::Notification(method()),
+            Kind::Response | Kind::Error => Self::Answer,
         }
     }
 }
@@ -148,8 +147,9 @@ impl Display for What {
             Self::Request(method) => write!(f, "the request {method}"),
             Self::Notification(method) => write!(f, "the notification {method}"),
             Self::Answer => f.write_str("an answer"),
-            Self::OtherJson(length) => write!(f, "JSON of {length} bytes that is no message"),
-            Self::BrokenJson(length) => write!(f, "{length} bytes that begin like JSON"),
+            Self::Json(length) => {
+                write!(f, "{length} bytes that begin like JSON and are no message")
+            }
             Self::Text(text) => write!(f, "the text {text}"),
             Self::Nothing => f.write_str("nothing"),
         }
@@ -190,11 +190,11 @@ mod tests {
             ),
             (
                 r#"{"detail":[{"input":{"password":"hunter2"}}]}"#,
-                "JSON of 45 bytes that is no message",
+                "45 bytes that begin like JSON and are no message",
             ),
             (
                 r#" {"detail":[{"input":"hunter2"#,
-                "29 bytes that begin like JSON",
+                "29 bytes that begin like JSON and are no message",
             ),
             ("Listening on port 1", "the text Listening on port 1"),
             ("", "nothing"),

@@ -87,12 +87,14 @@ async fn an_error_without_an_id_answers_the_one_request_of_its_post() {
     }
 }
 
+/// A log message of this level.
+fn log(level: &str) -> Value {
+    json!({"jsonrpc": "2.0", "method": "notifications/message",
+        "params": {"level": level, "data": level}})
+}
+
 #[tokio::test]
 async fn a_113_a_call_over_a_bridge_hears_what_it_asked_for() {
-    let log = |level: &str| {
-        json!({"jsonrpc": "2.0", "method": "notifications/message",
-            "params": {"level": level, "data": level}})
-    };
     let client = bridged("legacy", move |request| {
         events(&[log("debug"), log("error"), result(request, says("done"))])
     });
@@ -117,10 +119,6 @@ async fn a_113_a_call_over_a_bridge_hears_what_it_asked_for() {
 
 #[tokio::test]
 async fn a_legacy_session_over_a_bridge_hears_the_level_that_it_set() {
-    let log = |level: &str| {
-        json!({"jsonrpc": "2.0", "method": "notifications/message",
-            "params": {"level": level, "data": level}})
-    };
     let client = bridged("stateless", move |request| {
         match &*request["method"].to_string() {
             "\"tools/call\"" => {

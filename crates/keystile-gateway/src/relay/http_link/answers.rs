@@ -30,18 +30,28 @@ pub(super) struct Answers<'a> {
     pub(super) session: Option<HeaderValue>,
 }
 
+/// Which request an answer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// The one that was posted.
+    Ours,
+    /// The same, by a server that could not read it and has no id to name; it gets ours.
+    Nameless,
+    Foreign,
+}
+
 impl Answers<'_> {
     /// One message. What the strict parser refuses ends the stream (CHECKLIST R10).
     pub(super) async fn take(&mut self, body: Vec<u8>) -> Result<(), Failure> {
-        let (kind, is_ours) = match Envelope::parse(&body) {
-            Ok(message) => (message.kind(), self.is_ours(&message)),
+        let (kind, whose) = match Envelope::parse(&body) {
+            Ok(message) => (message.kind(), self.whose(&message)),
             Err(error) => {
                 self.shared.tell(&body, &error);
                 return Err(Failure::NotMcp);
             }
         };
         let is_answer = matches!(kind, Kind::Response | Kind::Error);
-        if is_answer && !is_ours {
+        if is_answer && whose == Whose::Foreign {
             self.shared.tell(&body, &"an answer to another request");
             self.foreign = true;
             return Ok(());
@@ -49,9 +59,10 @@ impl Answers<'_> {
         let mut text = String::from_utf8(body).map_err(|_| Failure::NotMcp)?;
         if is_answer {
             self.first = Some(kind == Kind::Response);
-            // One without an id has ours from here on.
-            let id = quoted(self.id);
-            text = Reshape::of(Some(Node::root(&text))).set("id", id).finish();
+            if whose == Whose::Nameless {
+                let id = quoted(self.id);
+                text = Reshape::of(Some(Node::root(&text))).set("id", id).finish();
+            }
             match self.method {
                 "initialize" => self.learn(&text),
                 "tools/list" => self.shared.learn_params(&text),
@@ -67,16 +78,15 @@ impl Answers<'_> {
             .map_err(|_| Failure::Closed)
     }
 
-    /// Whether it answers the one request that was posted (CHECKLIST A-113). A server that could not read the request
-    /// has no id to name.
-    fn is_ours(&self, answer: &Envelope<'_>) -> bool {
-        if self.id.is_empty() {
-            return false;
-        }
+    /// Which request it answers, if it is an answer (CHECKLIST A-113).
+    fn whose(&self, answer: &Envelope<'_>) -> Whose {
         let theirs = answer.id().map(|id| id.lexeme).unwrap_or("null");
         match theirs {
-            "null" => answer.kind() == Kind::Error,
-            id => Node::root(id).string().as_deref() == Some(self.id) || weakened("a_113c"),
+            _ if self.id.is_empty() => Whose::Foreign,
+            "null" if answer.kind() == Kind::Error => Whose::Nameless,
+            id if Node::root(id).string().as_deref() == Some(self.id) => Whose::Ours,
+            _ if weakened("a_113c") => Whose::Nameless,
+            _ => Whose::Foreign,
         }
     }
 
