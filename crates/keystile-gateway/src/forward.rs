@@ -31,11 +31,13 @@ use crate::connections::Connections;
 use crate::handles::Handles;
 use crate::inspect::Asked;
 use crate::refusal::{Code, Refusal};
-use crate::relay::{Failure, HttpBridge, Ports, Reach, Spoken, Strange, Transport, call_limit};
+use crate::relay::{
+    Failure, HttpBridge, Over, Ports, Reach, Spoken, Strange, Transport, call_limit,
+};
 use answer::{Content, Media};
 use awaited::Awaited;
 use end::End;
-use events::{Events, Source};
+use events::Events;
 pub(crate) use headers::is_nominated;
 pub(crate) use session::{Sessions, Thread};
 use stream::{Limit, PermittedBody};
@@ -114,7 +116,7 @@ impl From<Refusal> for NotForwarded {
 impl From<End> for NotForwarded {
     fn from(end: End) -> Self {
         match end {
-            End::Revoked | End::Unknown | End::Expired => Self::Revoked,
+            End::Over(Over::Revoked | Over::Unknown) | End::InOrder => Self::Revoked,
             other => other.refusal().map_or(Self::Revoked, Self::Refused),
         }
     }
@@ -127,11 +129,15 @@ impl fmt::Debug for HttpUpstream {
 }
 
 impl HttpUpstream {
-    /// An upstream at this URL; an https one needs `tls`.
+    /// The upstream at this URL, which the log calls `name`; an https one needs `tls`.
     ///
     /// # Errors
     /// Not http or https, or no host.
-    pub fn new(url: &str, tls: Option<rustls::ClientConfig>) -> Result<Self, UpstreamUrlError> {
+    pub fn new(
+        name: &str,
+        url: &str,
+        tls: Option<rustls::ClientConfig>,
+    ) -> Result<Self, UpstreamUrlError> {
         let uri: Uri = url.parse().map_err(|_| UpstreamUrlError)?;
         let known = matches!(uri.scheme_str(), Some("http" | "https"));
         let authority = uri
@@ -149,7 +155,7 @@ impl HttpUpstream {
             connections: Connections::new(tls),
             call_limit: CALL_LIMIT,
             keep_alive: KEEP_ALIVE,
-            strange: Arc::default(),
+            strange: Arc::new(Strange::of(name)),
         })))
     }
 
@@ -205,17 +211,13 @@ impl HttpUpstream {
         mut call: Forwarded,
         ports: &Arc<Ports>,
     ) -> Result<Response<Body>, NotForwarded> {
-        let source = Source {
-            route: Arc::clone(permit.route()),
-            strange: Arc::clone(&self.0.strange),
-        };
         let limit = Limit {
             deadline: Instant::now() + call_limit(self.0.call_limit),
             keep_alive: self.0.keep_alive,
         };
         let (mut answer, came) = tokio::select! {
             biased;
-            answered = self.answered(parts, &mut call, &source) => answered?,
+            answered = self.answered(parts, &mut call) => answered?,
             end = stream::waited(permit, ports, limit.deadline) => return Err(end.into()),
         };
         // What needs no answer was accepted, or was not (CHECKLIST N-TR-05); some servers say 200.
@@ -232,7 +234,8 @@ impl HttpUpstream {
             }
             Came::Message(bytes) => answer::relay(answer, Content::Message, Body::from(bytes)),
             Came::Events(body) => {
-                let events = Events::new(call.awaited, ids, call.handles, source);
+                let events =
+                    Events::new(call.awaited, ids, call.handles, Arc::clone(&self.0.strange));
                 let body = PermittedBody::new(body, events, permit, ports, limit);
                 answer::relay(answer, Content::Events, Body::new(body))
             }
@@ -244,17 +247,17 @@ impl HttpUpstream {
         &self,
         parts: &Parts,
         call: &mut Forwarded,
-        source: &Source,
     ) -> Result<(response::Parts, Came), NotForwarded> {
         let request = self.request(parts, call);
+        let strange = &*self.0.strange;
         let answer = self.0.connections.request(request).await;
         let answer = answer.map_err(|error| {
-            source.unfit(&"it can't be reached, or hung up before it answered");
+            strange.unfit(&"it can't be reached, or hung up before it answered");
             unreachable(&error)
         })?;
         let (head, body) = answer.into_parts();
         let media = Media::of(&head.headers);
-        let unfit = |refusal| self.unfit(refusal, parts, &head, source);
+        let unfit = |refusal| self.unfit(refusal, parts, &head);
         let content = answer::judge(parts, &call.awaited, &head, media).map_err(unfit)?;
         let failed = |failure: Failure| NotForwarded::Refused(Refusal::from(&failure));
         let came = match content {
@@ -262,14 +265,14 @@ impl HttpUpstream {
             Content::Events => Came::Events(body),
             Content::Message => {
                 let bytes = answer::whole(body).await.map_err(|failure| {
-                    source.fail(b"", &failure);
+                    strange.fail(b"", &failure);
                     failed(failure)
                 })?;
                 let awaited = &mut call.awaited;
-                match answer::awaited_in(bytes, awaited, source) {
+                match answer::awaited_in(bytes, awaited, strange) {
                     Ok(bytes) => Came::Message(sealed(call.handles.as_ref(), bytes)),
                     Err(failure) if head.status.is_success() => {
-                        source.unfit(&failure);
+                        strange.unfit(&failure);
                         return Err(failed(failure));
                     }
                     // Some framework's own words about the status, perhaps: only the status counts.
@@ -285,13 +288,7 @@ impl HttpUpstream {
 
     /// What is said of an answer that can't be passed on. Where it was found out that the upstream takes messages in
     /// another way that we do not go, that is why it takes no POST.
-    fn unfit(
-        &self,
-        refusal: Refusal,
-        asked: &Parts,
-        answer: &response::Parts,
-        source: &Source,
-    ) -> Refusal {
+    fn unfit(&self, refusal: Refusal, asked: &Parts, answer: &response::Parts) -> Refusal {
         let (status, is_post) = (answer.status, asked.method == Method::POST);
         let found = self.0.bridge.get().and_then(HttpBridge::refused);
         let found = found.filter(|_| is_post && status.is_client_error());
@@ -303,7 +300,7 @@ impl HttpUpstream {
         let of_request =
             status.is_client_error() && refusal.word() == Code::UpstreamFailed.as_str();
         if !of_request {
-            source.unfit(&refusal.word());
+            self.0.strange.unfit(&refusal.word());
         }
         refusal
     }

@@ -5,6 +5,7 @@ mod admit;
 mod allowance;
 mod connections;
 mod drain;
+mod ending;
 mod era;
 mod forward;
 mod gateway;
@@ -20,6 +21,7 @@ mod upstream;
 
 pub use addressed::addressed;
 pub use admit::Permit;
+pub use ending::{Ending, Phase};
 pub use forward::{HttpUpstream, UpstreamUrlError};
 pub use gateway::{Gateway, Settings};
 pub use guard::{AllowedOrigin, Guard};

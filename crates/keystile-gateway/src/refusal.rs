@@ -95,6 +95,12 @@ impl Refusal {
         Self::new(Code::RevocationsUnknown, sentence)
     }
 
+    /// Of a call that the end of the process cuts off.
+    pub(crate) fn ending() -> Self {
+        let sentence = "The gateway ends; the server may have done this all the same. Look before you try again.";
+        Self::new(Code::GatewayEnding, sentence)
+    }
+
     fn of(word: &'static str, status: StatusCode, error: RpcError<'static>) -> Self {
         Self(Box::new(Inner {
             word,

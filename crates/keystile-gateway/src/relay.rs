@@ -29,7 +29,7 @@ mod stateless_bridge;
 mod strange;
 mod upkeep;
 
-pub(crate) use caller::STALE;
+pub(crate) use caller::Over;
 pub use caller::{Caller, Ports};
 pub(crate) use channel::Channel;
 pub use failure::Failure;

@@ -64,8 +64,14 @@ impl Pool {
     /// # Errors
     /// The reason why no client could be served.
     pub async fn probe(&self) -> Result<(), Failure> {
-        self.relay.probe().await?;
-        self.relay.start_spare().await
+        let works = async {
+            self.relay.probe().await?;
+            self.relay.start_spare().await
+        };
+        // Whoever asked says why.
+        works.await.inspect_err(|_| {
+            self.strange.silently_unfit();
+        })
     }
 
     /// Ends every child, what it started too, and waits for it.

@@ -10,10 +10,8 @@ use std::time::Duration;
 
 use keystile_domain::flow::{Attempt, FlowBook, MOST_FAILED_BYTES};
 use keystile_domain::ports::Clock;
+use keystile_gateway::{Ending, Phase};
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
-
-use crate::front::serve::ended;
 
 /// The file in the data directory.
 pub(crate) const FILE: &str = "failed-attempts.json";
@@ -67,11 +65,11 @@ impl Keeper {
     }
 
     /// Writes what failed, until the process ends, and once more then.
-    pub(crate) async fn run(mut self, mut ending: watch::Receiver<bool>) {
+    pub(crate) async fn run(mut self, ending: Ending) {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(PAUSE) => self.keep(),
-                () = ended(&mut ending) => break,
+                () = ending.reached(Phase::Draining) => break,
             }
         }
         self.keep();

@@ -14,14 +14,12 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::response::IntoResponse as _;
-use futures_util::StreamExt as _;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use ipnet::IpNet;
 use keystile_gateway::{AllowedOrigin, Gateway};
 use keystile_protocol::resource::ResourceTable;
-use tokio::sync::watch;
 use tower::ServiceExt as _;
 
 use self::traced::Traced;
@@ -35,7 +33,6 @@ pub(crate) struct Front {
     mcp_urls: Vec<String>,
     proxies: Arc<[IpNet]>,
     traced: Traced,
-    ending: watch::Receiver<bool>,
 }
 
 impl Front {
@@ -45,7 +42,6 @@ impl Front {
         resources: &ResourceTable,
         proxies: Arc<[IpNet]>,
         traced: Traced,
-        ending: watch::Receiver<bool>,
     ) -> Self {
         let mcp_urls: Vec<String> = resources
             .iter()
@@ -65,7 +61,6 @@ impl Front {
             mcp_urls,
             proxies,
             traced,
-            ending,
         }
     }
 
@@ -85,13 +80,8 @@ impl Front {
         }
         let person = person(peer.ip(), &parts.headers, &self.proxies);
         if let Some(place) = self.gateway.place(parts.uri.path()) {
-            let listens = listens(&parts);
             let request = Request::from_parts(parts, body);
-            let response = self.gateway.answer(place, request, Some(person)).await;
-            return match listens && is_stream(&response) {
-                true => response.map(|body| self.until_the_end(body)),
-                false => response,
-            };
+            return self.gateway.answer(place, request, Some(person)).await;
         }
         let guard = self.gateway.guard();
         let checked = match parts.uri.path().starts_with("/ks/") {
@@ -142,14 +132,6 @@ impl Front {
         response
     }
 
-    /// A stream has no end of its own, and would hold up the end of the process (an admitted call
-    /// has one, and gets the time for it).
-    fn until_the_end(&self, body: Body) -> Body {
-        let mut ending = self.ending.clone();
-        let end = async move { serve::ended(&mut ending).await };
-        Body::from_stream(body.into_data_stream().take_until(Box::pin(end)))
-    }
-
     /// Nothing lives at this path: say what does.
     fn elsewhere(&self, method: &Method, path: &str) -> Response<Body> {
         if path == "/" && (method == Method::GET || method == Method::HEAD) {
@@ -171,18 +153,6 @@ impl Front {
         let body = serde_json::json!({ "error": "not_found", "error_description": why });
         (StatusCode::NOT_FOUND, axum::Json(body)).into_response()
     }
-}
-
-/// Whether the answer may be a stream that goes on for as long as the token: GET, and since
-/// 2026-07-28 a `subscriptions/listen`.
-fn listens(parts: &Parts) -> bool {
-    let method = parts.headers.get("mcp-method");
-    parts.method == Method::GET || method.is_some_and(|method| method == "subscriptions/listen")
-}
-
-fn is_stream(response: &Response<Body>) -> bool {
-    let media = response.headers().get(CONTENT_TYPE);
-    media.is_some_and(|media| media.as_bytes().starts_with(b"text/event-stream"))
 }
 
 /// The person's address: the connection's, or, from a trusted proxy, the last address in

@@ -20,7 +20,7 @@ use keystile_domain::secrets::Secrets;
 use keystile_domain::secrets::master::MasterKey;
 use keystile_domain::time::Timestamp;
 use keystile_gateway::relay::Ports;
-use keystile_gateway::{Gateway, HttpUpstream, Settings, Upstream};
+use keystile_gateway::{Ending, Gateway, HttpUpstream, Settings, Upstream};
 use keystile_protocol::issuer::Issuer;
 use keystile_protocol::jwt::{AccessTokenClaims, Expectations, KeySet, SigningKey, UnverifiedJwt};
 use keystile_protocol::resource::{ResourceTable, call_scope};
@@ -66,7 +66,7 @@ async fn serve(upstream: SocketAddr, tokens: usize, file: &Path) -> Result<()> {
     let public = Issuer::parse(&format!("http://{address}"))?;
     let table = ResourceTable::new(&public, &["bench".to_owned()]);
     let served = table.only().ok_or_else(|| anyhow!("one was given"))?;
-    let http = HttpUpstream::new(&format!("http://{upstream}/mcp"), None)?;
+    let http = HttpUpstream::new("bench", &format!("http://{upstream}/mcp"), None)?;
     let settings = Settings {
         public: public.clone(),
         loopback_ports: Vec::new(),
@@ -82,6 +82,7 @@ async fn serve(upstream: SocketAddr, tokens: usize, file: &Path) -> Result<()> {
         secrets: Arc::new(Secrets::new(&MasterKey::generate(&System))),
         revocations: store.revocations(),
         flows: Arc::default(),
+        ending: Ending::never(),
     };
     let verifier = Arc::new(Verifier::new(public.as_str(), keys));
     let gateway = Gateway::new(settings, verifier, Arc::new(audit), ports);

@@ -12,11 +12,10 @@ use keystile_protocol::mcp::headers;
 use keystile_protocol::mutation::weakened;
 
 use super::awaited::{Awaited, Verdict};
-use super::events::Source;
 use super::headers::returned;
 use super::{MAX_MESSAGE, most};
 use crate::refusal::{Code, Refusal};
-use crate::relay::Failure;
+use crate::relay::{Failure, Strange};
 
 /// What kind of content an answer says it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,19 +176,19 @@ pub(super) async fn whole(mut body: Incoming) -> Result<Bytes, Failure> {
 pub(super) fn awaited_in(
     text: Bytes,
     awaited: &mut Awaited,
-    source: &Source,
+    strange: &Strange,
 ) -> Result<Bytes, Failure> {
     match awaited.read(&text) {
         Ok(verdict @ (Verdict::Answers | Verdict::AnswersAs(_))) => {
-            source.pass();
+            strange.fit();
             return Ok(match verdict {
                 Verdict::AnswersAs(named) => named.into(),
                 _ => text,
             });
         }
-        Ok(Verdict::Dropped(why)) => source.tell(&text, &why),
-        Ok(Verdict::Belongs) => source.tell(&text, &"no answer to what was asked"),
-        Err(error) => source.tell(&text, &error),
+        Ok(Verdict::Dropped(why)) => strange.tell(&text, &why),
+        Ok(Verdict::Belongs) => strange.tell(&text, &"no answer to what was asked"),
+        Err(error) => strange.tell(&text, &error),
     }
     Err(Failure::NotMcp)
 }

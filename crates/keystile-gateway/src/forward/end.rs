@@ -1,19 +1,15 @@
 //! Why a call ends before its upstream has answered, and what its client hears then.
 
-use keystile_domain::ports::Standing;
-
 use crate::refusal::{Code, Refusal};
-use crate::relay::Failure;
+use crate::relay::{Failure, Over};
 
 /// The end of a stream, or of the wait for one.
 #[derive(Debug)]
 pub(super) enum End {
-    /// The grant, the person or the client was revoked.
-    Revoked,
-    /// Nobody knows whether they were.
-    Unknown,
-    /// The token's, and the stream was for as long as that.
-    Expired,
+    /// It has to be given up.
+    Over(Over),
+    /// The token's, and the stream was for as long as that; or the process is about to end.
+    InOrder,
     /// The call's own limit is reached.
     TooLong,
     /// The upstream hung up, and how.
@@ -23,21 +19,11 @@ pub(super) enum End {
 }
 
 impl End {
-    /// Of a permit that is no longer good.
-    pub(super) fn of(standing: Standing) -> Option<Self> {
-        match standing {
-            Standing::Good => None,
-            Standing::Revoked => Some(Self::Revoked),
-            Standing::Unknown => Some(Self::Unknown),
-        }
-    }
-
-    /// What whoever still waits for an answer gets instead; nothing at the end of the token, which is an orderly one.
+    /// What whoever still waits for an answer gets instead.
     pub(super) fn refusal(&self) -> Option<Refusal> {
         Some(match self {
-            Self::Revoked => Refusal::revoked(),
-            Self::Unknown => Refusal::revocations_unknown(),
-            Self::Expired => return None,
+            Self::Over(over) => over.refusal(),
+            Self::InOrder => return None,
             Self::TooLong => Refusal::timed_out(),
             Self::HungUp(detail) => {
                 let sentence = "The server behind this gateway hung up before it answered.";

@@ -1,6 +1,5 @@
 //! An upstream's events, read and written anew: only what may reach the client does (CHECKLIST R10, A-111, N-TR-14).
 
-use std::fmt::Display;
 use std::sync::Arc;
 
 use keystile_protocol::mutation::weakened;
@@ -10,7 +9,6 @@ use super::session::EventIds;
 use super::{MAX_MESSAGE, most};
 use crate::handles::Handles;
 use crate::relay::{Failure, Strange};
-use crate::route::Route;
 use crate::sse::{Event, EventReader};
 
 /// The events of one answer.
@@ -21,40 +19,12 @@ pub(super) struct Events {
     ids: Option<EventIds>,
     /// Only of 2026-07-28.
     handles: Option<Handles>,
-    source: Source,
+    /// Who sends them.
+    strange: Arc<Strange>,
     /// An event had an id to go on behind.
     resumable: bool,
     /// Bytes since something last passed.
     unheard: usize,
-}
-
-/// Who sends them, for the log.
-pub(super) struct Source {
-    pub(super) route: Arc<Route>,
-    pub(super) strange: Arc<Strange>,
-}
-
-impl Source {
-    /// The server's answer ends here.
-    pub(super) fn fail(&self, sent: &[u8], why: &dyn Display) {
-        self.tell(sent, why);
-        self.unfit(why);
-    }
-
-    /// It gave none that can be passed on.
-    pub(super) fn unfit(&self, why: &dyn Display) {
-        self.strange.unfit(&self.route.name, why);
-    }
-
-    /// The server answered what it was asked.
-    pub(super) fn pass(&self) {
-        self.strange.fit(&self.route.name);
-    }
-
-    /// Logs what may not reach a client.
-    pub(super) fn tell(&self, sent: &[u8], why: &dyn Display) {
-        self.strange.tell(&self.route.name, sent, why);
-    }
 }
 
 impl Events {
@@ -62,14 +32,14 @@ impl Events {
         awaited: Awaited,
         ids: Option<EventIds>,
         handles: Option<Handles>,
-        source: Source,
+        strange: Arc<Strange>,
     ) -> Self {
         Self {
             reader: EventReader::default(),
             awaited,
             ids,
             handles,
-            source,
+            strange,
             resumable: false,
             unheard: 0,
         }
@@ -91,7 +61,7 @@ impl Events {
         loop {
             let event = self.reader.next(&mut chunk, cap).map_err(|_| {
                 let failure = Failure::TooLong(cap);
-                self.source.fail(b"", &failure);
+                self.strange.fail(b"", &failure);
                 failure
             })?;
             let Some(event) = event else { break };
@@ -101,7 +71,7 @@ impl Events {
             self.unheard = 0;
         } else if self.unheard > most(2 * MAX_MESSAGE) {
             let why = "far too much of what no client gets";
-            self.source.fail(b"", &why);
+            self.strange.fail(b"", &why);
             return Err(Failure::TooLong(2 * MAX_MESSAGE));
         }
         Ok(())
@@ -118,19 +88,19 @@ impl Events {
         let mut data = data.filter(|_| name.is_none());
         if let Some(data) = data.as_mut().filter(|data| !data.is_empty()) {
             match self.awaited.read(data) {
-                Ok(Verdict::Answers) => self.source.pass(),
+                Ok(Verdict::Answers) => self.strange.fit(),
                 Ok(Verdict::AnswersAs(named)) => {
-                    self.source.pass();
+                    self.strange.fit();
                     *data = named.into_bytes();
                 }
                 Ok(Verdict::Belongs) => {}
                 Ok(Verdict::Dropped(why)) => {
-                    self.source.tell(data, &why);
+                    self.strange.tell(data, &why);
                     return Ok(());
                 }
                 Err(_) if weakened("a_111") => {}
                 Err(error) => {
-                    self.source.fail(data, &error);
+                    self.strange.fail(data, &error);
                     return Err(Failure::NotMcp);
                 }
             }
@@ -178,7 +148,7 @@ impl Events {
 
     /// Nothing more comes, though an answer is owed.
     pub(super) fn broke_off(&self) {
-        self.source.unfit(&"it hung up before it answered");
+        self.strange.unfit(&"it hung up before it answered");
     }
 
     /// For the client of calls that get no answer: the ids of its requests, as JSON text.

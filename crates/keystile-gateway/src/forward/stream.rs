@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::end::End;
 use super::events::{self, Events};
 use crate::admit::Permit;
-use crate::relay::{Ports, STALE};
+use crate::relay::{Over, Ports};
 
 type Watch = Pin<Box<dyn Future<Output = Woken> + Send>>;
 
@@ -71,15 +71,15 @@ impl PermittedBody {
         let epoch = self.ports.revocations.epoch();
         if epoch != self.epoch {
             let standing = self.permit.standing(&*self.ports.revocations);
-            if let Some(end) = End::of(standing) {
-                return Some(end);
+            if let Some(over) = Over::of(standing) {
+                return Some(End::Over(over));
             }
             self.epoch = epoch;
         }
         let (over, end) = match self.events.last_with_the_token() {
             true => (
                 self.permit.expires_at() <= self.ports.clock.now() && !weakened("a_118"),
-                End::Expired,
+                End::InOrder,
             ),
             false => (self.limit.deadline <= Instant::now(), End::TooLong),
         };
@@ -92,14 +92,14 @@ impl PermittedBody {
         Box::pin(async move {
             let over = async {
                 if expires {
-                    expired(&permit, &ports).await;
-                    return End::Expired;
+                    ports.stream_over(permit.expires_at()).await;
+                    return End::InOrder;
                 }
                 tokio::time::sleep_until(limit.deadline).await;
                 End::TooLong
             };
             tokio::select! {
-                end = revoked(&permit, &ports) => Woken::Over(end),
+                end = given_up(&permit, &ports) => Woken::Over(end),
                 end = over => Woken::Over(end),
                 () = tokio::time::sleep(limit.keep_alive) => Woken::Quiet,
             }
@@ -211,40 +211,17 @@ pub(super) async fn waited(permit: &Permit, ports: &Ports, deadline: Instant) ->
     let soon = deadline.min(Instant::now() + SOON);
     tokio::time::sleep_until(soon).await;
     tokio::select! {
-        end = revoked(permit, ports) => end,
+        end = given_up(permit, ports) => end,
         () = tokio::time::sleep_until(deadline) => End::TooLong,
     }
 }
 
-/// Resolves when the permit's grant, person or client no longer stands, or nobody knows whether they do.
-async fn revoked(permit: &Permit, ports: &Ports) -> End {
-    let revocations = &*ports.revocations;
-    loop {
-        let seen = revocations.epoch();
-        if let Some(end) = End::of(permit.standing(revocations)) {
-            return end;
-        }
-        tokio::select! {
-            _ = revocations.changed_since(seen) => {}
-            // A feed that goes stale does not move its epoch.
-            () = tokio::time::sleep(STALE) => {}
-        }
-    }
-}
-
-/// Resolves when the token has ended, in slices: the wall clock may be set meanwhile.
-async fn expired(permit: &Permit, ports: &Ports) {
-    loop {
-        let left = permit.expires_at().since(ports.clock.now());
-        if left.is_zero() {
-            return;
-        }
-        tokio::time::sleep(left.min(SLICE)).await;
-    }
+async fn given_up(permit: &Permit, ports: &Ports) -> End {
+    let over = ports.given_up(|revocations| permit.standing(revocations));
+    End::Over(over.await)
 }
 
 /// How much later a revocation may end a call whose answer has not begun.
 const SOON: Duration = Duration::from_millis(50);
 /// Frames that are read in one turn while nothing of them passes.
 const FRAMES: usize = 32;
-const SLICE: Duration = Duration::from_secs(30);

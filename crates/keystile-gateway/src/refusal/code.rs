@@ -62,6 +62,8 @@ pub enum Code {
     InvalidParams,
     /// The grant behind a running call was revoked.
     GrantRevoked,
+    /// The process ended before the call was answered.
+    GatewayEnding,
     /// The call's own task is gone: a defect.
     CallLost,
     /// Too many or too long headers.
@@ -117,6 +119,7 @@ impl Code {
             Self::NotBridged => "not_bridged",
             Self::InvalidParams => "invalid_params",
             Self::GrantRevoked => "grant_revoked",
+            Self::GatewayEnding => "gateway_ending",
             Self::CallLost => "call_lost",
             Self::HeadersTooLarge => "headers_too_large",
             Self::AuditUnavailable => "audit_unavailable",
@@ -164,7 +167,9 @@ impl Code {
             Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::AuditUnavailable | Self::RevocationsUnknown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::AuditUnavailable | Self::RevocationsUnknown | Self::GatewayEnding => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::UpstreamUnreachable
             | Self::UpstreamRefusedUs
             | Self::UpstreamRedirects
@@ -178,7 +183,11 @@ impl Code {
     pub(super) const fn passes_in(self) -> Option<u32> {
         match self {
             // A feed is told stale after 10 s; a disk is not emptied sooner.
-            Self::AuditUnavailable | Self::RevocationsUnknown | Self::TooManyRequests => Some(10),
+            // Nor is a gateway started again.
+            Self::AuditUnavailable
+            | Self::RevocationsUnknown
+            | Self::GatewayEnding
+            | Self::TooManyRequests => Some(10),
             _ => None,
         }
     }
@@ -195,6 +204,7 @@ impl Code {
             Self::AuditUnavailable
             | Self::RevocationsUnknown
             | Self::GrantRevoked
+            | Self::GatewayEnding
             | Self::CallLost
             | Self::UpstreamUnreachable
             | Self::UpstreamTimeout

@@ -132,7 +132,7 @@ impl Channel {
     async fn expired(&self, ports: &Ports) {
         loop {
             let caller = self.caller.lock().clone();
-            ports.expired(&caller).await;
+            ports.stream_over(caller.expires_at).await;
             if self.caller.lock().expires_at == caller.expires_at {
                 return;
             }
@@ -217,7 +217,7 @@ impl Inner {
         tokio::spawn(async move {
             tokio::select! {
                 () = response.closed() => {}
-                () = inner.ports.revoked(&caller), if !weakened("a_118") => {}
+                _ = inner.ports.caller_given_up(&caller), if !weakened("a_118") => {}
                 () = channel.say(&inner, &mut pieces, &response) => {}
             }
             // Its calls end with this.

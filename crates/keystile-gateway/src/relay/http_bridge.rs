@@ -1,5 +1,6 @@
 //! What stands in front of an HTTP upstream for those clients whom its answers can't be forwarded to as they are.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -11,11 +12,12 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Caller, Failure, Limits, Ports, Reach, Relay, eras::Known, reach::Spoken};
+use super::{Caller, Failure, Limits, Ports, Reach, Relay, Strange, eras::Known, reach::Spoken};
 
 /// Stands between clients and an upstream of the other era or of the transport of 2024-11-05, and nowhere else.
 pub struct HttpBridge {
     relay: Relay,
+    strange: Arc<Strange>,
     spoken: Spoken,
     /// For the log; without the query, where some servers want a key.
     url: String,
@@ -49,7 +51,13 @@ impl HttpBridge {
         let url = format!("{scheme}://{host}{}", reach.uri.path());
         Self {
             spoken: reach.spoken.clone(),
-            relay: Relay::new(url.clone(), Box::new(reach), ports, limits),
+            strange: Arc::clone(&reach.strange),
+            relay: Relay::new(
+                reach.strange.server().to_owned(),
+                Box::new(reach),
+                ports,
+                limits,
+            ),
             url,
             prober: watch::Sender::new(Prober::Absent),
             wake: Notify::new(),
@@ -66,12 +74,12 @@ impl HttpBridge {
             let learned = self.relay.learn().await;
             self.prober.send_replace(Prober::Rests(Instant::now()));
             match learned {
-                Ok(()) if said.is_some() => {
-                    tracing::info!("the server at {} answers now", self.url);
-                }
+                Ok(()) => self.strange.fit(),
                 Err(failure) if said != Some(failure.code()) => {
                     said = Some(failure.code());
+                    self.strange.silently_unfit();
                     tracing::warn!(
+                        server = self.strange.server(),
                         upstream.code = failure.code(),
                         "the server at {} does not work: {failure}. {}",
                         self.url,

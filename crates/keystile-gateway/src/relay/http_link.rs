@@ -6,7 +6,7 @@
 mod answers;
 mod mirror;
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -135,7 +135,9 @@ impl HttpLink {
         let listening = Arc::clone(&self.listening);
         let call = id.clone();
         let task = tokio::spawn(async move {
-            match shared.call(&call, &text).await {
+            let called = shared.call(&call, &text).await;
+            shared.mark(called.as_ref().err());
+            match called {
                 Ok(Called::Answered) => {}
                 Ok(Called::Initialized) => {
                     let task = tokio::spawn(Arc::clone(&shared).listen());
@@ -238,14 +240,20 @@ impl Shared {
         self.reach.request(method, uri, headers, body)
     }
 
-    /// Names in the log what the server sent and nobody gets.
-    fn tell(&self, sent: &[u8], why: &dyn std::fmt::Display) {
-        self.reach.strange.tell(&self.server(), sent, why);
+    /// Remembers whether the server answered as it should. What it refuses may be that call's fault.
+    fn mark(&self, failure: Option<&Failure>) {
+        match failure {
+            None => self.reach.strange.fit(),
+            Some(Failure::NotMcp | Failure::TooLong(_) | Failure::Unreachable(_)) => {
+                self.reach.strange.silently_unfit();
+            }
+            Some(_) => {}
+        }
     }
 
-    /// What the log calls it.
-    fn server(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(self.reach.host.as_bytes())
+    /// Names in the log what the server sent and nobody gets.
+    fn tell(&self, sent: &[u8], why: &dyn std::fmt::Display) {
+        self.reach.strange.tell(sent, why);
     }
 
     async fn whole(&self, response: Response<Incoming>) -> Result<Vec<u8>, Failure> {

@@ -119,8 +119,8 @@ impl Inner {
             let ended = session.peer.ended();
             tokio::select! {
                 () = out.closed() => {}
-                () = inner.ports.expired(&caller), if !weak => {}
-                () = inner.ports.revoked(&caller), if !weak => {}
+                () = inner.ports.stream_over(caller.expires_at), if !weak => {}
+                _ = inner.ports.caller_given_up(&caller), if !weak => {}
                 () = ended.cancelled() => {}
                 () = attached.pass_to(&out) => {}
             }

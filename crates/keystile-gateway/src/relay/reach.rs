@@ -81,7 +81,9 @@ impl Spoken {
 impl Connect for Reach {
     async fn connect(&self) -> Result<Wire, Failure> {
         match self.spoken.is_http_sse() {
-            true => sse_link::connect(self).await,
+            true => sse_link::connect(self).await.inspect_err(|_| {
+                self.strange.silently_unfit();
+            }),
             false => Ok(http_link::connect(self)),
         }
     }

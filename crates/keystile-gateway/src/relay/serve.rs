@@ -278,7 +278,7 @@ impl Inner {
     }
 
     /// Runs a call in a task of its own, so that whatever happens to it happens to nobody else, and ends it when the
-    /// client goes away, the grant is revoked or its own limit is reached (CHECKLIST R11, A-118, A-157, N-TR-13).
+    /// client goes away, the grant is revoked, the process ends or its own limit is reached (CHECKLIST R11, A-118, A-157, N-TR-13).
     pub(crate) fn start(
         self: &Arc<Self>,
         caller: &Caller,
@@ -294,8 +294,8 @@ impl Inner {
             tokio::select! {
                 biased;
                 () = out.closed() => {}
-                () = inner.ports.revoked(&caller), if !weakened("a_118") => {
-                    out.refuse(Refusal::revoked().with_id(Some(&id))).await;
+                over = inner.ports.caller_given_up(&caller), if !weakened("a_118") => {
+                    out.refuse(over.refusal().with_id(Some(&id))).await;
                 }
                 Some(()) = over => {
                     out.refuse(Refusal::timed_out().with_id(Some(&id))).await;

@@ -188,10 +188,10 @@ impl Shared {
                 continue;
             };
             if let Err(error) = Envelope::parse(&message) {
-                let host = String::from_utf8_lossy(self.reach.host.as_bytes());
-                self.reach.strange.tell(&host, &message, &error);
+                self.reach.strange.fail(&message, &error);
                 return Failure::NotMcp;
             }
+            self.reach.strange.fit();
             let Ok(text) = String::from_utf8(message) else {
                 return Failure::NotMcp;
             };

@@ -355,7 +355,7 @@ impl Bridged {
                     let Some(text) = text else { return };
                     out.event(tagged(Message::of(&text), &call.id)).await;
                 }
-                () = call.inner.ports.expired(&call.caller) => return call.over(out).await,
+                () = call.inner.ports.stream_over(call.caller.expires_at) => return call.over(out).await,
                 () = self.lost.cancelled() => return call.over(out).await,
                 () = ended.cancelled() => return call.over(out).await,
             }

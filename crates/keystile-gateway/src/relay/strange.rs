@@ -16,6 +16,8 @@ use crate::stdio::printable;
 
 /// What has been seen of that so far.
 pub(crate) struct Strange {
+    /// The server's name.
+    server: Box<str>,
     seen: Mutex<Seen>,
     /// What it answered last could not be passed on. Read with each answer, so it takes no lock.
     unfit: AtomicBool,
@@ -31,8 +33,9 @@ struct Seen {
     resting_until: Option<Instant>,
 }
 
-impl Default for Strange {
-    fn default() -> Self {
+impl Strange {
+    /// Nothing yet, of the server with this name.
+    pub(crate) fn of(server: &str) -> Self {
         let seen = Seen {
             noise: Allowance::new(TOLD),
             requests: Allowance::new(TOLD),
@@ -40,16 +43,20 @@ impl Default for Strange {
             resting_until: None,
         };
         Self {
+            server: server.into(),
             seen: Mutex::new(seen),
             unfit: AtomicBool::new(false),
         }
     }
-}
 
-impl Strange {
+    /// The server's name.
+    pub(crate) fn server(&self) -> &str {
+        &self.server
+    }
+
     /// Logs what a server sent that reaches no client, unless that was done often enough of late. What it asks is
     /// counted by itself, so that noise does not hide it.
-    pub(crate) fn tell(&self, server: &str, sent: &[u8], error: &dyn Display) {
+    pub(crate) fn tell(&self, sent: &[u8], error: &dyn Display) {
         let what = What::of(sent);
         let told = {
             let mut seen = self.seen.lock();
@@ -60,22 +67,35 @@ impl Strange {
             allowance.take(Instant::now())
         };
         if let Some(left_out) = told {
+            let server = self.server();
             tracing::warn!(%server, %what, %error, left_out, "the server sent what reaches no client");
         }
     }
 
     /// An answer of the server could not be passed on. The first one in a row marks it (CHECKLIST A-162); it is served
     /// all the same, since one answer may be one tool's, and others may be meant for others.
-    pub(crate) fn unfit(&self, server: &str, why: &dyn Display) {
-        let was = self.unfit.swap(true, Ordering::Relaxed);
-        if !was && !weakened("a_162b") {
+    pub(crate) fn unfit(&self, why: &dyn Display) {
+        if !self.silently_unfit() && !weakened("a_162b") {
+            let server = self.server();
             tracing::error!(%server, %why, "the server is unhealthy: its answer can't be passed on");
         }
     }
 
+    /// As [`unfit`](Self::unfit), for who says more about it. Whether it was marked already.
+    pub(crate) fn silently_unfit(&self) -> bool {
+        self.unfit.swap(true, Ordering::Relaxed)
+    }
+
+    /// The answer that was awaited can't be passed on, because of what was sent.
+    pub(crate) fn fail(&self, sent: &[u8], why: &dyn Display) {
+        self.tell(sent, why);
+        self.unfit(why);
+    }
+
     /// It answered as it should.
-    pub(crate) fn fit(&self, server: &str) {
+    pub(crate) fn fit(&self) {
         if self.unfit.load(Ordering::Relaxed) && self.unfit.swap(false, Ordering::Relaxed) {
+            let server = self.server();
             tracing::info!(%server, "the server is healthy again");
         }
     }
@@ -105,6 +125,8 @@ impl Strange {
     pub(crate) fn forget(&self) {
         let mut seen = self.seen.lock();
         (seen.refused, seen.resting_until) = (0, None);
+        drop(seen);
+        self.fit();
     }
 }
 
@@ -205,9 +227,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn noise_does_not_hide_what_a_server_asks() {
-        let strange = Strange::default();
+        let strange = Strange::of("kb");
         for _ in 0..TOLD.burst * 2 {
-            strange.tell("kb", b"noise", &"");
+            strange.tell(b"noise", &"");
         }
         let mut seen = strange.seen.lock();
         assert_eq!(seen.noise.take(Instant::now()), None);
@@ -216,7 +238,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_not_mcp_again_and_again_is_started_more_and_more_rarely() {
-        let strange = Strange::default();
+        let strange = Strange::of("kb");
         assert!(!strange.is_resting());
         let rests: Vec<_> = (0..6).map(|_| strange.refused().as_secs()).collect();
         assert_eq!(rests, [5, 10, 20, 40, 60, 60]);

@@ -62,8 +62,8 @@ impl Connect for Spawn {
 impl Spawn {
     pub(crate) fn new(config: StdioConfig) -> Self {
         Self {
+            strange: Arc::new(Strange::of(&config.name)),
             config: Arc::new(config),
-            strange: Arc::default(),
             allowance: Arc::new(Mutex::new(Allowance::new(stderr::LINES))),
         }
     }

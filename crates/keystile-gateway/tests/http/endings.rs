@@ -6,15 +6,16 @@ use std::time::Duration;
 use axum::body::{Body, BodyDataStream};
 use futures_util::StreamExt as _;
 use http::{Request, Response};
-use keystile_gateway::HttpUpstream;
+use keystile_gateway::{HttpUpstream, Phase};
 use parking_lot::Mutex;
 use serde_json::Value;
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::answers::{data, list, saying};
 use crate::log::Log;
-use crate::support::{App, Server, event_stream, events, refusal, text};
+use crate::support::{App, Server, empty_result, event_stream, events, refusal, text};
 
 const SAYS: &str = "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/note\"}\n\n";
 const LIMIT: Duration = Duration::from_secs(600);
@@ -137,6 +138,59 @@ async fn a_118_the_last_word_says_that_the_grant_was_revoked() {
         assert_eq!(last_word(&said, "7"), "grant_revoked");
         assert!(said.contains("was revoked. Sign in again."), "{said}");
     }
+}
+
+#[tokio::test]
+async fn a_118_streams_end_before_the_process_and_calls_with_it() {
+    let (sender, mut feeds) = mpsc::unbounded_channel();
+    let app = App::new(move |_| {
+        let (feed, response) = event_stream();
+        sender.send(feed).expect("works in a test");
+        response
+    })
+    .await;
+    let listening = app.builder("GET").body(Body::empty()).expect("a request");
+    let mut listening = app.send(listening).await.into_body().into_data_stream();
+    let mut calls = Vec::new();
+    for request in [app.call(), list(&app)] {
+        calls.push(app.send(request).await.into_body().into_data_stream());
+    }
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        open.push(feeds.recv().await.expect("it came"));
+    }
+    app.end.send_replace(Phase::Draining);
+    assert_eq!(rest(&mut listening).await, "");
+    open[0].closed().await;
+    // Calls have time.
+    for (feed, call) in open[1..].iter().zip(&mut calls) {
+        feed.send(SAYS).await.expect("it is read");
+        assert!(call.next().await.is_some());
+    }
+    app.end.send_replace(Phase::Ending);
+    for call in &mut calls {
+        let said = rest(call).await;
+        assert_eq!(last_word(&said, "7"), "gateway_ending");
+    }
+    for feed in open {
+        feed.closed().await;
+    }
+}
+
+#[tokio::test]
+async fn a_118_a_call_whose_answer_has_not_begun_is_told_of_the_end() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+    let url = format!("http://{}/mcp", silent.local_addr().expect("it is bound"));
+    let server = Server::start(empty_result).await;
+    let app = Arc::new(App::in_front_of(server, &url, |upstream| upstream));
+    let (called, end) = (Arc::clone(&app), app.end.clone());
+    let call = tokio::spawn(async move { called.send(called.call()).await });
+    let _waits = silent.accept().await.expect("it comes");
+    end.send_replace(Phase::Ending);
+    let response = call.await.expect("no panic");
+    assert_eq!(response.headers()["retry-after"], "10");
+    let (status, _, word) = refusal(response).await;
+    assert_eq!((status, &*word), (503, "gateway_ending"));
 }
 
 #[tokio::test]

@@ -54,10 +54,12 @@ async fn a_server_that_starts_late_is_spoken_to_in_its_era_from_the_first_reques
     };
     let (status, body) = text(call().await).await;
     assert_eq!(status, 502, "{body}");
+    assert!(app.gateway.unhealthy().contains(&"kb"));
     let listener = TcpListener::bind(address).await.expect("it is free");
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(legacy)).await });
     let (status, body) = text(call().await).await;
     assert_eq!(status, 200, "{body}");
     assert!(body.contains(r#""resultType":"complete""#), "{body}");
+    assert!(!app.gateway.unhealthy().contains(&"kb"));
     asking.abort();
 }

@@ -20,7 +20,7 @@ use keystile_domain::secrets::Secrets;
 use keystile_domain::secrets::session_id::SessionOwner;
 use keystile_domain::time::Timestamp;
 use keystile_gateway::relay::Ports;
-use keystile_gateway::{Gateway, HttpUpstream, Settings, Upstream};
+use keystile_gateway::{Gateway, HttpUpstream, Phase, Settings, Upstream};
 use keystile_protocol::issuer::Issuer;
 use keystile_protocol::jwt::{AccessTokenClaims, KeySet, SigningKey};
 use keystile_protocol::resource::ResourceTable;
@@ -28,7 +28,7 @@ use keystile_resource::Verifier;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::world::{FakeClock, FakeRevocations, world};
 
@@ -207,6 +207,8 @@ pub(crate) struct App {
     pub(crate) clock: Arc<FakeClock>,
     pub(crate) revocations: Arc<FakeRevocations>,
     pub(crate) audit: Arc<FakeAudit>,
+    /// The end of the process.
+    pub(crate) end: watch::Sender<Phase>,
 }
 
 impl App {
@@ -229,7 +231,9 @@ impl App {
         tune: impl Fn(HttpUpstream) -> HttpUpstream,
     ) -> Self {
         Self::with(server, |_| {
-            Upstream::Http(tune(HttpUpstream::new(url, None).expect("works in a test")))
+            Upstream::Http(tune(
+                HttpUpstream::new("kb", url, None).expect("works in a test"),
+            ))
         })
     }
 
@@ -241,7 +245,9 @@ impl App {
         let mut keys = KeySet::new();
         keys.insert(key.kid(), key.verification_key())
             .expect("works in a test");
-        let (world, ports) = world();
+        let (world, mut ports) = world();
+        let (end, ending) = watch::channel(Phase::Serving);
+        ports.ending = ending.into();
         let audit = Arc::new(FakeAudit::default());
         let served = table.iter();
         let settings = Settings {
@@ -263,6 +269,7 @@ impl App {
             clock: world.clock,
             revocations: world.revoked,
             audit,
+            end,
         }
     }
 

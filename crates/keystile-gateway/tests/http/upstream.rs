@@ -312,7 +312,7 @@ fn an_upstream_is_an_http_url_with_a_host() {
         "localhost:3000/mcp",
     ] {
         assert!(
-            keystile_gateway::HttpUpstream::new(url, None).is_err(),
+            keystile_gateway::HttpUpstream::new("kb", url, None).is_err(),
             "{url}"
         );
     }

@@ -10,6 +10,7 @@ use keystile_domain::ports::{Clock, Revocations, Rng, Standing, TokenFacts};
 use keystile_domain::secrets::Secrets;
 use keystile_domain::secrets::master::MasterKey;
 use keystile_domain::time::Timestamp;
+use keystile_gateway::Ending;
 use keystile_gateway::relay::Ports;
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -95,6 +96,7 @@ pub(crate) fn world() -> (World, Ports) {
         secrets: secrets(),
         flows: Arc::default(),
         revocations: Arc::clone(&revoked) as _,
+        ending: Ending::never(),
     };
     let world = World { clock, revoked };
     (world, ports)

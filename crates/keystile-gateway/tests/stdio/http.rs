@@ -10,10 +10,11 @@ use axum::{Router, body::Body};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, request::Parts};
 use keystile_gateway::{
-    HttpUpstream,
+    HttpUpstream, Phase,
     relay::{Caller, Ports},
 };
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::support::{App, Client, Endpoint, Events, body, messages, told, world};
 
@@ -22,6 +23,8 @@ struct Upstream {
     endpoint: Arc<Bridged>,
     /// How often it was asked `server/discover`.
     discoveries: Arc<AtomicUsize>,
+    /// Its own process does not end meanwhile.
+    _end: watch::Sender<Phase>,
 }
 
 pub(crate) struct Bridged {
@@ -33,7 +36,7 @@ impl Bridged {
     /// To the server at this URL, whose eras are known.
     pub(crate) async fn to(url: &str) -> Arc<Self> {
         let (_, ports) = world();
-        let upstream = HttpUpstream::new(url, None).unwrap();
+        let upstream = HttpUpstream::new("kb", url, None).unwrap();
         upstream.bridge(&ports).learn().await;
         Arc::new(Self { upstream, ports })
     }
@@ -54,7 +57,7 @@ impl Upstream {
         let app = App::of(&[era]);
         let caller = app.client("gateway", "gateway").caller;
         let discoveries = Arc::new(AtomicUsize::new(0));
-        let (pool, count) = (app.pool, Arc::clone(&discoveries));
+        let (pool, count, end) = (app.pool, Arc::clone(&discoveries), app.end);
         let router = Router::new().fallback(move |request: Request<Body>| {
             let (pool, caller, count) = (Arc::clone(&pool), caller.clone(), Arc::clone(&count));
             async move {
@@ -88,6 +91,7 @@ impl Upstream {
         Self {
             endpoint: Bridged::to(&url).await,
             discoveries,
+            _end: end,
         }
     }
 
@@ -191,7 +195,7 @@ async fn a_closed_stream_cancels_the_call_at_a_stateless_http_server() {
 #[tokio::test]
 async fn an_upstream_that_is_down_is_said_to_be() {
     let (_, ports) = world();
-    let upstream = HttpUpstream::new("http://127.0.0.1:9/mcp", None).unwrap();
+    let upstream = HttpUpstream::new("kb", "http://127.0.0.1:9/mcp", None).unwrap();
     let client = Client::of(Arc::new(Bridged { upstream, ports }), "ada", "editor");
     let response = client.stateless(json!(1), "tools/list", json!({})).await;
     assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
@@ -256,7 +260,7 @@ async fn what_answers_in_place_of_a_server_does_not_tell_its_era() {
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     let (_, ports) = world();
     let endpoint = Bridged {
-        upstream: HttpUpstream::new(&url, None).unwrap(),
+        upstream: HttpUpstream::new("kb", &url, None).unwrap(),
         ports,
     };
     let deploying = async {

@@ -22,7 +22,7 @@ use crate::support::{Client, Events, body, initialize, messages, soon, told, wor
 /// A client of a gateway in front of this address.
 fn client(url: &str, transport: Transport) -> (Arc<Bridged>, Client) {
     let (_, ports) = world();
-    let upstream = HttpUpstream::new(url, None).unwrap();
+    let upstream = HttpUpstream::new("kb", url, None).unwrap();
     let upstream = upstream
         .with_transport(transport)
         .with_call_limit(Duration::from_secs(20));

@@ -52,7 +52,7 @@ pub(crate) async fn scripted(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/mcp", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
-    HttpUpstream::new(&url, None).unwrap()
+    HttpUpstream::new("kb", &url, None).unwrap()
 }
 
 /// Behind a gateway.

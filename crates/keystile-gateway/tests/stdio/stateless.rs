@@ -4,6 +4,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use http::StatusCode;
 use keystile_domain::time::Timestamp;
+use keystile_gateway::Phase;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -69,6 +70,31 @@ async fn a_118_a_call_of_a_child_ends_at_its_own_limit_in_each_era() {
         assert!((540..=600).contains(&lasted.as_secs()), "{server}");
         assert_eq!(call.next().await, None);
         soon(async { while client.tool("held").await != 0 {} }).await;
+    }
+}
+
+#[tokio::test]
+async fn a_118_subscriptions_end_before_the_process_and_calls_with_it() {
+    for server in ["stateless", "legacy"] {
+        let app = App::of(&[server]);
+        let client = app.client("ada", "editor");
+        let filter = json!({"notifications": {"toolsListChanged": true}});
+        let listening = client.stateless(json!(8), "subscriptions/listen", filter);
+        let mut listening = Events::of(listening.await);
+        listening.next().await.expect("it is acknowledged");
+        let held = json!({"name": "hold", "_meta": {"progressToken": 1}});
+        let call = client.stateless(json!(7), "tools/call", held).await;
+        let mut call = Events::of(call);
+        assert_eq!(call.next().await.unwrap()["params"]["progressToken"], 1);
+        app.end.send_replace(Phase::Draining);
+        let last = listening.next().await.expect("an orderly end");
+        assert_eq!(last["result"]["resultType"], "complete", "{server}");
+        assert_eq!(listening.next().await, None);
+        app.end.send_replace(Phase::Ending);
+        let last = call.next().await.expect("a last word");
+        let (id, word) = (&last["id"], &last["error"]["data"]["code"]);
+        assert_eq!((id, word), (&json!(7), &json!("gateway_ending")));
+        assert_eq!(call.next().await, None);
     }
 }
 

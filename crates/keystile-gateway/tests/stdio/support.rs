@@ -10,10 +10,12 @@ use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
 use http_body_util::BodyExt;
 use keystile_domain::{flow::FlowBook, ids::GrantId, time::Timestamp};
 use keystile_gateway::{
+    Phase,
     relay::Caller,
     stdio::{Pool, StdioConfig},
 };
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 pub(crate) use crate::world::{NOW, World, world};
 
@@ -45,6 +47,8 @@ pub(crate) struct App {
     pub(crate) pool: Arc<Pool>,
     pub(crate) world: World,
     pub(crate) flows: Arc<FlowBook>,
+    /// The end of the process.
+    pub(crate) end: watch::Sender<Phase>,
 }
 
 impl App {
@@ -53,11 +57,14 @@ impl App {
     }
 
     pub(crate) fn with(config: StdioConfig) -> Self {
-        let (world, ports) = world();
+        let (world, mut ports) = world();
+        let (end, ending) = watch::channel(Phase::Serving);
+        ports.ending = ending.into();
         Self {
             flows: Arc::clone(&ports.flows),
             pool: Arc::new(Pool::new(config, ports)),
             world,
+            end,
         }
     }
 

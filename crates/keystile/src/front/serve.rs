@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +14,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use ipnet::IpNet;
+use keystile_gateway::{Ending, Phase};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::front::Front;
 use crate::front::patience::{Patient, notice_silence};
@@ -27,6 +30,12 @@ const MOST_CONNECTIONS: usize = 16_384;
 /// A request's head must come within this time (slowloris).
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 
+/// How long calls may still run when all ends.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// And how long it takes to tell those that are given up.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// A request's head has at most this many bytes.
 const LARGEST_HEAD: usize = 32 * 1024;
 
@@ -37,25 +46,29 @@ pub(crate) struct Door {
     workers: Workers,
     /// Connections that there may still be.
     places: Arc<Semaphore>,
+    /// Has what is open end.
+    end: watch::Sender<Phase>,
 }
 
 impl Door {
-    pub(crate) fn new(front: Front, proxies: Arc<[IpNet]>, workers: Workers) -> Self {
+    pub(crate) fn new(
+        front: Front,
+        proxies: Arc<[IpNet]>,
+        workers: Workers,
+        end: watch::Sender<Phase>,
+    ) -> Self {
         Self {
             front: Arc::new(front),
             proxies,
             workers,
             places: Arc::new(Semaphore::new(MOST_CONNECTIONS)),
+            end,
         }
     }
 }
 
-/// Serves one listener until `ending` turns true, then waits for open requests, at most 10 s.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    door: Arc<Door>,
-    mut ending: watch::Receiver<bool>,
-) {
+/// Serves one listener until all ends, then waits for open requests, and after [`GRACE`] gives up those that are left.
+pub(crate) async fn serve(listener: TcpListener, door: Arc<Door>, ending: Ending) {
     let mut http = Builder::new(TokioExecutor::new());
     http.http1()
         .timer(TokioTimer::new())
@@ -73,7 +86,7 @@ pub(crate) async fn serve(
     loop {
         let place = tokio::select! {
             place = Arc::clone(&door.places).acquire_owned() => place.expect("it is never closed"),
-            () = ended(&mut ending) => break,
+            () = ending.reached(Phase::Draining) => break,
         };
         let (stream, peer) = tokio::select! {
             _ = connections.join_next(), if !connections.is_empty() => continue,
@@ -86,7 +99,7 @@ pub(crate) async fn serve(
                     continue;
                 }
             },
-            () = ended(&mut ending) => break,
+            () = ending.reached(Phase::Draining) => break,
         };
         if !may_connect(peer, &door.proxies) {
             tracing::warn!(%peer, "refused a peer that is not the trusted proxy");
@@ -112,15 +125,17 @@ pub(crate) async fn serve(
         connections.spawn_on(served, door.workers.next());
     }
     drop(listener);
-    let _ = tokio::time::timeout(Duration::from_secs(10), open.shutdown()).await;
+    let mut closed = pin!(open.shutdown());
+    if timeout(GRACE, &mut closed).await.is_err() {
+        tracing::warn!(
+            "calls have run for {} s since the end began, and are given up",
+            GRACE.as_secs()
+        );
+        door.end.send_replace(Phase::Ending);
+        let _ = timeout(LAST_WORDS, closed).await;
+    }
     // Who is still there is hung up on, before the store goes: that would look like a revocation.
     connections.shutdown().await;
-}
-
-/// Resolves when the process is to end.
-pub(crate) async fn ended(ending: &mut watch::Receiver<bool>) {
-    // An error says that nobody can end it any more: that is an end too.
-    drop(ending.wait_for(|ending| *ending).await);
 }
 
 /// Loopback always; others only as the declared proxy, which has the TLS (DESIGN §2).

@@ -4,28 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keystile_domain::ports::Clock;
-use keystile_gateway::Gateway;
+use keystile_gateway::{Ending, Gateway, Phase};
 use keystile_store::Store;
-use tokio::sync::watch;
 
 use crate::admin::Admin;
-use crate::front::serve::ended;
 use crate::keys::LOOK_EVERY;
 
 /// Asks an HTTP upstream which eras of MCP it speaks, so that clients of the other era can be bridged.
-pub(super) async fn learn_eras(gateway: Arc<Gateway>, mut ending: watch::Receiver<bool>) {
+pub(super) async fn learn_eras(gateway: Arc<Gateway>, ending: Ending) {
     tokio::select! {
         () = gateway.learn_eras() => {}
-        () = ended(&mut ending) => {}
+        () = ending.reached(Phase::Draining) => {}
     }
 }
 
 /// Forgets what nothing needs any more, now and then.
-pub(super) async fn tidy(
-    store: Arc<Store>,
-    clock: Arc<dyn Clock>,
-    mut ending: watch::Receiver<bool>,
-) {
+pub(super) async fn tidy(store: Arc<Store>, clock: Arc<dyn Clock>, ending: Ending) {
     loop {
         let wait = match store.prune(clock.now()).await {
             Ok(pruned) if pruned.more => Duration::from_secs(1),
@@ -37,20 +31,20 @@ pub(super) async fn tidy(
         };
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            () = ended(&mut ending) => return,
+            () = ending.reached(Phase::Draining) => return,
         }
     }
 }
 
 /// Rotates the signing keys when their time has come, and forgets those whose tokens are all over.
-pub(super) async fn keep_keys(admin: Arc<Admin>, mut ending: watch::Receiver<bool>) {
+pub(super) async fn keep_keys(admin: Arc<Admin>, ending: Ending) {
     loop {
         if let Err(failure) = admin.keep_keys().await {
             tracing::error!(error = %failure.message, "the signing keys can't be kept up to date");
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => {}
-            () = ended(&mut ending) => return,
+            () = ending.reached(Phase::Draining) => return,
         }
     }
 }

@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keystile_gateway::relay;
 use keystile_gateway::stdio::Pool;
-use tokio::sync::watch;
+use keystile_gateway::{Ending, Phase, relay};
 use tokio::task::JoinHandle;
 
 use crate::failure::Failure;
-use crate::front::serve::ended;
 use crate::wire::ending::Signals;
 
 /// How long a start waits for the server. What is downloaded first (`npx`, `uvx`) takes longer, and is
@@ -58,7 +56,7 @@ impl Look {
     }
 
     /// Says how it went, once that is known.
-    pub(super) async fn wait_to_its_end(mut self, mut ending: watch::Receiver<bool>) {
+    pub(super) async fn wait_to_its_end(mut self, ending: Ending) {
         tokio::select! {
             seen = &mut self.0 => match outcome(seen) {
                 Ok(()) => tracing::info!("the stdio server answers now"),
@@ -68,7 +66,7 @@ impl Look {
                     failure.advice_for_stdio()
                 ),
             },
-            () = ended(&mut ending) => {}
+            () = ending.reached(Phase::Draining) => {}
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use keystile_domain::decide::register::RegistrationPolicy;
 use keystile_fetch::{Allow, ClientDocuments, ClientKeys, FetchOptions, Fetcher};
 use keystile_gateway::stdio::Pool;
-use keystile_gateway::{Gateway, relay};
+use keystile_gateway::{Ending, Gateway, relay};
 use keystile_issuer::app::{App, Settings};
 use keystile_issuer::keys::KeyRing;
 use keystile_issuer::limits::Limits;
@@ -69,9 +69,9 @@ pub(super) fn app(
 pub(super) fn gateway(
     plan: Plan,
     installation: &Installation,
-    issuer: &Issuer,
-    resources: &ResourceTable,
+    (issuer, resources): (&Issuer, &ResourceTable),
     verifier: Arc<Verifier>,
+    ending: Ending,
 ) -> Result<(Arc<Gateway>, Option<Arc<Pool>>), Failure> {
     let ports = relay::Ports {
         clock: installation.clock.clone(),
@@ -79,6 +79,7 @@ pub(super) fn gateway(
         secrets: installation.secrets.clone(),
         revocations: installation.store.revocations(),
         flows: Arc::clone(&installation.flows),
+        ending,
     };
     let (upstream, pool) = plan.upstream.into_gateway(&plan.name, ports.clone())?;
     let served = resources

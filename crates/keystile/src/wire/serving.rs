@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use keystile_fetch::{ClientDocuments, ClientKeys};
-use keystile_gateway::Gateway;
 use keystile_gateway::stdio::Pool;
+use keystile_gateway::{Ending, Gateway, Phase};
 use keystile_issuer::keys::KeyRing;
 use keystile_protocol::issuer::Issuer;
 use keystile_protocol::resource::ResourceTable;
@@ -115,9 +115,16 @@ impl Start {
         let admin_command = plan.admin_command.clone();
         let fingerprint = plan.upstream.fingerprint();
         let proxies: Arc<[ipnet::IpNet]> = plan.trusted_proxies.clone().into();
-        let (gateway, pool) = gateway(plan, installation, &issuer, &resources, verifier)?;
+        let (end, ending) = watch::channel(Phase::Serving);
+        let ending = Ending::from(ending);
+        let (gateway, pool) = gateway(
+            plan,
+            installation,
+            (&issuer, &resources),
+            verifier,
+            ending.clone(),
+        )?;
         let routes = keystile_issuer::routes::routes(Arc::new(app));
-        let (end, ending) = watch::channel(false);
         let front = Front::new(
             Arc::clone(&gateway),
             routes,
@@ -128,7 +135,6 @@ impl Start {
                 issuer.clone(),
                 Arc::clone(&installation.secrets),
             ),
-            ending.clone(),
         );
         let workers = Workers::start().map_err(|error| no_threads(&error))?;
         let mut running = Running {
@@ -147,7 +153,7 @@ impl Start {
             fingerprint,
             documents,
             gateway,
-            door: Arc::new(Door::new(front, proxies, workers)),
+            door: Arc::new(Door::new(front, proxies, workers, end.clone())),
             json,
         };
         let opened = opening.open(bound, installation, owned, &mut running).await;
@@ -156,7 +162,7 @@ impl Start {
             tracing::info!("ending; a second signal ends it at once");
         }
         // The one end, however far it came.
-        let _ = end.send(true);
+        end.send_replace(Phase::Draining);
         running.finish().await;
         opened.map(drop)
     }
@@ -169,7 +175,7 @@ struct Running {
     /// What is cut off.
     beside: JoinSet<()>,
     pool: Option<Arc<Pool>>,
-    ending: watch::Receiver<bool>,
+    ending: Ending,
     signals: Signals,
 }
 

@@ -28,7 +28,7 @@ impl Upstream {
                         "install the system's certificate authorities (ca-certificates)",
                     )
                 })?;
-                let upstream = HttpUpstream::new(url.as_str(), tls).map_err(|error| {
+                let upstream = HttpUpstream::new(name, url.as_str(), tls).map_err(|error| {
                     Failure::usage(
                         "upstream_url",
                         error,

@@ -103,6 +103,30 @@ fn the_stream_of_an_old_client_does_not_hold_up_the_end_and_its_process_goes() {
 }
 
 #[test]
+fn a_call_that_outlasts_the_end_is_told_so() {
+    let installation = Installation::new();
+    installation.add_user(NAME, PASSWORD);
+    let (called, calls) = channel();
+    let gate = installation.serve(&["protect", "--name", "notes", &that_never_answers(called)]);
+    // The start asks, too.
+    calls.recv().expect("the server is asked");
+    let (token, port) = (token(&gate), gate.port);
+    let waiting = std::thread::spawn(move || {
+        let ping = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"});
+        Request::mcp("/notes/mcp", &token, ping).send(port)
+    });
+    calls.recv().expect("the server is called");
+    let ended = gate.stop();
+    let reply = waiting.join().expect("it is answered");
+    assert_eq!(reply.status, 503, "{reply:?}");
+    assert_eq!(reply.header("retry-after"), "10");
+    assert!(reply.body.contains("gateway_ending"), "{reply:?}");
+    for said in ["calls have run for 10 s", "gateway_ending"] {
+        assert!(ended.stderr.contains(said), "{}", ended.stderr);
+    }
+}
+
+#[test]
 fn a_second_interrupt_ends_at_once_what_the_first_would_wait_for() {
     let installation = Installation::new();
     installation.add_user(NAME, PASSWORD);

@@ -68,10 +68,10 @@ impl Shared {
     /// that calls without listing does not spare us that.
     pub(super) async fn list_tools_once(&self, call: &str) {
         let done = || self.params.lock().is_some();
-        let (server, limit) = (self.server(), self.reach.call_limit);
+        let (server, limit) = (self.reach.strange.server(), self.reach.call_limit);
         let listing = self
             .listing
-            .once(&server, limit, done, self.list_tools(call));
+            .once(server, limit, done, self.list_tools(call));
         listing.await;
     }
 

@@ -112,7 +112,7 @@ impl Call {
         loop {
             let step = tokio::select! {
                 step = exchange.next() => step,
-                () = self.inner.ports.expired(&self.caller) => return self.over(&out).await,
+                () = self.inner.ports.stream_over(self.caller.expires_at) => return self.over(&out).await,
             };
             match step {
                 Step::Event(Event::Message(text)) => {

@@ -103,7 +103,7 @@ impl Reader<'_> {
                     }
                 }
                 Err(error) => {
-                    self.strange.tell(&self.config.name, &line, &error);
+                    self.strange.tell(&line, &error);
                     self.talk.strange.fetch_add(1, Ordering::Relaxed);
                     match judge(&line) {
                         Noise::Message => return Some(Failure::NotMcp),

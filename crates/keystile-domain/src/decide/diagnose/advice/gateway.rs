@@ -99,6 +99,11 @@ pub(super) const LINES: &[Advice] = &[
         "The token has the scope that the call needs.",
         "Connect again and allow the scope that the answer names.",
     ),
+    on(
+        "gateway_ending",
+        "Keystile runs on until the call is answered, or 10 seconds after it was told to end.",
+        "Somebody ended Keystile while the call ran. The server may have done what it was asked: look before you try again.",
+    ),
     // MCP messages.
     on(
         "unknown_session",
