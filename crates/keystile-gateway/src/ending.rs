@@ -24,6 +24,14 @@ impl Ending {
         Self(None)
     }
 
+    /// Whether it is as near as `phase`.
+    #[must_use]
+    pub fn is(&self, phase: Phase) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|heard| *heard.borrow() >= phase)
+    }
+
     /// Resolves once it is as near as `phase`, or whoever would say so is gone.
     pub async fn reached(&self, phase: Phase) {
         match self.0.clone() {

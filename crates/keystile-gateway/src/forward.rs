@@ -116,7 +116,7 @@ impl From<Refusal> for NotForwarded {
 impl From<End> for NotForwarded {
     fn from(end: End) -> Self {
         match end {
-            End::Over(Over::Revoked | Over::Unknown) | End::InOrder => Self::Revoked,
+            End::Over(Over::Revoked | Over::Unknown | Over::InOrder) => Self::Revoked,
             other => other.refusal().map_or(Self::Revoked, Self::Refused),
         }
     }

@@ -29,8 +29,8 @@ mod stateless_bridge;
 mod strange;
 mod upkeep;
 
-pub(crate) use caller::Over;
 pub use caller::{Caller, Ports};
+pub(crate) use caller::{Lasts, Over};
 pub(crate) use channel::Channel;
 pub use failure::Failure;
 pub use http_bridge::HttpBridge;

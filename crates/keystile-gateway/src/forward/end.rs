@@ -6,12 +6,8 @@ use crate::relay::{Failure, Over};
 /// The end of a stream, or of the wait for one.
 #[derive(Debug)]
 pub(super) enum End {
-    /// It has to be given up.
+    /// Before its own.
     Over(Over),
-    /// The token's, and the stream was for as long as that; or the process is about to end.
-    InOrder,
-    /// The call's own limit is reached.
-    TooLong,
     /// The upstream hung up, and how.
     HungUp(String),
     /// It sent what may not reach a client.
@@ -22,9 +18,7 @@ impl End {
     /// What whoever still waits for an answer gets instead.
     pub(super) fn refusal(&self) -> Option<Refusal> {
         Some(match self {
-            Self::Over(over) => over.refusal(),
-            Self::InOrder => return None,
-            Self::TooLong => Refusal::timed_out(),
+            Self::Over(over) => return over.refusal(),
             Self::HungUp(detail) => {
                 let sentence = "The server behind this gateway hung up before it answered.";
                 Refusal::new(Code::UpstreamUnreachable, sentence).with_detail(detail)

@@ -8,21 +8,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
+use keystile_domain::ports::{Revocations, Standing};
 use keystile_protocol::mutation::weakened;
 use tokio::time::Instant;
 
 use super::end::End;
 use super::events::{self, Events};
 use crate::admit::Permit;
-use crate::relay::{Over, Ports};
+use crate::relay::{Lasts, Over, Ports};
 
-type Watch = Pin<Box<dyn Future<Output = Woken> + Send>>;
-
-enum Woken {
-    Over(End),
-    /// Nothing was sent for a while.
-    Quiet,
-}
+/// Why the stream is over; none if nothing was sent for a while.
+type Watch = Pin<Box<dyn Future<Output = Option<Over>> + Send>>;
 
 /// The events of an upstream for a client. Revocation ends them all, the end of the token those that nobody waits for,
 /// and its own limit an admitted call.
@@ -69,40 +65,30 @@ impl PermittedBody {
     /// Looks before each frame: a busy upstream must not outrun a revocation.
     fn ended(&mut self) -> Option<End> {
         let epoch = self.ports.revocations.epoch();
-        if epoch != self.epoch {
-            let standing = self.permit.standing(&*self.ports.revocations);
-            if let Some(over) = Over::of(standing) {
-                return Some(End::Over(over));
-            }
+        let standing = match epoch == self.epoch {
+            true => Standing::Good,
+            false => self.permit.standing(&*self.ports.revocations),
+        };
+        let over = self.ports.is_over(standing, self.lasts());
+        if over.is_none() {
             self.epoch = epoch;
         }
-        let (over, end) = match self.events.last_with_the_token() {
-            true => (
-                self.permit.expires_at() <= self.ports.clock.now() && !weakened("a_118"),
-                End::InOrder,
-            ),
-            false => (self.limit.deadline <= Instant::now(), End::TooLong),
-        };
-        over.then_some(end)
+        over.map(End::Over)
+    }
+
+    fn lasts(&self) -> Lasts {
+        match self.events.last_with_the_token() {
+            true => Lasts::Token(self.permit.expires_at()),
+            false => Lasts::Until(self.limit.deadline),
+        }
     }
 
     fn watch(&self) -> Watch {
-        let (permit, ports, limit) = (self.permit.clone(), Arc::clone(&self.ports), self.limit);
-        let expires = self.events.last_with_the_token();
+        let (permit, ports, lasts) = (self.permit.clone(), Arc::clone(&self.ports), self.lasts());
+        let quiet = Some(Instant::now() + self.limit.keep_alive);
         Box::pin(async move {
-            let over = async {
-                if expires {
-                    ports.stream_over(permit.expires_at()).await;
-                    return End::InOrder;
-                }
-                tokio::time::sleep_until(limit.deadline).await;
-                End::TooLong
-            };
-            tokio::select! {
-                end = given_up(&permit, &ports) => Woken::Over(end),
-                end = over => Woken::Over(end),
-                () = tokio::time::sleep(limit.keep_alive) => Woken::Quiet,
-            }
+            let standing = |revocations: &dyn Revocations| permit.standing(revocations);
+            ports.over_before(quiet, standing, lasts).await
         })
     }
 
@@ -193,8 +179,8 @@ impl Body for PermittedBody {
         let woken = ready!(watch.as_mut().poll(context));
         self.watch = None;
         let bytes = match woken {
-            Woken::Over(end) => self.end(&end, Vec::new()),
-            Woken::Quiet => Some(Bytes::from_static(b": keep-alive\n")),
+            Some(over) => self.end(&End::Over(over), Vec::new()),
+            None => Some(Bytes::from_static(b": keep-alive\n")),
         };
         Poll::Ready(bytes.map(Frame::data).map(Ok))
     }
@@ -210,15 +196,8 @@ impl Body for PermittedBody {
 pub(super) async fn waited(permit: &Permit, ports: &Ports, deadline: Instant) -> End {
     let soon = deadline.min(Instant::now() + SOON);
     tokio::time::sleep_until(soon).await;
-    tokio::select! {
-        end = given_up(permit, ports) => end,
-        () = tokio::time::sleep_until(deadline) => End::TooLong,
-    }
-}
-
-async fn given_up(permit: &Permit, ports: &Ports) -> End {
-    let over = ports.given_up(|revocations| permit.standing(revocations));
-    End::Over(over.await)
+    let standing = |revocations: &dyn Revocations| permit.standing(revocations);
+    End::Over(ports.over(standing, Lasts::Until(deadline)).await)
 }
 
 /// How much later a revocation may end a call whose answer has not begun.

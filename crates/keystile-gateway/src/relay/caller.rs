@@ -9,6 +9,8 @@ use keystile_domain::{
     secrets::Secrets,
     time::Timestamp,
 };
+use keystile_protocol::mutation::weakened;
+use tokio::time::Instant;
 
 use crate::ending::{Ending, Phase};
 use crate::refusal::Refusal;
@@ -72,6 +74,17 @@ pub struct Ports {
     pub ending: Ending,
 }
 
+/// For how long something is admitted (CHECKLIST R11). A revocation ends it sooner, and so does the end of the process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Lasts {
+    /// A stream, as long as the token that ends then.
+    Token(Timestamp),
+    /// A call, until then, whatever becomes of its token.
+    Until(Instant),
+    /// Until it is done.
+    Grant,
+}
+
 /// Why what was admitted is over, though it has not come to its own end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Over {
@@ -81,25 +94,22 @@ pub(crate) enum Over {
     Unknown,
     /// The process ends.
     Ending,
+    /// The call's own limit is reached.
+    TooLong,
+    /// A stream ends with its token, or before the process does.
+    InOrder,
 }
 
 impl Over {
-    /// Of what stands no longer.
-    pub(crate) const fn of(standing: Standing) -> Option<Self> {
-        match standing {
-            Standing::Good => None,
-            Standing::Revoked => Some(Self::Revoked),
-            Standing::Unknown => Some(Self::Unknown),
-        }
-    }
-
     /// What whoever still waits for an answer gets instead.
-    pub(crate) fn refusal(self) -> Refusal {
-        match self {
+    pub(crate) fn refusal(self) -> Option<Refusal> {
+        Some(match self {
             Self::Revoked => Refusal::revoked(),
             Self::Unknown => Refusal::revocations_unknown(),
             Self::Ending => Refusal::ending(),
-        }
+            Self::TooLong => Refusal::timed_out(),
+            Self::InOrder => return None,
+        })
     }
 }
 
@@ -109,55 +119,94 @@ impl Ports {
         self.revocations.standing(&caller.facts()) == Standing::Good
     }
 
-    /// As [`given_up`](Self::given_up), of this caller's.
-    pub(crate) async fn caller_given_up(&self, caller: &Caller) -> Over {
-        self.given_up(|revocations| revocations.standing(&caller.facts()))
-            .await
+    /// Why something that was admitted for so long is over now, if it is.
+    pub(crate) fn is_over(&self, standing: Standing, lasts: Lasts) -> Option<Over> {
+        match standing {
+            Standing::Good => {}
+            Standing::Revoked => return Some(Over::Revoked),
+            Standing::Unknown => return Some(Over::Unknown),
+        }
+        let is_stream = matches!(lasts, Lasts::Token(_));
+        if self.ending.is(Phase::Ending) && !is_stream {
+            return Some(Over::Ending);
+        }
+        let (ends, over) = match lasts {
+            Lasts::Token(end) => {
+                let ends = self.ending.is(Phase::Draining) || end <= self.clock.now();
+                (ends && !weakened("a_118"), Over::InOrder)
+            }
+            Lasts::Until(end) => (end <= Instant::now(), Over::TooLong),
+            Lasts::Grant => (false, Over::InOrder),
+        };
+        ends.then_some(over)
     }
 
-    /// Resolves when what was admitted has to be given up, as long as it takes until then. `standing` is asked anew at
-    /// each change.
-    pub(crate) async fn given_up(&self, standing: impl Fn(&dyn Revocations) -> Standing) -> Over {
-        let ending = self.ending.reached(Phase::Ending);
-        let revoked = async {
-            loop {
-                let seen = self.revocations.epoch();
-                if let Some(over) = Over::of(standing(&*self.revocations)) {
-                    return over;
-                }
-                tokio::select! {
-                    _ = self.revocations.changed_since(seen) => {}
-                    // A feed that goes stale does not move its epoch.
-                    () = tokio::time::sleep(STALE) => {}
-                }
+    /// Resolves when something that was admitted for so long is over. `standing` is asked anew at each change.
+    pub(crate) async fn over(
+        &self,
+        standing: impl Fn(&dyn Revocations) -> Standing,
+        lasts: Lasts,
+    ) -> Over {
+        loop {
+            // There is no such time.
+            if let Some(over) = self.over_before(None, &standing, lasts).await {
+                return over;
             }
-        };
-        tokio::select! {
-            over = revoked => over,
-            () = ending => Over::Ending,
         }
     }
 
-    /// Resolves when a stream that lasts as long as a token has to end: with the token, or before the process does.
-    pub(crate) async fn stream_over(&self, expires_at: Timestamp) {
-        let expired = async {
-            loop {
-                let left = expires_at.since(self.clock.now());
-                if left.is_zero() {
-                    return;
-                }
-                // In slices: the wall clock may be set while we wait.
-                tokio::time::sleep(left.min(SLICE)).await;
+    /// As [`over`](Self::over); none at this time.
+    ///
+    /// There is one timer for everything: one of these is held for each open stream.
+    pub(crate) async fn over_before(
+        &self,
+        time: Option<Instant>,
+        standing: impl Fn(&dyn Revocations) -> Standing,
+        lasts: Lasts,
+    ) -> Option<Over> {
+        loop {
+            let seen = self.revocations.epoch();
+            if let Some(over) = self.is_over(standing(&*self.revocations), lasts) {
+                return Some(over);
             }
-        };
-        tokio::select! {
-            () = expired => {}
-            () = self.ending.reached(Phase::Draining) => {}
+            let now = Instant::now();
+            if time.is_some_and(|time| time <= now) {
+                return None;
+            }
+            // The clock on the wall may be set, the feed grow stale and the end come near without a word.
+            let mut next = now + LOOK;
+            next = time.map_or(next, |time| next.min(time));
+            next = match lasts {
+                Lasts::Token(end) => next.min(now + end.since(self.clock.now())),
+                Lasts::Until(end) => next.min(end),
+                Lasts::Grant => next,
+            };
+            tokio::select! {
+                _ = self.revocations.changed_since(seen) => {}
+                () = tokio::time::sleep_until(next) => {}
+            }
+        }
+    }
+
+    /// As [`over`](Self::over), of this caller's.
+    pub(crate) async fn over_for(&self, caller: &Caller, lasts: Lasts) -> Over {
+        self.over(|revocations| revocations.standing(&caller.facts()), lasts)
+            .await
+    }
+
+    /// Resolves when a stream that lasts as long as a token has to end: with the token, or before the process does.
+    /// For who looks for revocations elsewhere.
+    pub(crate) async fn stream_over(&self, expires_at: Timestamp) {
+        while self
+            .is_over(Standing::Good, Lasts::Token(expires_at))
+            .is_none()
+        {
+            let left = expires_at.since(self.clock.now());
+            tokio::time::sleep(left.clamp(LOOK / 100, LOOK)).await;
         }
     }
 }
 
-/// How often an open stream asks whether the feed still knows. A feed says itself that it is stale (after 10 s,
-/// DESIGN §4); this comes on top.
-const STALE: Duration = Duration::from_secs(1);
-const SLICE: Duration = Duration::from_secs(30);
+/// How often it is looked whether something is over of which nobody tells: a feed that grows stale (it says so itself
+/// after 10 s, DESIGN §4; this comes on top), a token, the process.
+const LOOK: Duration = Duration::from_secs(1);

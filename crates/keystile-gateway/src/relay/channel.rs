@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Ports, Relay,
     answer::{Accepts, Out, Piece, empty, event_stream},
-    caller::{Caller, Owner},
+    caller::{Caller, Lasts, Owner},
     legacy::{NotOpened, request, second_initialize},
     serve::{Admitted, Inner},
     session::Session,
@@ -217,7 +217,7 @@ impl Inner {
         tokio::spawn(async move {
             tokio::select! {
                 () = response.closed() => {}
-                _ = inner.ports.caller_given_up(&caller), if !weakened("a_118") => {}
+                _ = inner.ports.over_for(&caller, Lasts::Grant), if !weakened("a_118") => {}
                 () = channel.say(&inner, &mut pieces, &response) => {}
             }
             // Its calls end with this.

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{
     Failure,
     answer::{Accepts, Out, Piece, empty, event_stream, json},
-    caller::Caller,
+    caller::{Caller, Lasts},
     legacy_bridge::Bridge,
     outbox::Asker,
     peer::{CANCELLED, CallFacts, Event, NotCalled, Peer, Step},
@@ -115,12 +115,11 @@ impl Inner {
         let (out, pieces) = Out::of(caller);
         let (inner, caller) = (Arc::clone(self), caller.clone());
         tokio::spawn(async move {
-            let weak = weakened("a_118");
+            let (weak, lasts) = (weakened("a_118"), Lasts::Token(caller.expires_at));
             let ended = session.peer.ended();
             tokio::select! {
                 () = out.closed() => {}
-                () = inner.ports.stream_over(caller.expires_at), if !weak => {}
-                _ = inner.ports.caller_given_up(&caller), if !weak => {}
+                _ = inner.ports.over_for(&caller, lasts), if !weak => {}
                 () = ended.cancelled() => {}
                 () = attached.pass_to(&out) => {}
             }

@@ -4,7 +4,6 @@ use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures_util::future::OptionFuture;
 use http::{Method, Response, StatusCode, header, request::Parts};
 use keystile_protocol::mcp::{Era, Kind};
 use keystile_protocol::mutation::weakened;
@@ -14,7 +13,7 @@ use tokio::{sync::OnceCell, time::Instant};
 use super::{
     Connect, Failure,
     answer::{Accepts, Out, empty, respond},
-    caller::{Caller, Ports},
+    caller::{Caller, Lasts, Ports},
     channel::Channel,
     eras::{Eras, Known},
     session::Session,
@@ -290,15 +289,14 @@ impl Inner {
         let inner = Arc::clone(self);
         let (caller, id) = (caller.clone(), id.to_owned());
         tokio::spawn(async move {
-            let over = OptionFuture::from(limit.map(tokio::time::sleep));
+            let lasts = limit.map_or(Lasts::Grant, |limit| Lasts::Until(Instant::now() + limit));
             tokio::select! {
                 biased;
                 () = out.closed() => {}
-                over = inner.ports.caller_given_up(&caller), if !weakened("a_118") => {
-                    out.refuse(over.refusal().with_id(Some(&id))).await;
-                }
-                Some(()) = over => {
-                    out.refuse(Refusal::timed_out().with_id(Some(&id))).await;
+                over = inner.ports.over_for(&caller, lasts), if !weakened("a_118") => {
+                    if let Some(refusal) = over.refusal() {
+                        out.refuse(refusal.with_id(Some(&id))).await;
+                    }
                 }
                 () = call => {}
             }

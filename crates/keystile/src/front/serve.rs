@@ -161,7 +161,8 @@ async fn one(
     let connection = http
         .serve_connection(TokioIo::new(Patient::new(stream)), service)
         .into_owned();
-    if let Err(error) = watcher.watch(connection).await {
+    // By itself it fits a smaller piece of memory than with its task around it.
+    if let Err(error) = Box::pin(watcher.watch(connection)).await {
         tracing::debug!(%peer, %error, "a connection broke off");
     }
 }
