@@ -28,6 +28,14 @@ const PAGES: &[Page] = &[
         printed_by: &["generate", "cli-page"],
     },
     Page {
+        file: "docs/configuration.md",
+        printed_by: &["generate", "configuration-page"],
+    },
+    Page {
+        file: "docs/keystile.toml",
+        printed_by: &["generate", "configuration-example"],
+    },
+    Page {
         file: "docs/failures.md",
         printed_by: &["generate", "failures-page"],
     },

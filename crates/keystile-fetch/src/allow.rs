@@ -1,5 +1,6 @@
 //! What an operator permits beyond the public internet: `danger_fetch_allow`.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -49,6 +50,16 @@ impl Allow {
             if target.scheme() == "http"
                 && target.host_str() == Some(host)
                 && target.port_or_known_default() == Some(*port))
+    }
+}
+
+impl fmt::Display for Allow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(host) => f.write_str(host),
+            Self::Net(net) => net.fmt(f),
+            Self::Plain { host, port } => write!(f, "http://{host}:{port}"),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line (DESIGN §2): one file per command.
 
 pub(crate) mod client;
+mod configuration;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod generate;
@@ -9,6 +10,7 @@ pub(crate) mod key;
 pub(crate) mod output;
 pub(crate) mod protect;
 mod registrations;
+mod serve;
 pub(crate) mod serving;
 mod strangers;
 mod unparsed;
@@ -19,6 +21,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::config;
 use crate::data_dir::DataDir;
 use crate::failure::Failure;
 
@@ -42,6 +45,9 @@ pub(crate) struct Global {
     /// ~/.local/share).
     #[arg(long, env = "KEYSTILE_DATA_DIR", global = true, value_name = "DIR", help_heading = HEADING)]
     pub(crate) data_dir: Option<PathBuf>,
+    /// The file of `keystile serve` (default: keystile.toml in this folder).
+    #[arg(long, env = "KEYSTILE_CONFIG", global = true, value_name = "FILE", help_heading = HEADING)]
+    pub(crate) config: Option<PathBuf>,
     /// How the log is written.
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, help_heading = HEADING)]
     pub(crate) log_format: LogFormat,
@@ -68,6 +74,11 @@ pub(crate) enum Command {
     Demo(demo::Demo),
     /// Put authorization in front of one MCP server: a URL, or a command after `--`.
     Protect(protect::Protect),
+    /// Put authorization in front of many MCP servers, which a file names.
+    Serve(serve::Serve),
+    /// The file of `serve`.
+    #[command(subcommand)]
+    Config(configuration::Configuration),
     /// People who may sign in.
     #[command(subcommand)]
     User(user::User),
@@ -111,6 +122,8 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Demo(demo) => demo.run(global),
         Command::Protect(protect) => protect.run(global),
+        Command::Serve(serve) => serve.run(global),
+        Command::Config(config) => config.run(global),
         Command::User(user) => user.run(global),
         Command::Client(client) => client.run(global),
         Command::Grant(grant) => grant.run(global),
@@ -130,6 +143,11 @@ impl Global {
     /// The data directory of this run, in which there must be an installation.
     pub(crate) fn existing_data_dir(&self) -> Result<DataDir, Failure> {
         DataDir::open_existing(&self.data_dir_path()?)
+    }
+
+    /// The file of `keystile serve`.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.config.clone().unwrap_or_else(|| config::FILE.into())
     }
 
     /// How every command that administers this data directory begins, in a shell.

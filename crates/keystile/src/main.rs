@@ -3,6 +3,7 @@
 mod admin;
 mod ambient;
 mod cli;
+mod config;
 mod connect_snippets;
 mod control;
 mod data_dir;
@@ -13,6 +14,7 @@ mod keys;
 mod listen;
 mod port_holder;
 mod ready;
+mod upstream;
 mod wire;
 
 use std::process::ExitCode;

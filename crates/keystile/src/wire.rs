@@ -11,19 +11,16 @@ mod starting;
 mod upstream;
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ipnet::IpNet;
-use keystile_domain::decide::register::RegistrationMode;
-use keystile_fetch::ClientHosts;
 use keystile_gateway::relay::Transport;
-use keystile_protocol::issuer::Issuer;
 use url::Url;
 
+use crate::config::{Clients, Listen, Server, Tokens};
 use crate::data_dir::DataDir;
 
+pub(crate) use fingerprint::text as shown_fingerprint;
 pub(crate) use installation::administration;
 pub(crate) use serving::serve;
 
@@ -54,20 +51,35 @@ pub(crate) struct Plan {
     /// The beginning of every command that administers this installation, for the terminal alone: it
     /// names a folder.
     pub(crate) admin_command: String,
-    pub(crate) name: String,
-    pub(crate) upstream: Upstream,
-    pub(crate) port: u16,
-    pub(crate) listen: Option<SocketAddr>,
-    pub(crate) public_url: Option<Issuer>,
-    pub(crate) trusted_proxies: Vec<IpNet>,
-    pub(crate) ops_listen: SocketAddr,
-    pub(crate) access_token_lifetime: Duration,
-    pub(crate) key_rotation: Duration,
-    pub(crate) origins: Vec<String>,
-    pub(crate) rebind: bool,
-    pub(crate) air_gapped: bool,
-    pub(crate) registration: Option<RegistrationMode>,
-    pub(crate) client_hosts: ClientHosts,
-    pub(crate) fetch_allow: Vec<String>,
-    pub(crate) extra_ca_file: Option<PathBuf>,
+    pub(crate) listen: Listen,
+    pub(crate) tokens: Tokens,
+    pub(crate) clients: Clients,
+    /// At least one.
+    pub(crate) servers: Vec<Server>,
+    pub(crate) rebind: Rebind,
+}
+
+/// Which names may be given to another server than before.
+pub(crate) enum Rebind {
+    /// That of the one server there is, if so.
+    TheOne(bool),
+    /// These.
+    These(Vec<String>),
+}
+
+impl Rebind {
+    /// Whether the operator said so of this name.
+    pub(crate) fn allows(&self, name: &str) -> bool {
+        match self {
+            Self::TheOne(allows) => *allows,
+            Self::These(names) => names.iter().any(|named| named == name),
+        }
+    }
+}
+
+impl Plan {
+    /// Whether this process is there for one server alone, which a command line names.
+    pub(crate) const fn is_for_one(&self) -> bool {
+        matches!(self.rebind, Rebind::TheOne(_))
+    }
 }

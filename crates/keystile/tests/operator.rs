@@ -31,6 +31,8 @@ mod keys;
 mod keys_under_load;
 #[path = "operator/listening.rs"]
 mod listening;
+#[path = "operator/many.rs"]
+mod many;
 #[path = "operator/output.rs"]
 mod output;
 #[path = "operator/processes.rs"]

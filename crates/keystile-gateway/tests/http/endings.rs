@@ -141,7 +141,7 @@ async fn a_118_the_last_word_says_that_the_grant_was_revoked() {
 }
 
 #[tokio::test]
-async fn a_118_streams_end_before_the_process_and_calls_with_it() {
+async fn streams_end_before_the_process_and_calls_with_it() {
     let (sender, mut feeds) = mpsc::unbounded_channel();
     let app = App::new(move |_| {
         let (feed, response) = event_stream();
@@ -178,7 +178,7 @@ async fn a_118_streams_end_before_the_process_and_calls_with_it() {
 }
 
 #[tokio::test]
-async fn a_118_a_call_whose_answer_has_not_begun_is_told_of_the_end() {
+async fn a_call_whose_answer_has_not_begun_is_told_of_the_end() {
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
     let url = format!("http://{}/mcp", silent.local_addr().expect("it is bound"));
     let server = Server::start(empty_result).await;

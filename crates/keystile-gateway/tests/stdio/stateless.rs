@@ -74,7 +74,7 @@ async fn a_118_a_call_of_a_child_ends_at_its_own_limit_in_each_era() {
 }
 
 #[tokio::test]
-async fn a_118_subscriptions_end_before_the_process_and_calls_with_it() {
+async fn subscriptions_end_before_the_process_and_calls_with_it() {
     for server in ["stateless", "legacy"] {
         let app = App::of(&[server]);
         let client = app.client("ada", "editor");

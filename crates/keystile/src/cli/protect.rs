@@ -1,6 +1,5 @@
 //! `keystile protect URL | -- CMD ARGS…`: one server, quick mode.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,8 +9,10 @@ use keystile_protocol::issuer::is_loopback_host;
 use url::Url;
 
 use crate::cli::Global;
-use crate::cli::serving::{Serving, duration, name_from};
+use crate::cli::serving::Serving;
+use crate::config::duration;
 use crate::failure::Failure;
+use crate::upstream::{self, Environment, name_from};
 use crate::wire::{KnownAs, Upstream};
 
 #[derive(Debug, clap::Args)]
@@ -72,7 +73,10 @@ impl Protect {
     pub(crate) fn run(self, global: &Global) -> Result<(), Failure> {
         match &self.url {
             Some(text) => {
-                let url = upstream_url(text)?;
+                let refused = |(message, help): (String, String)| {
+                    Failure::usage("upstream_url", message, help)
+                };
+                let url = upstream::url(text).map_err(refused)?;
                 let name = url_name(&url);
                 let transport = self.transport.into();
                 let upstream = Upstream::Http { url, transport };
@@ -82,7 +86,7 @@ impl Protect {
                 let name = command_name(&self.command);
                 let env = environment(&self.env, self.env_file.as_deref())?;
                 let upstream = Upstream::Stdio {
-                    known_as: KnownAs::Command(as_written(&self.command)),
+                    known_as: KnownAs::Command(upstream::as_written(&self.command, &here())),
                     argv: program(self.command)?,
                     env,
                     idle: self.idle,
@@ -104,58 +108,9 @@ fn url_name(url: &Url) -> String {
     }
 }
 
-fn upstream_url(text: &str) -> Result<Url, Failure> {
-    let help =
-        "write the MCP endpoint, for example http://127.0.0.1:3000/mcp, or a command after --";
-    // `localhost:3000/mcp` would be a URL with the scheme `localhost`.
-    if !text.contains("://") {
-        let meant = format!("http://{text}");
-        let likely = Url::parse(&meant).is_ok_and(|url| url.port().is_some());
-        let help = match likely {
-            true => format!("did you mean {meant}?"),
-            false => help.to_owned(),
-        };
-        return Err(Failure::usage(
-            "upstream_url",
-            format!("{text} is not an http or https URL"),
-            help,
-        ));
-    }
-    let url = Url::parse(text)
-        .map_err(|error| Failure::usage("upstream_url", format!("{text}: {error}"), help))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(Failure::usage(
-            "upstream_url",
-            format!("{text} is not an http or https URL"),
-            help,
-        ));
-    }
-    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-        return Err(Failure::usage(
-            "upstream_url",
-            format!("{} has a user name or a fragment", redacted(&url)),
-            help,
-        ));
-    }
-    Ok(url)
-}
-
-fn redacted(url: &Url) -> String {
-    let mut url = url.clone();
-    let _ = url.set_password(None).and_then(|()| url.set_username(""));
-    url.to_string()
-}
-
-/// Not where the command was found, which an upgrade of it moves. But `./server` of another folder is another one.
-fn as_written(argv: &[OsString]) -> Vec<OsString> {
-    let mut words = argv.to_vec();
-    if let Some(first) = words.first_mut() {
-        let path = PathBuf::from(&*first);
-        if path.components().count() > 1 || path.starts_with(".") {
-            *first = std::path::absolute(&path).unwrap_or(path).into();
-        }
-    }
-    words
+/// Where paths of the command line begin.
+fn here() -> PathBuf {
+    std::env::current_dir().unwrap_or_default()
 }
 
 /// Finds the program now, so that a typo is said at once and not at the first call.
@@ -167,21 +122,8 @@ fn program(mut argv: Vec<OsString>) -> Result<Vec<OsString>, Failure> {
             "write the command of the stdio server after --",
         ));
     };
-    let shown = first.to_string_lossy().into_owned();
-    let path = PathBuf::from(first);
-    let found = if path.components().count() > 1 {
-        is_executable(&path).then(|| std::path::absolute(&path).unwrap_or(path))
-    } else {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "commands are found as a shell finds them"
-        )]
-        let search = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&search)
-            .map(|folder| folder.join(&path))
-            .find(|file| is_executable(file))
-    };
-    let found = found.ok_or_else(|| {
+    let found = upstream::program(first, &here()).ok_or_else(|| {
+        let shown = first.to_string_lossy();
         Failure::failed(
             "stdio_command_missing",
             format!("the command {shown} was not found, or is not executable"),
@@ -190,12 +132,6 @@ fn program(mut argv: Vec<OsString>) -> Result<Vec<OsString>, Failure> {
     })?;
     argv[0] = found.into();
     Ok(argv)
-}
-
-fn is_executable(path: &std::path::Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::metadata(path)
-        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
 /// `npx -y @scope/server-everything` → `server-everything`; `python -m my_server` → `my-server`.
@@ -228,74 +164,26 @@ fn environment(
     named: &[String],
     file: Option<&std::path::Path>,
 ) -> Result<Vec<(OsString, OsString)>, Failure> {
-    let mut variables = BTreeMap::new();
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the operator's own variables are passed on by name only"
-    )]
-    let own = |name: &str| std::env::var_os(name);
-    for name in keystile_gateway::stdio::INHERITED {
-        variables.extend(own(name).map(|value| (OsString::from(name), value)));
-    }
+    let mut environment = Environment::inherited();
     if let Some(path) = file {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Failure::configuration(
-                "env_file",
-                format!("{}: {error}", path.display()),
-                "name a readable file of NAME=VALUE lines",
-            )
+        environment.read(path).map_err(|error| {
+            let help = "name a readable file of NAME=VALUE lines; values are taken as they are, without quotes";
+            Failure::configuration("env_file", error, help)
         })?;
-        for (number, line) in text
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
-        {
-            let (name, value) = line
-                .split_once('=')
-                .filter(|(name, _)| is_name(name))
-                .ok_or_else(|| {
-                    Failure::configuration(
-                        "env_file",
-                        format!(
-                            "{} line {}: expected NAME=VALUE",
-                            path.display(),
-                            number + 1
-                        ),
-                        "values are taken as they are, without quotes",
-                    )
-                })?;
-            variables.insert(name.into(), value.into());
-        }
     }
     for word in named {
         let (name, value) = match word.split_once('=') {
-            Some((name, value)) => (name, Some(value.into())),
-            None => (word.as_str(), own(word)),
+            Some((name, value)) => (name, Some(value)),
+            None => (word.as_str(), None),
         };
-        let value = value.filter(|_| is_name(name)).ok_or_else(|| {
-            let why = match (name.is_empty(), is_name(name)) {
-                (true, _) => {
-                    format!("--env {word:.1}: there is no name of a variable before the =")
-                }
-                (_, false) => format!("--env {name}: that is no name of a variable"),
-                (_, true) => format!("--env {name}: it is not set here"),
-            };
-            Failure::usage("env", why, "write --env NAME=VALUE, or export NAME first")
+        environment.set(name, value).map_err(|error| {
+            let help = "write --env NAME=VALUE, or export NAME first";
+            // Without its value.
+            let shown = if name.is_empty() { "=" } else { name };
+            Failure::usage("env", format!("--env {shown}: {error}"), help)
         })?;
-        variables.insert(name.into(), value);
     }
-    Ok(variables.into_iter().collect())
-}
-
-fn is_name(name: &str) -> bool {
-    let first = name
-        .bytes()
-        .next()
-        .is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
-    first
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    Ok(environment.into_pairs())
 }
 
 #[cfg(test)]
@@ -333,28 +221,6 @@ mod tests {
     }
 
     #[test]
-    fn a_child_gets_four_variables_and_what_was_named() {
-        let found = environment(&["TOKEN=abc=d".to_owned()], None).unwrap();
-        let names: Vec<_> = found
-            .iter()
-            .map(|(name, _)| name.to_string_lossy().into_owned())
-            .collect();
-        assert!(names.contains(&"TOKEN".to_owned()));
-        assert!(
-            names
-                .iter()
-                .all(|name| ["HOME", "LANG", "PATH", "TMPDIR", "TOKEN"].contains(&name.as_str())),
-            "{names:?}"
-        );
-        assert_eq!(
-            environment(&["NOT_SET_ANYWHERE_1".to_owned()], None)
-                .unwrap_err()
-                .exit,
-            2
-        );
-    }
-
-    #[test]
     fn a_missing_command_is_said_at_once() {
         let refused = program(vec!["no-such-program-here".into()]).unwrap_err();
         assert_eq!(
@@ -366,19 +232,5 @@ mod tests {
                 .to_string_lossy()
                 .starts_with('/')
         );
-    }
-
-    #[test]
-    fn an_upstream_is_a_plain_url() {
-        for bad in [
-            "3000",
-            "ftp://x/mcp",
-            "http://user:pass@x/mcp",
-            "http://x/mcp#a",
-        ] {
-            let refused = upstream_url(bad).unwrap_err();
-            assert_eq!(refused.exit, 2, "{bad}");
-            assert!(!refused.message.contains("pass@"), "{}", refused.message);
-        }
     }
 }

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::admin::Request;
 use crate::admin::registrations::RegistrationRequest;
-use crate::cli::serving::duration;
 use crate::cli::{Global, output};
+use crate::config::duration;
 use crate::control;
 use crate::failure::Failure;
 

@@ -2,8 +2,9 @@
 
 use clap::ValueEnum;
 use keystile_domain::decide::register::RegistrationMode;
-use keystile_fetch::{ClientHosts, TrustedHost};
+use keystile_fetch::ClientHosts;
 
+use crate::config::trusted_host;
 use crate::failure::Failure;
 
 /// Clients that register themselves (RFC 7591), and clients that are documents.
@@ -63,12 +64,10 @@ impl Strangers {
     /// The hosts of client documents.
     pub(super) fn client_hosts(&self) -> Result<ClientHosts, Failure> {
         let host = |text: &String| {
-            text.parse::<TrustedHost>().map_err(|error| {
-                Failure::configuration(
-                    "trust_client_host",
-                    format!("--trust-client-host {text}: {error}"),
-                    "name each host by itself, without scheme or path; a port only if it is not 443",
-                )
+            trusted_host(text).map_err(|error| {
+                let (why, todo) = error.split_once("; ").unwrap_or((&error, ""));
+                let why = format!("--trust-client-host {text}: {why}");
+                Failure::configuration("trust_client_host", why, todo)
             })
         };
         let trusted: Vec<_> = self

@@ -36,12 +36,15 @@ impl Signals {
 
 /// Waits until the listeners and their open requests have ended, then ends the children. Another
 /// signal cuts that short: what is left is dropped with the runtime, children included.
-pub(super) async fn finish(mut tasks: JoinSet<()>, pool: Option<Arc<Pool>>, signals: &mut Signals) {
+pub(super) async fn finish(
+    mut tasks: JoinSet<()>,
+    pools: Vec<(String, Arc<Pool>)>,
+    signals: &mut Signals,
+) {
     let gently = async {
         while tasks.join_next().await.is_some() {}
-        if let Some(pool) = pool {
-            pool.shutdown().await;
-        }
+        let pools = pools.iter().map(|(_, pool)| pool.shutdown());
+        futures_util::future::join_all(pools).await;
     };
     tokio::select! {
         () = gently => {}

@@ -35,7 +35,7 @@ pub(super) fn same(one: &str, other: &str) -> bool {
 }
 
 /// What people read of it.
-pub(super) fn text(fingerprint: &str) -> &str {
+pub(crate) fn text(fingerprint: &str) -> &str {
     fingerprint
         .split_once(' ')
         .map_or(fingerprint, |(_, text)| text)

@@ -15,7 +15,10 @@ use crate::wire::ending::Signals;
 const MOMENT: Duration = Duration::from_secs(3);
 
 /// A conversation with the server that nobody asked for but us.
-pub(super) struct Look(JoinHandle<Result<(), relay::Failure>>);
+pub(super) struct Look {
+    server: String,
+    shows: JoinHandle<Result<(), relay::Failure>>,
+}
 
 /// What a moment has shown.
 pub(super) enum Seen {
@@ -29,8 +32,11 @@ pub(super) enum Seen {
 
 impl Look {
     /// Starts the server; everything else goes on meanwhile.
-    pub(super) fn begin(pool: Arc<Pool>) -> Self {
-        Self(tokio::spawn(async move { pool.probe().await }))
+    pub(super) fn begin(server: &str, pool: Arc<Pool>) -> Self {
+        Self {
+            server: server.to_owned(),
+            shows: tokio::spawn(async move { pool.probe().await }),
+        }
     }
 
     /// Waits a moment for what it shows.
@@ -39,7 +45,7 @@ impl Look {
     /// The code of the gateway's failure: the server can't work.
     pub(super) async fn for_a_moment(mut self, signals: &mut Signals) -> Result<Seen, Failure> {
         tokio::select! {
-            seen = &mut self.0 => match outcome(seen) {
+            seen = &mut self.shows => match outcome(seen) {
                 Ok(()) => Ok(Seen::Works),
                 Err(failure) => Err(Failure::failed(
                     failure.code(),
@@ -48,7 +54,8 @@ impl Look {
                 )),
             },
             () = tokio::time::sleep(MOMENT) => {
-                tracing::warn!("the stdio server has not answered yet; its first calls may have to wait");
+                let server = &*self.server;
+                tracing::warn!(server, "the stdio server has not answered yet; its first calls may have to wait");
                 Ok(Seen::Nothing(self))
             }
             () = signals.next() => Ok(Seen::Interrupted),
@@ -57,10 +64,12 @@ impl Look {
 
     /// Says how it went, once that is known.
     pub(super) async fn wait_to_its_end(mut self, ending: Ending) {
+        let server = &*self.server;
         tokio::select! {
-            seen = &mut self.0 => match outcome(seen) {
-                Ok(()) => tracing::info!("the stdio server answers now"),
+            seen = &mut self.shows => match outcome(seen) {
+                Ok(()) => tracing::info!(server, "the stdio server answers now"),
                 Err(failure) => tracing::error!(
+                    server,
                     upstream.code = failure.code(),
                     "the stdio server does not work: {failure}; help: {}",
                     failure.advice_for_stdio()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keystile_domain::decide::register::RegistrationPolicy;
-use keystile_fetch::{Allow, ClientDocuments, ClientKeys, FetchOptions, Fetcher};
+use keystile_fetch::{ClientDocuments, ClientKeys, FetchOptions, Fetcher};
 use keystile_gateway::stdio::Pool;
 use keystile_gateway::{Ending, Gateway, relay};
 use keystile_issuer::app::{App, Settings};
@@ -14,6 +14,7 @@ use keystile_protocol::issuer::Issuer;
 use keystile_protocol::resource::ResourceTable;
 use keystile_resource::Verifier;
 
+use crate::config::{Clients, Server};
 use crate::failure::Failure;
 use crate::wire::Plan;
 use crate::wire::installation::Installation;
@@ -36,9 +37,9 @@ pub(super) fn app(
             // Anybody may open a page: it says nothing of our folders.
             admin_command: "keystile".to_owned(),
             resources: resources.clone(),
-            access_token_lifetime: plan.access_token_lifetime,
+            access_token_lifetime: plan.tokens.access_token_lifetime,
             grant_idle: GRANT_IDLE,
-            registration: plan.registration.map(|mode| RegistrationPolicy {
+            registration: plan.clients.registration.map(|mode| RegistrationPolicy {
                 mode,
                 ..RegistrationPolicy::default()
             }),
@@ -65,6 +66,9 @@ pub(super) fn app(
     }
 }
 
+/// The gateway, and the children of each stdio server, by its name.
+pub(super) type Rooms = (Arc<Gateway>, Vec<(String, Arc<Pool>)>);
+
 /// The gateway trusts our issuer as it would a foreign one: keys from the JWK set, and a feed.
 pub(super) fn gateway(
     plan: Plan,
@@ -72,7 +76,7 @@ pub(super) fn gateway(
     (issuer, resources): (&Issuer, &ResourceTable),
     verifier: Arc<Verifier>,
     ending: Ending,
-) -> Result<(Arc<Gateway>, Option<Arc<Pool>>), Failure> {
+) -> Result<Rooms, Failure> {
     let ports = relay::Ports {
         clock: installation.clock.clone(),
         rng: installation.rng.clone(),
@@ -81,30 +85,32 @@ pub(super) fn gateway(
         flows: Arc::clone(&installation.flows),
         ending,
     };
-    let (upstream, pool) = plan.upstream.into_gateway(&plan.name, ports.clone())?;
-    let served = resources
-        .by_name(&plan.name)
-        .expect("the table was made from this name")
-        .clone();
+    let (mut served, mut pools) = (Vec::new(), Vec::new());
+    for Server { name, upstream } in plan.servers {
+        let (upstream, pool) = upstream.into_gateway(&name, ports.clone())?;
+        let resource = resources.by_name(&name);
+        let resource = resource.expect("the table was made from these names");
+        served.push((resource.clone(), upstream));
+        pools.extend(pool.map(|pool| (name, pool)));
+    }
     let settings = keystile_gateway::Settings {
         public: issuer.clone(),
         // Only the public URL's name is right: a token is for that URL, and clients compare them.
         loopback_ports: Vec::new(),
-        origins: plan.origins,
-        served: vec![(served, upstream)],
+        origins: plan.listen.origins,
+        served,
     };
     let gateway = Gateway::new(settings, verifier, installation.audit.clone(), ports);
-    Ok((Arc::new(gateway), pool))
+    Ok((Arc::new(gateway), pools))
 }
 
-pub(super) fn documents(plan: &Plan) -> Result<(ClientDocuments, ClientKeys), Failure> {
-    if plan.air_gapped {
+pub(super) fn documents(clients: &Clients) -> Result<(ClientDocuments, ClientKeys), Failure> {
+    if clients.air_gapped {
         return Ok((ClientDocuments::pinned_only(), ClientKeys::closed()));
     }
-    let allow = plan.fetch_allow.iter().map(|text| allowed(text));
     let options = FetchOptions {
-        danger_allow: allow.collect::<Result<_, _>>()?,
-        extra_ca_file: plan.extra_ca_file.clone(),
+        danger_allow: clients.fetch_allow.clone(),
+        extra_ca_file: clients.extra_ca_file.clone(),
         ..FetchOptions::default()
     };
     let fetcher = Fetcher::new(options).map_err(|error| {
@@ -116,23 +122,7 @@ pub(super) fn documents(plan: &Plan) -> Result<(ClientDocuments, ClientKeys), Fa
     })?;
     let keys = ClientKeys::fetching(fetcher.clone());
     Ok((
-        ClientDocuments::fetching_from(fetcher, plan.client_hosts.clone()),
+        ClientDocuments::fetching_from(fetcher, clients.hosts.clone()),
         keys,
     ))
-}
-
-/// One `--danger-fetch-allow`.
-fn allowed(text: &str) -> Result<Allow, Failure> {
-    let refused = |error: &dyn std::fmt::Display, todo: &str| {
-        let why = format!("--danger-fetch-allow {text}: {error}");
-        Failure::configuration("danger_fetch_allow", why, todo)
-    };
-    let todo = "name each host, address or network by itself, as exactly as you can";
-    match text.parse().map_err(|error| refused(&error, todo))? {
-        Allow::Plain { .. } => Err(refused(
-            &"a client_id that is a URL begins with https://, so nothing is fetched without TLS",
-            "name the host alone; a certificate of your own goes into --extra-ca-file",
-        )),
-        entry => Ok(entry),
-    }
 }

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::cli::{no_threads, output};
+use crate::config::Listen;
 use crate::control::{self, server::SocketFile};
 use crate::data_dir::Owned;
 use crate::failure::Failure;
@@ -23,12 +24,12 @@ use crate::front::traced::Traced;
 use crate::front::workers::Workers;
 use crate::front::{Front, ops, serve as http};
 use crate::listen;
-use crate::ready::Ready;
+use crate::ready::{Ready, ReadyServer};
 use crate::wire::ending::{Signals, finish};
 use crate::wire::installation::Installation;
 use crate::wire::looking::{Look, Seen};
 use crate::wire::rooms::{app, documents, gateway};
-use crate::wire::starting::{bind_name, setup_code};
+use crate::wire::starting::{Named, bind_names, setup_code};
 use crate::wire::{Plan, chores};
 
 /// Serves a plan until SIGINT or SIGTERM.
@@ -36,7 +37,13 @@ use crate::wire::{Plan, chores};
 /// # Errors
 /// Whatever keeps it from starting; nothing is half done then, and nothing is left that was not there.
 pub(crate) async fn serve(plan: Plan, json: bool) -> Result<(), Failure> {
-    let (documents, client_keys) = documents(&plan)?;
+    let ops = plan.listen.ops();
+    if !ops.ip().is_loopback() {
+        tracing::warn!(
+            "--ops-listen {ops}: other machines can ask for health and metrics there, without TLS and without a token"
+        );
+    }
+    let (documents, client_keys) = documents(&plan.clients)?;
     let mut owned = plan.data_dir.own()?;
     let bound = Bound::bind(&plan, &owned).await?;
     let installation = Installation::open(&owned).await?;
@@ -63,11 +70,11 @@ struct Bound {
 
 impl Bound {
     async fn bind(plan: &Plan, owned: &Owned) -> Result<Self, Failure> {
-        let listeners = match plan.listen {
+        let listeners = match plan.listen.address {
             Some(address) => vec![listen::bind(address, "--listen").await?],
-            None => listen::loopback(plan.port).await?,
+            None => listen::loopback(plan.listen.port).await?,
         };
-        let ops = listen::bind(plan.ops_listen, "--ops-listen").await?;
+        let ops = listen::bind(plan.listen.ops(), "--ops-listen").await?;
         let (control, socket_file) = control::server::bind(&owned.dir().control_socket())?;
         Ok(Self {
             listeners,
@@ -96,13 +103,16 @@ impl Start {
             bound,
             json,
         } = self;
-        let issuer = issuer(&plan, &bound.listeners)?;
-        let resources = ResourceTable::new(&issuer, std::slice::from_ref(&plan.name));
+        let issuer = issuer(&plan.listen, &bound.listeners)?;
+        let names: Vec<_> = plan.servers.iter().map(|it| it.name.clone()).collect();
+        let resources = ResourceTable::new(&issuer, &names);
         let opened = installation.keys.open().await?;
         let verifier = Arc::new(Verifier::new(issuer.as_str(), opened.key_set()));
         let keys = Arc::new(KeyRing::of(opened));
         let (ring, verifies) = (Arc::clone(&keys), Arc::clone(&verifier));
-        installation.keys.serve(ring, verifies, plan.key_rotation);
+        installation
+            .keys
+            .serve(ring, verifies, plan.tokens.key_rotation);
         let app = app(
             &plan,
             installation,
@@ -111,13 +121,18 @@ impl Start {
             &keys,
             (documents.clone(), client_keys),
         );
-        let (name, rebind) = (plan.name.clone(), plan.rebind);
+        let servers = plan.servers.iter();
+        let named = servers.map(|server| Named {
+            fingerprint: server.upstream.fingerprint(),
+            may_rebind: plan.rebind.allows(&server.name),
+            name: server.name.clone(),
+        });
+        let (named, is_for_one) = (named.collect(), plan.is_for_one());
         let admin_command = plan.admin_command.clone();
-        let fingerprint = plan.upstream.fingerprint();
-        let proxies: Arc<[ipnet::IpNet]> = plan.trusted_proxies.clone().into();
+        let proxies: Arc<[ipnet::IpNet]> = plan.listen.trusted_proxies.clone().into();
         let (end, ending) = watch::channel(Phase::Serving);
         let ending = Ending::from(ending);
-        let (gateway, pool) = gateway(
+        let (gateway, pools) = gateway(
             plan,
             installation,
             (&issuer, &resources),
@@ -140,7 +155,7 @@ impl Start {
         let mut running = Running {
             tasks: JoinSet::new(),
             beside: JoinSet::new(),
-            pool,
+            pools,
             ending,
             signals: Signals::catch()?,
         };
@@ -148,9 +163,8 @@ impl Start {
             issuer,
             resources,
             admin_command,
-            name,
-            rebind,
-            fingerprint,
+            named,
+            is_for_one,
             documents,
             gateway,
             door: Arc::new(Door::new(front, proxies, workers, end.clone())),
@@ -174,14 +188,14 @@ struct Running {
     tasks: JoinSet<()>,
     /// What is cut off.
     beside: JoinSet<()>,
-    pool: Option<Arc<Pool>>,
+    pools: Vec<(String, Arc<Pool>)>,
     ending: Ending,
     signals: Signals,
 }
 
 impl Running {
     async fn finish(mut self) {
-        finish(self.tasks, self.pool, &mut self.signals).await;
+        finish(self.tasks, self.pools, &mut self.signals).await;
         self.beside.shutdown().await;
     }
 }
@@ -191,9 +205,9 @@ struct Opening {
     issuer: Issuer,
     resources: ResourceTable,
     admin_command: String,
-    name: String,
-    rebind: bool,
-    fingerprint: String,
+    named: Vec<Named>,
+    /// Else none is taken down by another.
+    is_for_one: bool,
     documents: ClientDocuments,
     gateway: Arc<Gateway>,
     door: Arc<Door>,
@@ -210,8 +224,12 @@ impl Opening {
         running: &mut Running,
     ) -> Result<bool, Failure> {
         let ending = running.ending.clone();
-        if let Some(pool) = &running.pool {
-            let look = Look::begin(Arc::clone(pool));
+        for (server, pool) in &running.pools {
+            let look = Look::begin(server, Arc::clone(pool));
+            if !self.is_for_one {
+                running.tasks.spawn(look.wait_to_its_end(ending.clone()));
+                continue;
+            }
             match look.for_a_moment(&mut running.signals).await? {
                 Seen::Works => {}
                 Seen::Nothing(look) => {
@@ -224,7 +242,7 @@ impl Opening {
             }
         }
         // Last of what can fail, because it can't be taken back.
-        bind_name(installation, &self.name, &self.fingerprint, self.rebind).await?;
+        bind_names(installation, &self.named).await?;
         let setup = setup_code(installation, &self.issuer).await?;
         owned.keep();
 
@@ -232,12 +250,22 @@ impl Opening {
             let text = setup.as_ref()?[key].as_str()?;
             Some(text.to_owned())
         };
+        let servers = self.named.into_iter().map(|named| ReadyServer {
+            mcp_url: self.issuer.at(&format!("/{}/mcp", named.name)),
+            name: named.name,
+        });
+        let servers: Vec<_> = servers.collect();
+        let only = |of: fn(&ReadyServer) -> &String| match &*servers {
+            [one] => Some(of(one).clone()),
+            _ => None,
+        };
         let ready = Ready {
-            mcp_url: self.issuer.at(&format!("/{}/mcp", self.name)),
+            mcp_url: only(|server| &server.mcp_url),
+            name: only(|server| &server.name),
+            servers,
             issuer: self.issuer.to_string(),
             setup_url: said("setup_url"),
             setup_code: said("code"),
-            name: self.name,
             ops_url: ops_url(&bound.ops),
             pid: std::process::id(),
             admin_command: self.admin_command,
@@ -288,14 +316,14 @@ impl Opening {
 }
 
 /// The public URL: as configured, else localhost with the port that was bound.
-fn issuer(plan: &Plan, listeners: &[TcpListener]) -> Result<Issuer, Failure> {
-    if let Some(issuer) = &plan.public_url {
+fn issuer(listen: &Listen, listeners: &[TcpListener]) -> Result<Issuer, Failure> {
+    if let Some(issuer) = &listen.public_url {
         return Ok(issuer.clone());
     }
     let address = listeners
         .first()
         .and_then(|listener| listener.local_addr().ok());
-    let port = address.map_or(plan.port, |address| address.port());
+    let port = address.map_or(listen.port, |address| address.port());
     Issuer::parse(&format!("http://localhost:{port}")).map_err(|error| {
         Failure::configuration("public_url", error, "name the public URL with --public-url")
     })

@@ -117,6 +117,7 @@ fn the_ready_line_has_what_is_documented_and_nothing_else() {
         "name",
         "ops_url",
         "pid",
+        "servers",
         "setup_code",
         "setup_url",
     ];
