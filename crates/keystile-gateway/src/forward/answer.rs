@@ -73,7 +73,7 @@ pub(super) fn judge(
         ),
         401 | 403 | 407 if !weakened("a_140") => (
             Code::UpstreamRefusedUs,
-            "The server behind this gateway wants a sign-in of its own; its operator must give the gateway credentials for it.",
+            "The server behind this gateway wants a sign-in of its own, which the gateway does not have. Its operator should let the gateway in without one.",
         ),
         100..=199 if !weakened("a_137") => (
             Code::UpstreamNotMcp,

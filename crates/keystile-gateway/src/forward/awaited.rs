@@ -138,6 +138,12 @@ impl Awaited {
             Kind::Request if self.era == Era::Stateless && !weakened("n_tr_14") => {
                 Verdict::Dropped("a request, which no server of 2026-07-28 sends")
             }
+            Kind::Request
+                if !message.method().is_some_and(method::is_request_of_servers)
+                    && !weakened("a_113g") =>
+            {
+                Verdict::Dropped("a request that no server sends")
+            }
             Kind::Request => Verdict::Belongs,
             Kind::Notification => self.notified(message),
             Kind::Response | Kind::Error => self.answered(message),
@@ -265,6 +271,17 @@ mod tests {
         assert_eq!(judged(awaited("POST", Era::Legacy, CALL), &[ASKS]), [true]);
         let stateless = judged(awaited("POST", Era::Stateless, CALL), &[ASKS]);
         assert_eq!(stateless, [false]);
+    }
+
+    #[test]
+    fn a_113_a_server_asks_a_client_nothing_that_only_clients_ask() {
+        for asked in ["tools/call", "initialize", "evil/doit"] {
+            let asks = format!(r#"{{"jsonrpc":"2.0","id":"x","method":"{asked}"}}"#);
+            for (method, body) in [("POST", CALL), ("GET", "")] {
+                let passed = judged(awaited(method, Era::Legacy, body), &[&asks]);
+                assert_eq!(passed, [false], "{asked}");
+            }
+        }
     }
 
     #[test]

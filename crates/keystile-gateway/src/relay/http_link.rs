@@ -40,6 +40,7 @@ pub(super) fn connect(reach: &Reach) -> Wire {
         listing: Listing::default(),
         stop: CancellationToken::new(),
     });
+    let strange = Arc::clone(&reach.strange);
     let link = HttpLink {
         shared,
         calls: Calls::default(),
@@ -48,6 +49,7 @@ pub(super) fn connect(reach: &Reach) -> Wire {
     Wire {
         link: Arc::new(link),
         inbox,
+        strange,
     }
 }
 
@@ -196,7 +198,9 @@ impl Shared {
             Some(initialized) if initializes && initialized => Ok(Called::Initialized),
             Some(_) => Ok(Called::Answered),
             None if answers.foreign => Err(Failure::NotMcp),
-            None => Err(Failure::Closed),
+            None => Err(Failure::Unreachable(
+                "it hung up before it answered".to_owned(),
+            )),
         }
     }
 

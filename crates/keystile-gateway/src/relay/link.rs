@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Failure, peer::CANCELLED};
+use super::{Failure, Strange, peer::CANCELLED};
 use crate::era::{
     json::Node,
     message::{Kind, Message},
@@ -105,6 +105,8 @@ pub(crate) trait Link: Send + Sync {
 pub(crate) struct Wire {
     pub(crate) link: Arc<dyn Link>,
     pub(crate) inbox: mpsc::Receiver<Received>,
+    /// What the server has sent that reaches no client.
+    pub(crate) strange: Arc<Strange>,
 }
 
 /// Starts conversations with the one server that the operator configured (CHECKLIST R12: nothing of a request

@@ -3,11 +3,13 @@
 //! Request ids and progress tokens are rewritten to ids that nobody else uses and nobody can guess, so that no answer
 //! can reach another caller (CHECKLIST A-113), and put back as the client's own lexeme.
 
+mod backlog;
 mod exchange;
 mod pump;
 
 use std::{
     collections::HashMap,
+    fmt::Display,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -18,16 +20,18 @@ use keystile_domain::ports::Rng;
 use keystile_protocol::{mcp::RpcError, mutation::weakened};
 use parking_lot::Mutex;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::oneshot,
     time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, Link, Outgoing, Wire};
+use super::{Failure, Link, Outgoing, Strange, Wire};
 use crate::era::{
     json::{Node, quoted},
     message::{self, Message, id_key},
 };
+pub(crate) use backlog::{Events, Taken};
+use backlog::{Giver, backlog};
 use exchange::Ticket;
 pub(crate) use exchange::{Exchange, Step};
 use pump::pump;
@@ -40,6 +44,7 @@ pub(crate) struct Peer {
 
 struct Shared {
     link: Arc<dyn Link>,
+    strange: Arc<Strange>,
     /// 64 random bits; the other 64 bits of an id count.
     prefix: u64,
     count: AtomicU64,
@@ -69,7 +74,7 @@ pub(crate) struct Waiting {
     pub(crate) background: bool,
     /// The server has asked, and the client is yet to come back: whatever the server says now is about another call.
     pub(crate) parked: bool,
-    events: mpsc::Sender<Event>,
+    events: Giver,
     answer: Option<oneshot::Sender<Result<String, Failure>>>,
 }
 
@@ -134,6 +139,7 @@ impl Peer {
         let peer = Self {
             shared: Arc::new(Shared {
                 link: wire.link,
+                strange: wire.strange,
                 prefix: u64::from_ne_bytes(prefix),
                 count: AtomicU64::new(0),
                 state: Mutex::new(State {
@@ -173,7 +179,7 @@ impl Peer {
             text = Message::of(&text).with(node, &lexeme);
         }
 
-        let (events, events_of_it) = mpsc::channel(EVENTS);
+        let (events, events_of_it) = backlog();
         let (answer, answer_of_it) = oneshot::channel();
         let client = facts.client_id.as_deref().map(id_key);
         {
@@ -265,13 +271,16 @@ impl Peer {
         );
     }
 
-    /// Gives an event to a call in flight; `false` if it is gone or takes no more.
-    pub(crate) fn deliver(&self, id: &str, event: Event) -> bool {
+    /// Gives an event to a call in flight.
+    pub(crate) fn deliver(&self, id: &str, event: Event) -> Taken {
         let state = self.shared.state.lock();
-        state
-            .waiting
-            .get(id)
-            .is_some_and(|waiting| waiting.events.try_send(event).is_ok())
+        let waiting = state.waiting.get(id);
+        waiting.map_or(Taken::Gone, |waiting| waiting.events.give(event))
+    }
+
+    /// Names in the log what the server sent and nobody gets.
+    pub(crate) fn tell_strange(&self, sent: &str, why: &dyn Display) {
+        self.shared.strange.tell(sent.as_bytes(), why);
     }
 
     /// Whether this call is in flight and fits.
@@ -387,9 +396,6 @@ impl Peer {
 }
 
 pub(crate) const CANCELLED: &str = "notifications/cancelled";
-
-/// Events that wait for a client to read them.
-const EVENTS: usize = 64;
 
 /// An end takes the grace of a child, two seconds, until its reason is known.
 const END_IS_KNOWN: std::time::Duration = std::time::Duration::from_secs(5);

@@ -9,7 +9,7 @@ use super::{
     caller::{Caller, Owner},
     legacy_bridge::Bridge,
     outbox::{Asked, Asker, Outbox},
-    peer::{CANCELLED, Event, Inbound, Incoming, Peer},
+    peer::{CANCELLED, Event, Inbound, Incoming, Peer, Taken},
     upkeep::Slot,
 };
 use crate::era::{
@@ -49,12 +49,17 @@ pub(crate) struct Inbox {
 
 impl Inbox {
     /// On the stream of the call it belongs to, else on the session's own.
-    fn route(&self, peer: &Peer, call: Option<Box<str>>, text: &str) {
-        let taken = call.is_some_and(|id| peer.deliver(&id, Event::Message(text.to_owned())));
-        let dropped = if taken {
-            None
-        } else {
-            self.outbox.put(text.to_owned())
+    fn route(&self, peer: &Peer, call: Option<Box<str>>, incoming: &Incoming<'_>) {
+        let text = incoming.text;
+        let deliver = |id: Box<str>| peer.deliver(&id, Event::Message(text.to_owned()));
+        let dropped = match call.map_or(Taken::Gone, deliver) {
+            Taken::Yes => None,
+            Taken::Gone => self.outbox.put(text.to_owned()),
+            // It would not be read elsewhere either.
+            Taken::Full => {
+                peer.tell_strange(text, &"its client does not read what comes");
+                incoming.id.map(Box::from)
+            }
         };
         if let Some(id) = dropped
             && let Some(Asker::Server) = self.asked.take(&id)
@@ -75,10 +80,10 @@ impl Inbound for Inbox {
             peer.decline(id, "too many requests wait for the client");
             return;
         }
-        let call = incoming.about.or_else(|| {
+        let call = incoming.about.clone().or_else(|| {
             peer.oldest(|waiting| waiting.streams && !waiting.method.starts_with("initialize"))
         });
-        self.route(peer, call, incoming.text);
+        self.route(peer, call, &incoming);
     }
 
     fn notification(&self, peer: &Peer, incoming: Incoming<'_>) {
@@ -91,15 +96,16 @@ impl Inbound for Inbox {
                 {
                     self.asked.take(id.text());
                 }
-                incoming.about
+                incoming.about.clone()
             }
             // stdio does not say which call a log message belongs to; with one in flight it is clear.
             "notifications/message" => incoming
                 .about
+                .clone()
                 .or_else(|| peer.only(|_| true, |waiting| waiting.streams)),
-            _ => incoming.about,
+            _ => incoming.about.clone(),
         };
-        self.route(peer, call, incoming.text);
+        self.route(peer, call, &incoming);
     }
 }
 

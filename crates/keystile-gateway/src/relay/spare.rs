@@ -30,7 +30,7 @@ impl Spare {
 
     pub(crate) async fn close(&self) {
         let spare = self.0.lock().take();
-        if let Some((Wire { link, inbox }, _)) = spare {
+        if let Some((Wire { link, inbox, .. }, _)) = spare {
             // Nobody reads it, and what is said last would wait for that.
             drop(inbox);
             link.close().await;
@@ -56,6 +56,7 @@ mod tests {
     use parking_lot::Mutex;
     use tokio::{sync::mpsc, task::JoinHandle};
 
+    use super::super::Strange;
     use super::*;
     use crate::relay::{Link, Outgoing, Received};
 
@@ -87,7 +88,12 @@ mod tests {
         });
         let link = Arc::new(Talkative(Mutex::new(Some(last_word))));
         let spare = Spare::default();
-        spare.put(Wire { link, inbox });
+        let strange = Arc::new(Strange::of("kb"));
+        spare.put(Wire {
+            link,
+            inbox,
+            strange,
+        });
         let closing = tokio::time::timeout(Duration::from_secs(60), spare.close());
         closing.await.expect("it does not wait for a reader");
     }

@@ -54,6 +54,7 @@ pub(super) async fn connect(reach: &Reach) -> Result<Wire, Failure> {
         inbox: sender,
         stop: CancellationToken::new(),
     });
+    let strange = Arc::clone(&shared.reach.strange);
     let reading = tokio::spawn(Arc::clone(&shared).read(stream));
     let link = SseLink {
         shared,
@@ -63,6 +64,7 @@ pub(super) async fn connect(reach: &Reach) -> Result<Wire, Failure> {
     Ok(Wire {
         link: Arc::new(link),
         inbox,
+        strange,
     })
 }
 
@@ -182,6 +184,7 @@ impl Shared {
             };
             // A place that was named once is not changed (CHECKLIST A-139).
             if is_endpoint(&event) && !weakened("a_139") {
+                self.reach.strange.fail(b"", &Failure::SecondEndpoint);
                 return Failure::SecondEndpoint;
             }
             let Some(message) = event.into_message() else {

@@ -127,6 +127,7 @@ impl Spawn {
                 ended: has_ended,
             }),
             inbox,
+            strange: Arc::clone(&self.strange),
         })
     }
 }
@@ -250,7 +251,7 @@ mod tests {
         let mut config = StdioConfig::new("talkative", argv, env);
         config.grace = Duration::from_millis(1);
         let spawn = Spawn::new(config);
-        let Wire { link, inbox } = spawn.connect().await.unwrap();
+        let Wire { link, inbox, .. } = spawn.connect().await.unwrap();
         while inbox.len() < QUEUE {
             tokio::task::yield_now().await;
         }

@@ -4,6 +4,7 @@ use http::StatusCode;
 use keystile_domain::time::Timestamp;
 use serde_json::json;
 
+use crate::log::Log;
 use crate::support::{
     App, Client, Events, NOW, body, gone, initialize, is_stream, messages, soon, told,
 };
@@ -350,4 +351,35 @@ async fn a_113_what_only_clients_say_does_not_come_from_a_server() {
     let mut stream = Events::of(client.stream().await);
     let next = stream.next().await.unwrap();
     assert_eq!(next["method"], "notifications/acme/news");
+}
+
+#[tokio::test]
+async fn what_a_call_asks_behind_a_burst_reaches_its_client() {
+    let app = App::of(&["legacy"]);
+    let client = ready(&app).await;
+    let mut stream = Events::of(client.legacy(call(json!(1), "log_and_ask")).await);
+    for step in 1..=1000 {
+        let said = soon(stream.next()).await.expect("it goes on");
+        assert_eq!(said["params"]["data"], step);
+    }
+    let asked = soon(stream.next()).await.expect("it is asked");
+    assert_eq!(asked["method"], "elicitation/create");
+    let answer = json!({"jsonrpc": "2.0", "id": asked["id"], "result": {"action": "decline"}});
+    client.legacy(answer).await;
+    let last = soon(stream.next()).await.expect("an answer");
+    assert_eq!(last["id"], 1);
+}
+
+#[tokio::test]
+async fn a_113_what_only_clients_ask_is_declined_and_named() {
+    let (log, _listening) = Log::listen();
+    let app = App::of(&["legacy"]);
+    let client = ready(&app).await;
+    let response = soon(client.legacy(call(json!(1), "inject_call"))).await;
+    // Nothing came before the answer.
+    assert_eq!(response.headers()["content-type"], "application/json");
+    assert_eq!(told(&body(response).await), "done");
+    let log = log.text();
+    assert!(log.contains("the request tools/call"), "{log}");
+    assert!(log.contains("a request that no server sends"), "{log}");
 }

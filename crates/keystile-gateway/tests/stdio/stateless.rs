@@ -99,6 +99,23 @@ async fn subscriptions_end_before_the_process_and_calls_with_it() {
 }
 
 #[tokio::test]
+async fn a_burst_of_progress_reaches_who_reads_it_whole_and_in_order() {
+    for server in ["stateless", "legacy"] {
+        let app = App::of(&[server]);
+        let client = app.client("ada", "editor");
+        let burst = json!({"name": "burst", "_meta": {"progressToken": 1}});
+        let call = client.stateless(json!(7), "tools/call", burst).await;
+        let all = soon(messages(call)).await;
+        let steps: Vec<_> = all
+            .iter()
+            .filter_map(|it| it["params"]["progress"].as_u64())
+            .collect();
+        assert_eq!(steps, (1..=5000).collect::<Vec<_>>(), "{server}");
+        assert_eq!(told(all.last().unwrap()), "done");
+    }
+}
+
+#[tokio::test]
 async fn two_programs_of_one_person_may_use_the_same_id_at_once() {
     let app = App::of(&["stateless"]);
     let client = app.client("ada", "editor");

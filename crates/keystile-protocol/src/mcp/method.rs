@@ -50,6 +50,23 @@ pub fn is_notification_of_servers(method: &str) -> bool {
     is_notification(method) && !of_clients
 }
 
+/// Is this a request that a server may send (MCP 2025-11-25 and before; since then there are none)? What is not known here
+/// may be anything, and a client might do it.
+#[must_use]
+pub fn is_request_of_servers(method: &str) -> bool {
+    matches!(
+        method,
+        "ping"
+            | "sampling/createMessage"
+            | "elicitation/create"
+            | "roots/list"
+            | "tasks/get"
+            | "tasks/result"
+            | "tasks/list"
+            | "tasks/cancel"
+    )
+}
+
 /// Does a server only show something when this is called? Tools may do anything, tasks are what tools
 /// do, and what is not known here may be worse; only the notifications of the specification are.
 #[must_use]

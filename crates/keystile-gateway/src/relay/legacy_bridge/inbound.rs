@@ -55,8 +55,8 @@ impl FromStateless {
 }
 
 impl Inbound for FromStateless {
-    fn request(&self, _: &Peer, incoming: Incoming<'_>) {
-        ignore_request(incoming.method);
+    fn request(&self, peer: &Peer, incoming: Incoming<'_>) {
+        ignore_request(peer, &incoming);
     }
 
     fn notification(&self, peer: &Peer, incoming: Incoming<'_>) {

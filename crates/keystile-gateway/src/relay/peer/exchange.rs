@@ -1,9 +1,9 @@
 //! The caller's end of a call in flight.
 
 use keystile_protocol::mutation::weakened;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
-use super::{CANCELLED, Event, Peer};
+use super::{CANCELLED, Event, Events, Peer};
 use crate::{
     era::{json::quoted, message},
     relay::Failure,
@@ -11,7 +11,7 @@ use crate::{
 
 /// The caller's end of a call in flight. Dropping it cancels the call.
 pub(crate) struct Exchange {
-    pub(crate) events: mpsc::Receiver<Event>,
+    pub(super) events: Events,
     pub(crate) answer: oneshot::Receiver<Result<String, Failure>>,
     pub(super) ticket: Ticket,
 }
@@ -36,13 +36,13 @@ impl Exchange {
             Some(event) = self.events.recv() => Step::Event(event),
             answer = &mut self.answer => match self.events.try_recv() {
                 // The answer came right behind an event: keep it for the next step.
-                Ok(event) => {
+                Some(event) => {
                     let (tx, rx) = oneshot::channel();
                     let _ = tx.send(answer.unwrap_or(Err(Failure::Closed)));
                     self.answer = rx;
                     Step::Event(event)
                 }
-                Err(_) => Step::Answer(answer.unwrap_or(Err(Failure::Closed))),
+                None => Step::Answer(answer.unwrap_or(Err(Failure::Closed))),
             },
         }
     }

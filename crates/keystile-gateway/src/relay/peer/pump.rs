@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keystile_protocol::{mcp::method, mutation::weakened};
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Event, Inbound, Incoming, Peer, Shared};
+use super::{Event, Inbound, Incoming, Peer, Shared, Taken};
 use crate::{
     era::{
         json::Node,
@@ -62,13 +62,29 @@ impl Shared {
         let Some(waiting) = state.waiting.get(&*id) else {
             return;
         };
-        if let Some(token) = &waiting.token
-            && waiting
-                .events
-                .try_send(Event::Message(message.with(node, token)))
-                .is_err()
-        {
-            tracing::debug!("the client is too slow; a progress notification was dropped");
+        if let Some(token) = &waiting.token {
+            let event = Event::Message(message.with(node, token));
+            if waiting.events.give(event) == Taken::Full {
+                self.unread(message);
+            }
+        }
+    }
+
+    /// Its client does not read.
+    fn unread(&self, message: Message<'_>) {
+        let why = "its client does not read what comes";
+        self.strange.tell(message.root.text().as_bytes(), &why);
+    }
+
+    /// Waits for the clients that are behind. One whose server waits for what it asked is not expected to read.
+    async fn make_room(&self) {
+        let behind = || {
+            let state = self.state.lock();
+            let mut waiting = state.waiting.values().filter(|waiting| !waiting.parked);
+            waiting.find_map(|waiting| waiting.events.is_behind())
+        };
+        while let Some(behind) = behind() {
+            behind.wait().await;
         }
     }
 }
@@ -94,6 +110,7 @@ pub(super) async fn pump(
                 break;
             }
         };
+        shared.make_room().await;
         let message = Message::of(&text);
         let peer = Peer { shared };
         match message.kind() {
@@ -104,7 +121,7 @@ pub(super) async fn pump(
             Some(Kind::Notification { method })
                 if !method::is_notification_of_servers(&method) && !weakened("a_113e") =>
             {
-                tracing::debug!("the server sent a notification that is none of a server's");
+                peer.tell_strange(&text, &"a notification that no server sends");
             }
             Some(Kind::Notification { method }) if method == "notifications/progress" => {
                 peer.shared.progress(message);
@@ -119,6 +136,12 @@ pub(super) async fn pump(
                         about,
                     },
                 );
+            }
+            Some(Kind::Request { id, method })
+                if !method::is_request_of_servers(&method) && !weakened("a_113g") =>
+            {
+                peer.tell_strange(&text, &"a request that no server sends");
+                peer.decline(id, "no client answers this");
             }
             Some(Kind::Request { id, method }) => {
                 inbound.request(

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::{CallFacts, Inbound, Incoming, NotCalled, Peer};
 use crate::{
     era::message::Message,
-    relay::{Failure, Link, Outgoing, Received, Wire},
+    relay::{Failure, Link, Outgoing, Received, Strange, Wire},
 };
 
 /// A pipe that broke.
@@ -46,6 +46,7 @@ fn peer() -> (Peer, mpsc::Sender<Received>) {
     let wire = Wire {
         link: Arc::new(Broken),
         inbox,
+        strange: Arc::new(Strange::of("kb")),
     };
     (Peer::start(wire, Arc::new(Deaf), &Zeros), server)
 }

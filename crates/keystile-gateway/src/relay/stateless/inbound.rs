@@ -9,7 +9,7 @@ use crate::{
         meta,
         subscriptions::{Filter, LISTEN},
     },
-    relay::peer::{CANCELLED, Event, Inbound, Incoming, Peer, Waiting},
+    relay::peer::{CANCELLED, Event, Inbound, Incoming, Peer, Taken, Waiting},
 };
 
 /// Where a notification went.
@@ -26,7 +26,7 @@ pub(crate) fn route(peer: &Peer, incoming: Incoming<'_>) -> Routed {
     if let Some(subscription) = message.meta(meta::SUBSCRIPTION_ID) {
         let known = subscription
             .string()
-            .is_some_and(|id| peer.deliver(&id, Event::Message(text())));
+            .is_some_and(|id| peer.deliver(&id, Event::Message(text())) == Taken::Yes);
         return if known {
             Routed::Somewhere
         } else {
@@ -40,7 +40,7 @@ pub(crate) fn route(peer: &Peer, incoming: Incoming<'_>) -> Routed {
                 .root
                 .path(["params", "requestId"])
                 .and_then(Node::string);
-            let over = id.is_some_and(|id| peer.deliver(&id, Event::Over));
+            let over = id.is_some_and(|id| peer.deliver(&id, Event::Over) == Taken::Yes);
             return if over {
                 Routed::Somewhere
             } else {
@@ -53,8 +53,15 @@ pub(crate) fn route(peer: &Peer, incoming: Incoming<'_>) -> Routed {
         _ => incoming.about,
     };
     match call {
-        Some(id) if peer.deliver(&id, Event::Message(text())) => Routed::Somewhere,
-        _ => Routed::Nowhere,
+        Some(id) => match peer.deliver(&id, Event::Message(text())) {
+            Taken::Yes => Routed::Somewhere,
+            Taken::Gone => Routed::Nowhere,
+            Taken::Full => {
+                peer.tell_strange(incoming.text, &"its client does not read what comes");
+                Routed::Somewhere
+            }
+        },
+        None => Routed::Nowhere,
     }
 }
 
@@ -77,8 +84,11 @@ pub(crate) fn log_reader(
     }
 }
 
-pub(crate) fn ignore_request(method: &str) {
-    tracing::warn!(method, "a 2026-07-28 server sent a request; it was dropped");
+pub(crate) fn ignore_request(peer: &Peer, incoming: &Incoming<'_>) {
+    peer.tell_strange(
+        incoming.text,
+        &"a request, which no server of 2026-07-28 sends",
+    );
 }
 
 /// A 2026-07-28 server sends no requests (CHECKLIST N-TR-14).
@@ -86,7 +96,7 @@ pub(super) struct FromStateless;
 
 impl Inbound for FromStateless {
     fn request(&self, peer: &Peer, incoming: Incoming<'_>) {
-        ignore_request(incoming.method);
+        ignore_request(peer, &incoming);
         if let Some(call) = peer.oldest(|_| true).filter(|_| weakened("n_tr_14")) {
             peer.deliver(&call, Event::Message(incoming.text.to_owned()));
         }

@@ -20,7 +20,7 @@ use crate::{
         subscriptions::Filter,
     },
     relay::{
-        peer::{CallFacts, Event, Inbound, Incoming, Peer},
+        peer::{CallFacts, Event, Inbound, Incoming, Peer, Taken},
         stateless::log_reader,
     },
 };
@@ -163,7 +163,7 @@ impl Inbound for Listeners {
                     method: incoming.method.into(),
                     params,
                 };
-                if !call.is_some_and(|call| peer.deliver(&call, ask)) {
+                if !call.is_some_and(|call| peer.deliver(&call, ask) == Taken::Yes) {
                     peer.decline(id, "no call is there to ask for");
                 }
             }
