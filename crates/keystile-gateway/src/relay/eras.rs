@@ -125,6 +125,7 @@ impl Inner {
             Ok(Err(_)) => false,
         };
         tracing::info!(
+            server = %self.name,
             stateless = speaks,
             "found out whether the server speaks 2026-07-28"
         );

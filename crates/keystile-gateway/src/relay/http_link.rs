@@ -248,9 +248,12 @@ impl Shared {
     fn mark(&self, failure: Option<&Failure>) {
         match failure {
             None => self.reach.strange.fit(),
-            Some(Failure::NotMcp | Failure::TooLong(_) | Failure::Unreachable(_)) => {
-                self.reach.strange.silently_unfit();
-            }
+            Some(
+                failure @ (Failure::NotMcp
+                | Failure::TooLong(_)
+                | Failure::Unreachable(_)
+                | Failure::BadStatus(300..=399 | 401 | 403 | 407 | 500..)),
+            ) => self.reach.strange.unfit(failure),
             Some(_) => {}
         }
     }

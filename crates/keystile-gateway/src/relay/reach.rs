@@ -97,7 +97,11 @@ impl Connect for Reach {
         *spoken.refused.lock() = None;
         match sse_link::connect(self).await {
             Ok(_) => {
-                tracing::info!("the server speaks HTTP+SSE, the transport of 2024-11-05");
+                let server = self.strange.server();
+                tracing::info!(
+                    server,
+                    "the server speaks HTTP+SSE, the transport of 2024-11-05"
+                );
                 spoken.found_http_sse.store(true, Ordering::Release);
                 Ok(true)
             }
