@@ -6,7 +6,7 @@ use axum::body::Body;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::judge::nginx;
+use crate::proxy::Nginx;
 use crate::serve::serve;
 use crate::support::{App, event_stream};
 
@@ -40,8 +40,8 @@ async fn n_tr_16_events_come_through_a_proxy_that_buffers_when_they_are_sent() {
             .unwrap_or_else(|| axum::response::Response::new(Body::empty()))
     })
     .await;
-    let (_nginx, _folder, port) = nginx(serve(&app.gateway).await, DEFAULT).await;
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let nginx = Nginx::start(serve(&app.gateway).await, DEFAULT);
+    let mut stream = TcpStream::connect(("127.0.0.1", nginx.port)).await.unwrap();
     let request = format!(
         "GET /kb/mcp HTTP/1.1\r\nhost: localhost:7717\r\nauthorization: Bearer {}\r\naccept: text/event-stream\r\n\r\n",
         app.token()

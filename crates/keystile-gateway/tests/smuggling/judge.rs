@@ -1,18 +1,17 @@
 //! HTTP parsers of other makes, each of which says what it has read.
 
+use std::any::Any;
 use std::fs;
-use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::TcpStream;
 
 use crate::port;
 use crate::process::Process;
+use crate::proxy::{Nginx, listening};
 use crate::support::{Seen, Server, TOOL_CALL, json_answer};
 use crate::tools::{Tools, conformance};
 
@@ -20,9 +19,8 @@ use crate::tools::{Tools, conformance};
 pub(crate) struct Judge {
     pub(crate) name: &'static str,
     pub(crate) url: String,
-    _process: Process,
-    /// Its configuration, and what stands behind a proxy.
-    _kept: Option<(TempDir, Server)>,
+    /// What runs for it, and then what that needs: a proxy's configuration, and what stands behind it.
+    _kept: Vec<Box<dyn Any>>,
 }
 
 /// One request as a judge read it.
@@ -100,22 +98,19 @@ impl Judge {
         Self {
             name,
             url: format!("http://127.0.0.1:{port}{PATH}"),
-            _process: process,
-            _kept: None,
+            _kept: vec![Box::new(process)],
         }
     }
 
     /// nginx as a proxy that keeps its connections.
     pub(crate) async fn nginx() -> Self {
         let server = recorder().await;
-        let to = server.address;
         let inside = "location / { proxy_pass http://behind; proxy_http_version 1.1; proxy_set_header Connection \"\"; }";
-        let (process, folder, port) = nginx(to, inside).await;
+        let nginx = Nginx::start(server.address, inside);
         Self {
             name: "nginx",
-            url: format!("http://127.0.0.1:{port}{PATH}"),
-            _process: process,
-            _kept: Some((folder, server)),
+            url: format!("http://127.0.0.1:{}{PATH}", nginx.port),
+            _kept: vec![Box::new(nginx), Box::new(server)],
         }
     }
 
@@ -138,12 +133,11 @@ impl Judge {
             .arg(&file)
             .stderr(Stdio::inherit());
         let process = Process::start(&mut command);
-        listening(port).await;
+        listening(port);
         Self {
             name: "haproxy",
             url: format!("http://127.0.0.1:{port}{PATH}"),
-            _process: process,
-            _kept: Some((folder, server)),
+            _kept: vec![Box::new(process), Box::new(folder), Box::new(server)],
         }
     }
 
@@ -151,45 +145,4 @@ impl Judge {
     pub(crate) async fn nobody(&self) -> Server {
         Server::start(|_| json_answer("{}")).await
     }
-}
-
-/// nginx in front of `behind`, with what stands `inside` its server block.
-pub(crate) async fn nginx(behind: SocketAddr, inside: &str) -> (Process, TempDir, u16) {
-    let port = port::free();
-    let folder = TempDir::new().expect("works in a test");
-    let place = folder.path().display();
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|kind| format!("{kind}_temp_path {place}/{kind};\n"))
-        .concat();
-    let text = format!(
-        "daemon off;\nmaster_process off;\npid {place}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n\
-         {temporary}upstream behind {{ server {behind}; keepalive 4; }}\n\
-         server {{ listen 127.0.0.1:{port};\n{inside}\n}}\n}}\n"
-    );
-    let file = folder.path().join("nginx.conf");
-    fs::write(&file, text).expect("works in a test");
-    let mut command = Command::new(Tools::find().path("nginx"));
-    command
-        .arg("-e")
-        .arg("stderr")
-        .arg("-p")
-        .arg(folder.path())
-        .arg("-c")
-        .arg(&file);
-    let process = Process::start(&mut command);
-    listening(port).await;
-    (process, folder, port)
-}
-
-/// Proxies do not say when they are ready: tries until it is.
-async fn listening(port: u16) {
-    let up = async {
-        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-            tokio::task::yield_now().await;
-        }
-    };
-    let limit = Duration::from_secs(20);
-    tokio::time::timeout(limit, up)
-        .await
-        .expect("the proxy starts");
 }

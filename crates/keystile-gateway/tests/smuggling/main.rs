@@ -9,6 +9,8 @@ mod port;
 #[expect(dead_code, reason = "others talk to their programs")]
 #[path = "../../../keystile/tests/support/process.rs"]
 mod process;
+#[path = "../../../keystile/tests/support/proxy.rs"]
+mod proxy;
 #[path = "../shared/serve.rs"]
 mod serve;
 #[expect(dead_code, reason = "the tests of the gateway alone use more of it")]
