@@ -5,14 +5,13 @@
 //! What has to be recognised again is kept as a [`Mark`], in memory only.
 
 mod book;
+mod refused;
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
 use crate::decide::diagnose::Diagnosis;
-use crate::secrets::Secrets;
-use crate::secrets::client_id::PREFIX;
 use crate::secrets::digest::Digest;
 use crate::secrets::reference::Reference;
 use crate::shown;
@@ -22,6 +21,7 @@ pub use book::{
     FlowBook, KEPT_FAILED, KEPT_GOING, KnownCode, MOST_BYTES, MOST_FAILED, MOST_FAILED_BYTES,
     MOST_GOING, MOST_OF_ONE_REASON,
 };
+pub use refused::{Line, Noted, Whose};
 
 /// The most steps of one attempt; those in the middle are left out first.
 pub const MOST_STEPS: usize = 16;
@@ -124,9 +124,7 @@ impl Step {
     fn shorten(&mut self) {
         shorten(&mut self.note);
         if let Some(diagnosis) = &mut self.refused {
-            shorten(&mut diagnosis.expected);
-            shorten(&mut diagnosis.found);
-            shorten(&mut diagnosis.fix);
+            diagnosis.shorten();
         }
     }
 
@@ -234,51 +232,6 @@ impl From<Digest> for Mark {
     }
 }
 
-/// On its way from whoever refuses to the one place that keeps it: an extension of the response.
-#[derive(Debug, Clone)]
-pub struct Noted {
-    /// What the answer says.
-    pub reference: Reference,
-    /// Where it was refused.
-    pub stage: Stage,
-    /// Why.
-    pub diagnosis: Diagnosis,
-}
-
-/// Whose request was refused, as far as it is known; travels like [`Noted`], beside it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Whose {
-    /// The app; a whole sealed id only until a name was found for it.
-    pub client: Option<String>,
-    /// What was asked for.
-    pub resource: Option<String>,
-    /// Where the answer would have gone.
-    pub redirect_uri: Option<String>,
-    /// Its id, if an operator gave it one: so what they have to type can name it.
-    pub operators_id: Option<String>,
-}
-
-impl Whose {
-    /// With the name of the app in place of a sealed id, which names nothing.
-    #[must_use]
-    pub fn known_by(mut self, secrets: &Secrets) -> Self {
-        let named = |id: String| match id.starts_with(PREFIX) {
-            true => secrets.called(&id),
-            false => Some(id),
-        };
-        self.client = self.client.and_then(named);
-        self
-    }
-
-    fn fill(self, attempt: &mut Attempt) {
-        let whole = |uri: String| without_query(&uri);
-        attempt.client = attempt.client.take().or(self.client);
-        attempt.resource = attempt.resource.take().or(self.resource.map(whole));
-        attempt.redirect_uri = attempt.redirect_uri.take().or(self.redirect_uri.map(whole));
-        attempt.shorten();
-    }
-}
-
 /// A URI as it may be kept and shown: without user, query and fragment, where secrets stand.
 #[must_use]
 pub fn without_query(uri: &str) -> String {
@@ -314,6 +267,15 @@ pub fn without_queries(sentence: &str) -> String {
     };
     let words: Vec<String> = sentence.split(' ').map(cut).collect();
     words.join(" ")
+}
+
+impl Diagnosis {
+    /// As it may be kept.
+    fn shorten(&mut self) {
+        for text in [&mut self.expected, &mut self.found, &mut self.fix] {
+            shorten(text);
+        }
+    }
 }
 
 /// Cuts a text to [`LONGEST_TEXT`] characters, and takes what would move a cursor out of it.

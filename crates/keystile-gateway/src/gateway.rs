@@ -12,6 +12,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
+use keystile_domain::flow::{Noted, Whose};
 use keystile_domain::ports::{AuditSink, Standing};
 use keystile_domain::time::Timestamp;
 use keystile_protocol::issuer::Issuer;
@@ -110,13 +111,23 @@ impl Gateway {
         &self.guard
     }
 
+    /// Says in the log, and keeps for `keystile doctor`, what a refusal left on its answer.
+    pub fn keep(&self, response: &mut Response<Body>) {
+        if let Some(noted) = response.extensions_mut().remove::<Noted>() {
+            let whose = response.extensions_mut().remove::<Whose>();
+            self.ports.refused(noted, whose.unwrap_or_default());
+        }
+    }
+
     /// Answers a request, wherever it leads.
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         match self.place(request.uri().path()) {
             Some(place) => self.answer(place, request, None).await,
             None => {
                 let refusal = Refusal::new(Code::UnknownPath, "Nothing is at this path.");
-                refusal.respond(&*self.ports.rng)
+                let mut response = refusal.respond(&*self.ports.rng);
+                self.keep(&mut response);
+                response
             }
         }
     }
@@ -134,7 +145,7 @@ impl Gateway {
             from,
             at: self.ports.clock.now(),
         };
-        let response = match self.guard.check(&parts) {
+        let mut response = match self.guard.check(&parts) {
             Ok(origin) => {
                 let answer = match place {
                     Place::Endpoint(route, door) => {
@@ -153,6 +164,8 @@ impl Gateway {
                 Place::Endpoint(..) => refusal.respond(&*self.ports.rng),
             },
         };
+        // Before anything is waited for: whoever hangs up now was refused all the same.
+        self.keep(&mut response);
         let status = response.status();
         if status.is_client_error() || status.is_server_error() {
             // What was read whole has nothing left.

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use keystile_domain::decide::diagnose::Diagnosis;
-use keystile_domain::flow::{Noted, Stage, Whose, without_queries};
+use keystile_domain::flow::{Line, Noted, Stage, Whose};
 use keystile_domain::ports::Rng;
 use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::mcp::RpcError;
@@ -188,10 +188,10 @@ impl Refusal {
         self.0.status
     }
 
-    /// Renders and logs it, once. Every answer has a reference that the log has too.
+    /// Renders it. Every answer has a reference that the log gets too, where the answer is kept.
     #[must_use]
     pub fn respond(self, rng: &dyn Rng) -> Response<Body> {
-        let noted = self.log(rng);
+        let noted = self.noted(rng);
         let body = self.body(&noted.reference);
         let mut response = answer(self.0.status, "application/json", body);
         self.finish(noted, &mut response);
@@ -200,10 +200,9 @@ impl Refusal {
 
     /// As [`respond`](Self::respond), where the response has begun long ago: the JSON-RPC error for its stream.
     pub(crate) fn tell(self, ports: &Ports) -> String {
-        let noted = self.log(&*ports.rng);
+        let noted = self.noted(&*ports.rng);
         let body = self.body(&noted.reference);
-        let whose = self.whose().known_by(&ports.secrets);
-        ports.flows.refused_of(noted, whose, ports.clock.now());
+        ports.refused(noted, self.whose());
         body
     }
 
@@ -225,7 +224,7 @@ impl Refusal {
     /// line of text for a browser.
     #[must_use]
     pub fn respond_outside_mcp(self, asked: &HeaderMap, rng: &dyn Rng) -> Response<Body> {
-        let noted = self.log(rng);
+        let noted = self.noted(rng);
         let (sentence, reference) = (&self.0.sentence, &noted.reference);
         let mut response = if wants_a_page(asked) {
             let page = format!("{sentence}\n\nReference: {reference}\n");
@@ -241,28 +240,20 @@ impl Refusal {
         response
     }
 
-    /// Logs it; what is to be kept of it travels with the response.
-    fn log(&self, rng: &dyn Rng) -> Noted {
+    /// What log and doctor get of it; travels with the response.
+    fn noted(&self, rng: &dyn Rng) -> Noted {
         let carried = self.0.reference.clone();
-        let reference = carried.unwrap_or_else(|| Reference::new(rng));
         let (sentence, code) = (&self.0.sentence, self.0.word);
-        let carried = self.0.diagnosis.clone();
-        let diagnosis = carried.unwrap_or_else(|| Diagnosis::described(code, sentence));
-        tracing::info!(
-            gateway.code = code,
-            reason = &*diagnosis.reason,
-            reference = %reference,
-            resource = self.0.caller.as_ref().map(|caller| &*caller.resource),
-            person = self.0.caller.as_ref().map(|caller| &*caller.person),
-            gateway.detail = self.0.detail.as_deref(),
-            detail = %diagnosis,
-            "refused: {}",
-            without_queries(sentence)
-        );
+        let diagnosis = self.0.diagnosis.clone();
         Noted {
-            reference,
+            reference: carried.unwrap_or_else(|| Reference::new(rng)),
             stage: self.0.stage,
-            diagnosis,
+            diagnosis: diagnosis.unwrap_or_else(|| Diagnosis::described(code, sentence)),
+            line: Line {
+                code: Some(code),
+                cause: self.0.detail.clone(),
+                ..Line::refused(sentence)
+            },
         }
     }
 
@@ -271,6 +262,7 @@ impl Refusal {
         Whose {
             client: caller.map(|caller| caller.client.to_string()),
             resource: caller.map(|caller| caller.resource.to_string()),
+            person: caller.map(|caller| caller.person.to_string()),
             ..Whose::default()
         }
     }

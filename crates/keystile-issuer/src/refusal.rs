@@ -1,6 +1,6 @@
 //! The one renderer of refusals: JSON for programs (RFC 6749 §5.2), a page for people, or a
 //! redirect back to a client that is known by then (RFC 6749 §4.1.2.1). Each has a reference, and is
-//! logged here, once (DESIGN §1).
+//! logged once, where it is kept (DESIGN §1).
 
 mod to_do;
 
@@ -15,7 +15,7 @@ use http::header::{
 use http::{HeaderValue, StatusCode};
 use keystile_domain::decide::authorize::NOT_REGISTERED;
 use keystile_domain::decide::diagnose::Diagnosis;
-use keystile_domain::flow::{Noted, Stage, Whose, without_queries};
+use keystile_domain::flow::{Noted, Stage, Whose};
 use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::error::{ErrorCode, OAuthError};
 use keystile_protocol::issuer::Issuer;
@@ -27,7 +27,6 @@ use crate::clients;
 use crate::limits;
 use crate::pages::error::ErrorPage;
 use crate::pages::shown;
-use crate::traced;
 
 /// An OAuth error as the JSON body of a token, registration or revocation endpoint.
 ///
@@ -263,41 +262,13 @@ fn is_news(error: &OAuthError) -> bool {
     error.reason() != limits::TOO_MANY && !error.code.is_not_yet()
 }
 
-/// A refusal is logged once, here, and left for [`render`] to keep.
+/// Leaves a refusal for [`render`] to say in the log and to keep.
 fn tell(error: &OAuthError, reference: Option<&Reference>, response: &mut Response) {
     let Some(reference) = reference.filter(|_| is_news(error)) else {
         let reason = error.reason();
         tracing::debug!(reason, "refused: {}", error.description);
         return;
     };
-    let diagnosis = Diagnosis::of(error);
-    log(error, reference.as_str(), &diagnosis);
-    traced::note(response, reference, diagnosis);
-}
-
-/// What strangers put behind a question mark stays out of it.
-fn log(error: &OAuthError, reference: &str, diagnosis: &Diagnosis) {
-    let (code, reason) = (error.code.as_str(), &*diagnosis.reason);
-    let description = without_queries(&error.description);
-    let detail = match &error.detail {
-        Some(detail) => detail.to_string(),
-        None => diagnosis.to_string(),
-    };
-    if error.code == ErrorCode::ServerError {
-        tracing::error!(
-            reference,
-            reason,
-            oauth.error = code,
-            detail,
-            "refused: {description}"
-        );
-    } else {
-        tracing::info!(
-            reference,
-            reason,
-            oauth.error = code,
-            detail,
-            "refused: {description}"
-        );
-    }
+    let noted = Noted::of(error, reference);
+    response.extensions_mut().insert(noted);
 }

@@ -3,7 +3,7 @@
 
 use axum::response::{IntoResponse as _, Response};
 use keystile_domain::decide::diagnose::{Diagnosis, client, difference, pkce, resource};
-use keystile_domain::flow::{KnownCode, Noted, Stage, Step, Whose, without_query};
+use keystile_domain::flow::{KnownCode, Line, Noted, Stage, Step, Whose, without_query};
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::secrets::reference::Reference;
 use keystile_domain::time::Timestamp;
@@ -15,12 +15,18 @@ use crate::app::App;
 use crate::clients::ClientId;
 use crate::refusal::{self, Refusal};
 
-/// Leaves a refusal for [`crate::refusal::render`] to keep.
-pub(crate) fn note(response: &mut Response, reference: &Reference, diagnosis: Diagnosis) {
+/// Leaves a page's refusal for [`crate::refusal::render`] to say in the log and to keep.
+pub(crate) fn note(
+    response: &mut Response,
+    reference: &Reference,
+    diagnosis: Diagnosis,
+    line: Line,
+) {
     response.extensions_mut().insert(Noted {
         reference: reference.clone(),
-        stage: Stage::Request,
+        stage: Stage::Page,
         diagnosis,
+        line,
     });
 }
 
@@ -47,6 +53,7 @@ pub(crate) async fn tell_whose(
         client,
         resource: params.many("resource").next().map(str::to_owned),
         redirect_uri: params.one("redirect_uri").map(str::to_owned),
+        person: None,
     });
 }
 

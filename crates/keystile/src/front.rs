@@ -3,6 +3,7 @@
 
 pub(crate) mod ops;
 mod patience;
+mod seldom;
 pub(crate) mod serve;
 pub(crate) mod traced;
 pub(crate) mod workers;
@@ -69,7 +70,7 @@ impl Front {
         let (parts, body) = request.into_parts();
         self.traced.look_at_address(&parts);
         let mut response = self.answered(parts, body, peer).await;
-        self.traced.keep(&mut response);
+        self.gateway.keep(&mut response);
         response
     }
 

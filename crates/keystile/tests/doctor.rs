@@ -23,6 +23,8 @@ mod http;
 mod installation;
 #[path = "doctor/kept.rs"]
 mod kept;
+#[path = "doctor/logged.rs"]
+mod logged;
 #[path = "doctor/pkce.rs"]
 mod pkce;
 #[path = "operator/program.rs"]

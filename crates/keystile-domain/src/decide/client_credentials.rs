@@ -5,6 +5,9 @@ use keystile_protocol::mutation::weakened;
 use keystile_protocol::resource::ServedResource;
 use keystile_protocol::scope::{OFFLINE_ACCESS, ScopeSet};
 
+use crate::decide::diagnose::Diagnosis;
+use crate::shown::word;
+
 /// Decides the scopes of a client's own token: those of the operator's choice that exist for this
 /// resource, and what they have in common with those that the client named, if it named any. Never
 /// what only a person gives.
@@ -24,18 +27,43 @@ pub fn client_credentials(
         None => hierarchy.normalised(&allowed),
     };
     if given.is_empty() {
-        let why = if allowed.is_empty() {
-            format!(
-                "This client may not ask for anything at {}; the operator allows it with: keystile client update CLIENT_ID --scope {}.",
-                resource.resource,
-                resource.call_scope()
-            )
-        } else {
-            format!("This client may ask for: {allowed}.")
-        };
-        return Err(OAuthError::new(ErrorCode::InvalidScope, why).because("client_scope"));
+        return Err(match allowed.is_empty() {
+            true => nothing_at(resource, own),
+            false => refuse(format!("This client may ask for: {allowed}.")),
+        });
     }
     Ok(given)
+}
+
+/// The refusal of a client that registered itself, or is a document, and wants to act for itself: only an
+/// operator lets one in without a person.
+#[must_use]
+pub fn operators_only(code: ErrorCode) -> OAuthError {
+    let why = "Only a client that the operator added acts for itself (client_credentials): ask whoever runs this server for one, and use its client_id and secret.";
+    OAuthError::new(code, why).because("client_not_added_by_operator")
+}
+
+/// Doctor has the whole command: it sets all that the client may ask for.
+fn nothing_at(resource: &ServedResource, own: &ScopeSet) -> OAuthError {
+    let refusal = refuse(format!(
+        "This client may not ask for anything at {}: ask whoever runs this server, and name the reference.",
+        resource.resource
+    ));
+    let scopes = own.clone().with(&resource.call_scope());
+    let flags: Vec<String> = scopes
+        .iter()
+        .map(|scope| format!("--scope {}", word(scope)))
+        .collect();
+    let mut diagnosis = Diagnosis::of(&refusal);
+    diagnosis.fix = format!(
+        "If it may: keystile client update CLIENT_ID {}",
+        flags.join(" ")
+    );
+    refusal.with_detail(diagnosis)
+}
+
+fn refuse(why: String) -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidScope, why).because("client_scope")
 }
 
 #[cfg(test)]

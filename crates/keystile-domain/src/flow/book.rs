@@ -149,25 +149,24 @@ impl FlowBook {
         pages.put(entry, now);
     }
 
-    /// Adds what was refused.
+    /// Says and adds what was refused, or was seen to be wrong.
     pub fn refused(&self, noted: Noted, now: Timestamp) {
-        let step = Step::refused(now, noted.stage, noted.diagnosis);
-        self.add(&noted.reference, step);
+        self.refused_of(noted, Whose::default(), now);
     }
 
-    /// Adds what was refused, and whose request it was where the attempt does not say so yet.
+    /// Says what was refused in the log, and adds it; and whose request it was where the attempt does
+    /// not say so yet.
     pub fn refused_of(&self, noted: Noted, whose: Whose, now: Timestamp) {
-        let reference = noted.reference.clone();
+        let whose = whose.kept();
+        let noted = noted.filled(&whose);
+        noted.log(&whose);
+        let reference = noted.reference;
         let mut pages = self.pages();
         let mut entry = pages
             .take(&reference)
             .unwrap_or_else(|| Entry::of(Attempt::new(reference, now)));
-        let diagnosis = match &whose.operators_id {
-            Some(id) => noted.diagnosis.filled("CLIENT_ID", id),
-            None => noted.diagnosis,
-        };
         whose.fill(&mut entry.attempt);
-        let step = Step::refused(now, noted.stage, diagnosis);
+        let step = Step::refused(now, noted.stage, noted.diagnosis);
         entry.attempt.add(step);
         pages.put(entry, now);
     }

@@ -4,11 +4,12 @@ use axum::body::Body;
 use http::Response;
 use keystile_domain::audit::{Action, Event, Outcome};
 use keystile_domain::decide::diagnose::Diagnosis;
-use keystile_domain::flow::{Noted, Stage, Whose};
+use keystile_domain::flow::{Line, Noted, Stage, Whose};
 use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::mcp::Envelope;
 use keystile_protocol::mutation::weakened;
 use keystile_resource::refuse;
+use tracing::Level;
 
 use super::{Gateway, Sent};
 use crate::admit::{Denied, Permit, describe};
@@ -134,6 +135,7 @@ impl Gateway {
         if let Some(caller) = &caller {
             event = describe(event, caller, route);
             whose.client = Some(caller.client_id.clone());
+            whose.person = Some(caller.sub.clone());
         }
         if let Some(message) = message {
             event = about(event, message);
@@ -153,14 +155,6 @@ impl Gateway {
             }
             None => Diagnosis::described(reason, &error.description),
         };
-        tracing::info!(
-            gateway.code = reason,
-            reason = &*diagnosis.reason,
-            detail = %diagnosis,
-            reference = %reference,
-            resource = %route.resource.resource,
-            "refused a token: {reason}"
-        );
         error.description = format!("{} ({reference})", error.description).into();
         let mut response = refuse(&route.resource, Some(&error));
         response.extensions_mut().insert(whose);
@@ -168,6 +162,10 @@ impl Gateway {
             reference,
             stage: Stage::Call,
             diagnosis,
+            line: Line {
+                code: Some(reason),
+                ..Line::said(Level::INFO, format!("refused a token: {reason}"))
+            },
         });
         Ok(response)
     }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use keystile_domain::{
-    flow::FlowBook,
+    flow::{FlowBook, Noted, Whose},
     ids::GrantId,
     ports::{Clock, Revocations, Rng, Standing, TokenFacts},
     secrets::Secrets,
@@ -68,7 +68,7 @@ pub struct Ports {
     pub secrets: Arc<Secrets>,
     /// The revocation feed.
     pub revocations: Arc<dyn Revocations>,
-    /// Keeps what is refused when the response has begun already, and can't carry it.
+    /// Says in the log and keeps what is refused.
     pub flows: Arc<FlowBook>,
     /// The end of the process.
     pub ending: Ending,
@@ -114,6 +114,12 @@ impl Over {
 }
 
 impl Ports {
+    /// Says and keeps what was refused, by the app's name.
+    pub(crate) fn refused(&self, noted: Noted, whose: Whose) {
+        let whose = whose.known_by(&self.secrets);
+        self.flows.refused_of(noted, whose, self.clock.now());
+    }
+
     /// Whether the caller's token still stands; not knowing is no (CHECKLIST R3).
     pub(crate) fn stands(&self, caller: &Caller) -> bool {
         self.revocations.standing(&caller.facts()) == Standing::Good

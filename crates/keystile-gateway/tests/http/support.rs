@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use keystile_domain::audit::Event;
+use keystile_domain::flow::FlowBook;
 use keystile_domain::ports::{AuditFailed, AuditSink};
 use keystile_domain::secrets::Secrets;
 use keystile_domain::secrets::session_id::SessionOwner;
@@ -209,6 +210,7 @@ pub(crate) struct App {
     pub(crate) audit: Arc<FakeAudit>,
     /// The end of the process.
     pub(crate) end: watch::Sender<Phase>,
+    pub(crate) flows: Arc<FlowBook>,
 }
 
 impl App {
@@ -260,6 +262,7 @@ impl App {
         };
         let verifier = Arc::new(Verifier::new(ORIGIN, keys));
         let (trail, secrets) = (Arc::clone(&audit), Arc::clone(&ports.secrets));
+        let flows = Arc::clone(&ports.flows);
         let gateway = Gateway::new(settings, verifier, trail, ports);
         Self {
             gateway: Arc::new(gateway),
@@ -270,6 +273,7 @@ impl App {
             revocations: world.revoked,
             audit,
             end,
+            flows,
         }
     }
 

@@ -372,7 +372,7 @@ async fn the_log_says_why_a_token_was_refused_and_never_which() {
         let log = log.text();
         let line = log
             .lines()
-            .find(|line| line.contains(&format!("reference=KS-{reference}")))
+            .find(|line| line.contains(&format!("reference=\"KS-{reference}\"")))
             .unwrap_or_else(|| panic!("{reference} in {log}"));
         assert!(
             line.contains(&format!("refused a token: {reason}")) && line.contains("INFO"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::{Response, StatusCode};
-use keystile_domain::flow::Whose;
+use keystile_domain::ports::Clock as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -32,12 +32,6 @@ async fn saying(status: u16, media: &'static str) -> App {
 
 async fn is_ours(app: &App, code: &str) {
     let answer = app.send(app.call()).await;
-    let whose = answer.extensions().get::<Whose>();
-    let (client, resource) = whose
-        .map(|it| (&it.client, &it.resource))
-        .expect("a refusal says whose call it was");
-    let known = Some("http://localhost:7717/kb/mcp".to_owned());
-    assert!(client.is_some() && *resource == known, "{whose:?}");
     for name in ["www-authenticate", "location", "set-cookie"] {
         assert!(!answer.headers().contains_key(name), "{name}");
     }
@@ -50,6 +44,12 @@ async fn is_ours(app: &App, code: &str) {
     for inner in ["inner secret", "evil.example", "127.0.0.1"] {
         assert!(!body.contains(inner), "{body}");
     }
+    let [attempt] = &app.flows.failed(app.clock.now())[..] else {
+        panic!("one attempt is kept")
+    };
+    let known = Some("http://localhost:7717/kb/mcp");
+    let whose = (attempt.client.as_deref(), attempt.resource.as_deref());
+    assert_eq!(whose, (Some("client-1"), known), "whose call it was");
 }
 
 #[tokio::test]

@@ -8,7 +8,11 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use http::{HeaderMap, Request, Response, StatusCode, request::Parts};
 use http_body_util::BodyExt;
-use keystile_domain::{flow::FlowBook, ids::GrantId, time::Timestamp};
+use keystile_domain::{
+    flow::{FlowBook, Noted},
+    ids::GrantId,
+    time::Timestamp,
+};
 use keystile_gateway::{
     Phase,
     relay::Caller,
@@ -128,9 +132,13 @@ impl Client {
             request = request.header(*name, *value);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        self.pool
-            .handle(&self.caller, &parts, Bytes::from(body))
-            .await
+        let body = Bytes::from(body);
+        let response = self.pool.handle(&self.caller, &parts, body).await;
+        // As the gateway does with each answer, but in a book of its own.
+        if let Some(noted) = response.extensions().get::<Noted>() {
+            FlowBook::default().refused(noted.clone(), self.caller.issued_at);
+        }
+        response
     }
 
     /// A message of the legacy era, with the session if there is one.

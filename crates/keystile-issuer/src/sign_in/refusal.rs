@@ -3,9 +3,11 @@
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use keystile_domain::decide::diagnose::Diagnosis;
+use keystile_domain::flow::Line;
 use keystile_domain::ports::{AuditFailed, StoreError};
 use keystile_domain::secrets::reference::Reference;
 use keystile_domain::transaction::TransactionError;
+use tracing::Level;
 
 use super::password::PasswordError;
 use crate::app::App;
@@ -82,8 +84,8 @@ impl PageRefusal {
     }
 }
 
-/// A form again with what is wrong with what was typed: logged here, once, and kept as part of its
-/// attempt. What was typed stays out of both.
+/// A form again with what is wrong with what was typed: logged once, and kept as part of its attempt.
+/// What was typed stays out of both.
 pub(super) fn again(
     view: impl Form,
     status: StatusCode,
@@ -129,16 +131,14 @@ pub(super) fn limited(
     }
 }
 
-/// Logs a problem, once, and leaves it to be kept.
+/// Leaves a problem to be logged and kept.
 fn told(page: Page, what: &str, reference: &Reference, diagnosis: Diagnosis) -> Response {
-    let (text, reason) = (reference.as_str(), &*diagnosis.reason);
-    tracing::info!(reference = text, reason, detail = %diagnosis, "refused: {what}");
     let mut response = page.into_response();
-    traced::note(&mut response, reference, diagnosis);
+    traced::note(&mut response, reference, diagnosis, Line::refused(what));
     response
 }
 
-/// The answer of a page: what it made, or the refusal as a page. Logged here, once.
+/// The answer of a page: what it made, or the refusal as a page.
 pub(super) fn answer(app: &App, made: Result<Response, PageRefusal>) -> Response {
     made.unwrap_or_else(|refusal| refusal.render(app))
 }
@@ -148,25 +148,14 @@ impl PageRefusal {
         let reference = self.reference.unwrap_or_else(|| Reference::new(&*app.rng));
         let (status, code, headline) = self.why.kind();
         let diagnosis = Diagnosis::described(code, headline);
-        let detail = match self.why.detail() {
-            nothing if nothing.is_empty() => diagnosis.to_string(),
-            detail => detail,
+        let line = Line {
+            level: match status.is_server_error() {
+                true => Level::ERROR,
+                false => Level::INFO,
+            },
+            cause: self.why.cause(),
+            ..Line::refused(headline)
         };
-        if status.is_server_error() {
-            tracing::error!(
-                reference = reference.as_str(),
-                reason = code,
-                detail,
-                "refused: {headline}"
-            );
-        } else {
-            tracing::info!(
-                reference = reference.as_str(),
-                reason = code,
-                detail,
-                "refused: {headline}"
-            );
-        }
         let view = ErrorPage {
             headline,
             expected: &self.why.expected(),
@@ -175,7 +164,7 @@ impl PageRefusal {
             reference: Some(reference.as_str()),
         };
         let mut response = view.page(status).into_response();
-        traced::note(&mut response, &reference, diagnosis);
+        traced::note(&mut response, &reference, diagnosis, line);
         response
     }
 }
@@ -292,10 +281,11 @@ impl Why {
         }
     }
 
-    fn detail(&self) -> String {
+    /// What failed behind it, for the log.
+    fn cause(&self) -> Option<String> {
         match self {
-            Self::Internal(detail) | Self::Unreadable(detail) => detail.clone(),
-            _ => String::new(),
+            Self::Internal(cause) | Self::Unreadable(cause) => Some(cause.clone()),
+            _ => None,
         }
     }
 }

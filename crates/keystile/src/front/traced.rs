@@ -1,49 +1,34 @@
-//! What the front door keeps for `keystile doctor`: refusals of all rooms, and what only it can see.
+//! What the front door alone can see, for log and `keystile doctor`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
-use axum::body::Body;
-use http::Response;
 use http::request::Parts;
 use keystile_domain::decide::diagnose::{Diagnosis, difference, proxy};
-use keystile_domain::flow::{FlowBook, Noted, Stage, Whose};
+use keystile_domain::flow::{FlowBook, Line, Noted, Stage};
 use keystile_domain::ports::Clock as _;
-use keystile_domain::secrets::Secrets;
 use keystile_domain::secrets::reference::Reference;
+use keystile_domain::time::Timestamp;
 use keystile_gateway::addressed;
 use keystile_protocol::issuer::Issuer;
+use tracing::Level;
 
+use super::seldom::Seldom;
 use crate::ambient::{SystemClock, SystemRng};
 
-/// Keeps refusals in the book of flows.
+/// Keeps what it sees in the book of flows.
 pub(crate) struct Traced {
     flows: Arc<FlowBook>,
     public: Issuer,
-    secrets: Arc<Secrets>,
-    /// When a proxy was last seen that names another address.
-    noticed: AtomicI64,
+    /// A proxy names its address in every request.
+    proxies: Seldom,
 }
 
-/// A proxy names its address in every request: said once in so many milliseconds.
-const PAUSE: i64 = 60_000;
-
 impl Traced {
-    pub(crate) const fn new(flows: Arc<FlowBook>, public: Issuer, secrets: Arc<Secrets>) -> Self {
+    pub(crate) fn new(flows: Arc<FlowBook>, public: Issuer) -> Self {
         Self {
             flows,
             public,
-            secrets,
-            noticed: AtomicI64::new(i64::MIN),
-        }
-    }
-
-    /// Keeps what a room left on its response.
-    pub(crate) fn keep(&self, response: &mut Response<Body>) {
-        if let Some(noted) = response.extensions_mut().remove::<Noted>() {
-            let whose = response.extensions_mut().remove::<Whose>();
-            let whose = whose.unwrap_or_default().known_by(&self.secrets);
-            self.flows.refused_of(noted, whose, SystemClock.now());
+            proxies: Seldom::default(),
         }
     }
 
@@ -58,28 +43,13 @@ impl Traced {
             return;
         };
         let now = SystemClock.now();
-        let last = self.noticed.load(Ordering::Relaxed);
-        let again = now.0.saturating_sub(last) < PAUSE;
-        let turn = |last| {
-            let order = Ordering::Relaxed;
-            self.noticed.compare_exchange(last, now.0, order, order)
-        };
-        if again || turn(last).is_err() {
-            return;
+        if self
+            .proxies
+            .is_due(&diagnosis.reason, &diagnosis.found, now)
+        {
+            let seen = "a proxy in front is reached at another address than the public URL; clients will stop";
+            self.keep(diagnosis, Line::said(Level::WARN, seen), now);
         }
-        let reference = Reference::new(&SystemRng);
-        tracing::warn!(
-            reference = reference.as_str(),
-            reason = &*diagnosis.reason,
-            detail = %diagnosis,
-            "a proxy in front is reached at another address than the public URL; clients will stop"
-        );
-        let noted = Noted {
-            reference,
-            stage: Stage::Address,
-            diagnosis,
-        };
-        self.flows.refused(noted, now);
     }
 
     /// A program came to a path where nothing is, perhaps only a slash away from one that is meant.
@@ -87,19 +57,19 @@ impl Traced {
         let asked = self.public.at(path);
         let known = mcp_urls.iter().map(String::as_str);
         let diagnosis: Diagnosis = difference::diagnose("path", "unknown_path", &asked, known);
+        let line = Line::refused("nothing lives at this path");
+        self.keep(diagnosis, line, SystemClock.now())
+    }
+
+    fn keep(&self, diagnosis: Diagnosis, line: Line, now: Timestamp) -> Reference {
         let reference = Reference::new(&SystemRng);
-        tracing::info!(
-            reference = reference.as_str(),
-            reason = &*diagnosis.reason,
-            detail = %diagnosis,
-            "refused: nothing lives at this path"
-        );
         let noted = Noted {
             reference: reference.clone(),
             stage: Stage::Address,
             diagnosis,
+            line,
         };
-        self.flows.refused(noted, SystemClock.now());
+        self.flows.refused(noted, now);
         reference
     }
 }

@@ -145,11 +145,7 @@ impl Start {
             routes,
             &resources,
             Arc::clone(&proxies),
-            Traced::new(
-                Arc::clone(&installation.flows),
-                issuer.clone(),
-                Arc::clone(&installation.secrets),
-            ),
+            Traced::new(Arc::clone(&installation.flows), issuer.clone()),
         );
         let workers = Workers::start().map_err(|error| no_threads(&error))?;
         let mut running = Running {

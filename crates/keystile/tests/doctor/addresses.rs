@@ -61,3 +61,52 @@ fn a_proxy_that_rewrites_the_host_is_noticed_though_nothing_is_refused() {
     scene.reference_named(&reference, reason, "somebody made it up");
     scene.gate.stop();
 }
+
+#[test]
+fn another_mistake_of_a_proxy_is_said_beside_the_first_one() {
+    let scene = Scene::new();
+    let ask = |headers: &[(&str, &str)]| {
+        let request = Request::get("/.well-known/oauth-authorization-server");
+        let request = headers.iter().fold(request, |request, (name, value)| {
+            request.header(name, value)
+        });
+        assert_eq!(request.send(scene.gate.port).status, 200);
+    };
+    for _ in 0..3 {
+        ask(&[("x-forwarded-host", "mcp.example.com")]);
+        ask(&[("x-forwarded-host", "other.example.com")]);
+        ask(&[("x-forwarded-proto", "https")]);
+        ask(&[("x-forwarded-host", "localhost:1")]);
+    }
+    let listed = scene.installation.answer(&["doctor"]);
+    let mut reasons: Vec<_> = listed
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|attempt| attempt["reason"].as_str().unwrap_or_default())
+        .collect();
+    reasons.sort_unstable();
+    assert_eq!(
+        reasons,
+        [
+            "public_url_differs_in_host",
+            "public_url_differs_in_host",
+            "public_url_differs_in_port",
+            "public_url_differs_in_scheme",
+        ],
+        "each once: {listed}"
+    );
+    for (reason, said) in [
+        ("public_url_differs_in_host", "http://mcp.example.com"),
+        ("public_url_differs_in_host", "http://other.example.com"),
+        ("public_url_differs_in_scheme", "https://localhost"),
+        ("public_url_differs_in_port", "http://localhost:1"),
+    ] {
+        let own = format!("--public-url {said}");
+        let line = scene.gate.program.stderr.find_line(&["WARN", &own]);
+        let line = line.unwrap_or_else(|| panic!("{own} is said"));
+        let (_, from) = line.split_once("reference=\"").expect("it has one");
+        scene.reference_named(&from[..11], reason, &own);
+    }
+    scene.gate.stop();
+}

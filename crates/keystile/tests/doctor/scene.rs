@@ -92,9 +92,18 @@ impl Scene {
         let names = format!("reason=\"{reason}\"");
         let line = self.gate.program.stderr.find_line(&[reference, &names]);
         let line = line.unwrap_or_else(|| panic!("the log names it: {names}"));
-        assert!(line.contains(fix), "and says what to do: {fix}: {line}");
         assert!(!line.contains("secret="), "what a query says: {line}");
-        doctor(&self.installation, reference, reason, fix)
+        let said = doctor(&self.installation, reference, reason, fix);
+        let last = said["steps"].as_array().and_then(|steps| steps.last());
+        let text = |member: &str| last.and_then(|step| step["refused"][member].as_str());
+        let (found, to_do) = (text("found").unwrap_or(""), text("fix").unwrap_or(""));
+        let detail = format!("{reason}: {found} {to_do}");
+        let detail = format!("detail={detail:?}");
+        assert!(
+            line.contains(&detail),
+            "as doctor says it: {detail}: {line}"
+        );
+        said
     }
 }
 
