@@ -6,6 +6,7 @@ mod shown;
 
 use http::request::Parts;
 use keystile_domain::client::ClientKind;
+use keystile_domain::decide::diagnose::Diagnosis;
 use keystile_domain::decide::redeem::client_proof_missing;
 use keystile_domain::records::{GrantType, GrantTypes, PreRegisteredClient};
 use keystile_domain::time::Timestamp;
@@ -18,6 +19,7 @@ use keystile_protocol::scope::ScopeSet;
 
 use crate::app::App;
 use crate::clients::{self, Asker, ClientId};
+use crate::endpoints::address::without_secrets;
 use shown::{Proof, Shown};
 
 /// A client that proved, in the way it registered, to be the one it names.
@@ -121,41 +123,23 @@ impl AuthenticatedClient {
 /// Authenticates the client of a form request.
 ///
 /// # Errors
-/// `invalid_client`, or `invalid_request` for two methods at once (N-AS-32).
+/// `invalid_client`, or `invalid_request` for two methods at once (N-AS-32) and for a secret in the address.
 pub(crate) async fn authenticate(
     app: &App,
     request: &Parts,
     params: &Params,
     now: Timestamp,
 ) -> Result<AuthenticatedClient, OAuthError> {
+    without_secrets(&request.uri)?;
     let Shown { client_id, proof } = Shown::of(app, &request.headers, params, now)?;
     let id = ClientId::read(&client_id)?;
     clients::refuse_disabled(app, &client_id).await?;
     let asker = Asker::of(request, now);
-    let came_with = proof.method();
-    let authenticated = match &id {
+    match &id {
         ClientId::Sealed(text) => registered(app, text, proof, asker).await,
         ClientId::Document(url) => of_document(app, url, proof, asker).await,
         ClientId::Recorded(text) => pre_registered(app, text, proof, now).await,
-    };
-    authenticated.map_err(|error| match came_with {
-        TokenEndpointAuthMethod::None => told_of_address(request, error),
-        _ => error,
-    })
-}
-
-/// RFC 6749 §2.3.1: a secret never stands in the address. It counts as not sent there, and whoever sent
-/// it should know why, and that logs on the way may have it.
-fn told_of_address(request: &Parts, mut error: OAuthError) -> OAuthError {
-    let query = request.uri.query().unwrap_or_default();
-    if query
-        .split('&')
-        .any(|pair| pair.starts_with("client_secret="))
-    {
-        let why = "client_secret stands in the address, where it counts as not sent and logs may keep it: send it in the body, and have a new one made.";
-        error.description = format!("{} {why}", error.description).into();
     }
-    error
 }
 
 /// Who a refused request says to be from; for doctor only.
@@ -264,12 +248,18 @@ fn require_method(
     if used == registered || weakened("n_as_32") {
         return Ok(());
     }
-    Err(refuse(format!(
+    let refusal = refuse(format!(
         "The client registered token_endpoint_auth_method {0}, and used {1}: use {0}, or register it anew.",
         registered.as_str(),
         used.as_str()
     ))
-    .because("client_auth_method"))
+    .because("client_auth_method");
+    if used == TokenEndpointAuthMethod::None {
+        // Nobody is to let it in without a proof because somebody came without one.
+        return Err(refusal);
+    }
+    let told = Diagnosis::of(&refusal).filled("METHOD", used.as_str());
+    Err(refusal.with_detail(told))
 }
 
 fn wrong_secret() -> OAuthError {

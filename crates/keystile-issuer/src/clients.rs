@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use keystile_domain::client::{Client, ClientKind, Trust};
+use keystile_domain::decide::client_credentials::operators_only;
 use keystile_domain::decide::diagnose::Diagnosis;
 use keystile_domain::decide::diagnose::client as diagnose;
 use keystile_domain::ports::StoreError;
@@ -110,14 +111,13 @@ pub(crate) fn lacks(
     (client_id, how): (&str, ClientKind),
     has: &GrantTypes,
 ) -> OAuthError {
+    if kind == GrantType::ClientCredentials && how != ClientKind::PreRegistered {
+        return operators_only(ErrorCode::UnauthorizedClient);
+    }
     let all: Vec<&str> = has.iter().map(GrantType::as_str).collect();
     let (known, asked) = (all.join(", "), kind.as_str());
     let what = format!("This client is registered for {known}, not for {asked}:");
     let why = match how {
-        _ if kind == GrantType::ClientCredentials && how != ClientKind::PreRegistered => {
-            "client_credentials is for clients that the operator added: keystile client add."
-                .to_owned()
-        }
         ClientKind::Registered => format!("{what} register it again with that in grant_types."),
         ClientKind::Document => format!("{what} its document has to list that in grant_types."),
         ClientKind::PreRegistered => {

@@ -1,5 +1,6 @@
 //! One file per endpoint of the issuer.
 
+pub(crate) mod address;
 pub(crate) mod authorize;
 pub(crate) mod body;
 pub(crate) mod device;

@@ -5,12 +5,13 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, any, get, post};
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Uri};
 use keystile_protocol::error::OAuthError;
 use keystile_protocol::mutation::weakened;
 
 use crate::app::SharedApp;
 use crate::drain;
+use crate::endpoints::address::without_secrets;
 use crate::endpoints::{
     authorize, device, introspect, jwks, metadata, par, register, revoke, token,
 };
@@ -94,10 +95,12 @@ async fn around(State(app): State<SharedApp>, request: Request, next: Next) -> R
 
 /// An endpoint for programs: a wrong method is refused as everything else is, in JSON.
 fn program(endpoint: MethodRouter<SharedApp>, allow: &'static str) -> MethodRouter<SharedApp> {
-    endpoint.fallback(move |method: Method| async move {
+    endpoint.fallback(move |method: Method, address: Uri| async move {
         let expected = allow.split(',').next().unwrap_or(allow);
         let why = format!("This endpoint takes {expected}; {method} was sent.");
-        Refusal::from(OAuthError::invalid_request(why).because("other_method"))
+        let wrong = OAuthError::invalid_request(why).because("other_method");
+        let error = without_secrets(&address).err().unwrap_or(wrong);
+        Refusal::from(error)
             .status(StatusCode::METHOD_NOT_ALLOWED)
             .allow(allow)
     })

@@ -117,8 +117,11 @@ impl ClientMetadata {
         let has_browser = lists(&code) || !lists(DEVICE_CODE_GRANT);
         let redirect_uris = members.strings("redirect_uris")?.unwrap_or_default();
         if redirect_uris.is_empty() && has_browser {
-            return Err(MetadataError::Missing {
-                member: "redirect_uris",
+            return Err(match lists("client_credentials") && !lists(&code) {
+                true => MetadataError::ForItself,
+                false => MetadataError::Missing {
+                    member: "redirect_uris",
+                },
             });
         }
         let jwks_uri = members.https("jwks_uri")?;

@@ -1,5 +1,7 @@
 //! Dynamic client registration (RFC 7591): which clients may register themselves.
 
+pub mod initial_access;
+
 use std::collections::BTreeSet;
 
 use keystile_protocol::client_metadata::{
@@ -12,6 +14,7 @@ use keystile_protocol::resource::ResourceTable;
 use keystile_protocol::scope::{OFFLINE_ACCESS, ScopeSet};
 
 use crate::client::Trust;
+use crate::decide::client_credentials::operators_only;
 use crate::decide::diagnose::Diagnosis;
 use crate::flow::without_query;
 use crate::shown;
@@ -123,6 +126,9 @@ pub fn register(
     let auth_method = auth_method(&asked)?;
     let browser = !asked.is_for_devices_only();
     let lists = |wanted: &str| asked.grant_types.iter().any(|grant| grant == wanted);
+    if browser && !lists("authorization_code") && lists("client_credentials") {
+        return Err(operators_only(ErrorCode::InvalidClientMetadata));
+    }
     if browser && !lists("authorization_code") {
         return Err(OAuthError::new(
             ErrorCode::InvalidClientMetadata,
@@ -195,7 +201,7 @@ pub fn auth_method(asked: &ClientMetadata) -> Result<TokenEndpointAuthMethod, OA
     let chosen = asked.choose_auth_method(offered, TokenEndpointAuthMethod::ClientSecretBasic);
     chosen.ok_or_else(|| {
         let why = "private_key_jwt needs a jwks_uri, the https address of the client's public keys: keys that are sent along (jwks) are not kept, since the client_id is the whole registration. Without such an address, ask whoever runs this server for: keystile client add --auth private_key_jwt --jwks FILE.";
-        OAuthError::new(ErrorCode::InvalidClientMetadata, why)
+        OAuthError::new(ErrorCode::InvalidClientMetadata, why).because("registration_keys_inline")
     })
 }
 
@@ -213,7 +219,7 @@ pub fn admit(
         return Ok(Trust::Operator);
     };
     if policy.mode == RegistrationMode::InitialAccessToken {
-        return Err(token_needed());
+        return Err(initial_access::missing());
     }
     if asked.strange.is_empty() {
         return Ok(Trust::Unknown);
@@ -223,13 +229,6 @@ pub fn admit(
         Some(uri) => Err(strange(uri, policy)),
         None => Ok(Trust::Approved),
     }
-}
-
-/// The refusal of a registration without the initial access token that it needs (RFC 6750 §3).
-#[must_use]
-pub fn token_needed() -> OAuthError {
-    let why = "Clients register here with an initial access token (RFC 7591 section 3), sent as Authorization: Bearer. Whoever runs this server makes one: keystile client initial-access-token add.";
-    OAuthError::new(ErrorCode::InvalidToken, why).because("initial_access_token_missing")
 }
 
 fn strange(uri: &RedirectUri, policy: &RegistrationPolicy) -> OAuthError {

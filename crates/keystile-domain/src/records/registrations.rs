@@ -49,12 +49,12 @@ pub struct InitialAccessToken {
 }
 
 /// What came of showing an initial access token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Spent {
     /// One use less; it was this one.
     Now(InitialAccessTokenId),
-    /// No such token, or too old, revoked or used up. Nothing was changed.
-    No,
+    /// No such token, or this one, which is too old, revoked or used up. Nothing was changed.
+    No(Option<InitialAccessToken>),
 }
 
 /// A place to which redirects were approved: an https origin or a private-use scheme.

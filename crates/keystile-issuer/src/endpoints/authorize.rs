@@ -21,6 +21,7 @@ use keystile_protocol::redirect::RedirectUri;
 
 use crate::app::{App, SharedApp};
 use crate::clients;
+use crate::endpoints::body::unreadable;
 use crate::refusal::{self, Advice, see_other};
 use crate::traced;
 use request::{Refused, Way};
@@ -113,9 +114,7 @@ fn query(request: &Parts) -> &[u8] {
 
 async fn begin(app: &App, request: &Parts, reference: &Reference) -> Result<Response, Untrusted> {
     let now = app.clock.now();
-    let params = Params::parse(query(request)).map_err(|error| {
-        OAuthError::invalid_request(format!("{error}.")).because("form_unreadable")
-    })?;
+    let params = Params::parse(query(request)).map_err(|error| unreadable(&error))?;
     let client = client(app, request, &params, now).await?;
     let transaction = match params.one("request_uri") {
         Some(request_uri) => pushed(app, &client, request_uri, now).await?,

@@ -4,9 +4,11 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
+use keystile_domain::decide::diagnose::Diagnosis;
 use keystile_protocol::error::OAuthError;
-use keystile_protocol::form::Params;
+use keystile_protocol::form::{Params, ParamsError};
 
+use crate::endpoints::address::without_secrets;
 use crate::refusal::Refusal;
 use crate::routes::LARGEST_BODY;
 
@@ -20,11 +22,12 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
-        let body = read(request, state, FORM).await?;
-        let params = Params::parse(&body).map_err(|error| {
-            OAuthError::invalid_request(format!("{error}.")).because("form_unreadable")
-        })?;
-        Ok(Self(params))
+        let address = request.uri().clone();
+        match params(request, state).await {
+            Ok(params) => Ok(Self(params)),
+            // Of a form that can be read, whoever authenticates its client tells it: they know whose it is.
+            Err(refusal) => Err(without_secrets(&address).map_or_else(Refusal::from, |()| refusal)),
+        }
     }
 }
 
@@ -34,6 +37,22 @@ impl<S: Send + Sync> FromRequest<S> for Json {
     async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
         read(request, state, "application/json").await.map(Self)
     }
+}
+
+async fn params<S: Send + Sync>(request: Request, state: &S) -> Result<Params, Refusal> {
+    let body = read(request, state, FORM).await?;
+    Ok(Params::parse(&body).map_err(|error| unreadable(&error))?)
+}
+
+/// A form or a query that is refused as a whole.
+pub(crate) fn unreadable(error: &ParamsError) -> OAuthError {
+    let ParamsError::Repeated(name) = error else {
+        return OAuthError::invalid_request(format!("{error}.")).because("form_unreadable");
+    };
+    let why = format!("The app sent the parameter {name} more than once: each comes once.");
+    let refusal = OAuthError::invalid_request(why).because("parameter_repeated");
+    let told = Diagnosis::of(&refusal).filled("PARAMETER", name);
+    refusal.with_detail(told)
 }
 
 async fn read<S: Send + Sync>(

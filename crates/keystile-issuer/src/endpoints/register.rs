@@ -9,9 +9,10 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CACHE_CONTROL;
 use http::request::Parts;
+use keystile_domain::decide::client_credentials::operators_only;
+use keystile_domain::decide::diagnose::Diagnosis;
 use keystile_domain::decide::register::{
     Leave, Registrable, RegistrationMode, RegistrationPolicy, admit, auth_method, register,
-    token_needed,
 };
 use keystile_domain::time::Timestamp;
 use keystile_protocol::client_metadata::{ClientMetadata, MetadataError};
@@ -52,10 +53,8 @@ pub(crate) async fn post(
         .or(weakened("n_as_14").then_some(&open))
         .ok_or_else(not_here)?;
     let (peer, now) = (peer::of(&request.extensions), app.clock.now());
-    let access = InitialAccess::shown(&request.headers)?;
-    if access.is_none() && policy.mode == RegistrationMode::InitialAccessToken {
-        return Err(token_needed().into());
-    }
+    let needed = policy.mode == RegistrationMode::InitialAccessToken;
+    let access = InitialAccess::shown(&request.headers)?.token(needed)?;
     let Json(body) = body?;
     let asked = ClientMetadata::registration(&body).map_err(|error| unreadable(&error))?;
     let asked_order = asked.redirect_uris.clone();
@@ -127,9 +126,12 @@ fn within_reach(app: &App, asked: ClientMetadata) -> Result<ClientMetadata, OAut
         true => format!(", or to start it with --trust-client-host {host}"),
         false => String::new(),
     };
-    Err(metadata_error(format!(
+    let refusal = metadata_error(format!(
         "No keys are fetched from {host} here (jwks_uri). Register with another token_endpoint_auth_method, or ask whoever runs this server for: keystile client add --auth private_key_jwt --jwks FILE{or}."
-    )))
+    ))
+    .because("registration_keys_not_fetched");
+    let told = Diagnosis::of(&refusal).filled("HOST", &host);
+    Err(refusal.with_detail(told))
 }
 
 /// Which of the places that need leave the owner approved of.
@@ -163,6 +165,9 @@ fn remember(
 
 /// RFC 7591 §3.2.2 has two codes.
 fn unreadable(error: &MetadataError) -> OAuthError {
+    if *error == MetadataError::ForItself {
+        return operators_only(ErrorCode::InvalidClientMetadata);
+    }
     let code = if error.is_about_redirect_uris() {
         ErrorCode::InvalidRedirectUri
     } else {

@@ -20,6 +20,8 @@ pub(super) fn after(reason: &str) -> &'static str {
         | "client_document_invalid"
         | "client_id_missing"
         | "client_id_url"
+        | "form_unreadable"
+        | "parameter_repeated"
         | "push_required"
         | "redirect_malformed"
         | "redirect_missing"

@@ -1,6 +1,8 @@
 //! What the operator reads about a refusal: who came, with what, and what to do about it; and how much of that
 //! stands on pages, which are anybody's.
 
+mod mending;
+
 use axum::body::Body;
 use http::Request;
 use keystile_domain::decide::diagnose::advice::ANY_FIX;
@@ -114,7 +116,7 @@ async fn each_refusal_says_what_was_expected_what_came_and_what_to_do() {
         ),
         (
             authorize("&state=2").await,
-            "form_unreadable",
+            "parameter_repeated",
             "the parameter state",
         ),
         (

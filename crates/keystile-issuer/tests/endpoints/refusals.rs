@@ -251,7 +251,7 @@ async fn each_refusal_has_a_reference_and_one_line_in_the_log_without_a_secret()
         ),
         (
             get(&test, &format!("/oauth/token?code={SECRET}")).await,
-            "other_method",
+            "secret_in_address",
         ),
         (
             get(&test, &format!("/oauth/{SECRET}")).await,

@@ -116,7 +116,7 @@ async fn a_063_a_strange_https_redirect_needs_a_token() {
         test.audit.summary(),
         [
             "registration allow -",
-            "registration deny initial_access_token_unusable"
+            "registration deny initial_access_token_used_up"
         ]
     );
     let events = test.audit.events();

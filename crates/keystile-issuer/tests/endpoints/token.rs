@@ -1,3 +1,4 @@
+mod address;
 mod client_assertion;
 mod client_auth;
 mod client_credentials;
@@ -172,7 +173,7 @@ async fn each_refusal_has_its_status_and_says_what_was_expected() {
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_request","error_description":"the parameter client_id is there more than once. (KS-…)"}
+    {"error":"invalid_request","error_description":"The app sent the parameter client_id more than once: each comes once. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(format!("client_id={client}&code=%zz")).await, @r#"
     400 Bad Request
@@ -235,9 +236,9 @@ async fn only_a_small_form_in_a_post_is_read() {
 async fn parameters_in_the_query_count_as_not_sent() {
     let mut connecting = Connecting::new().await;
     let code = connecting.code(&[]).await;
-    let path = format!("/oauth/token?code={code}&grant_type=authorization_code");
-    let form = format!("client_id={}", connecting.client);
-    let reply = post_form(&connecting.test, &path, form).await;
+    let path = "/oauth/token?grant_type=authorization_code";
+    let form = format!("client_id={}&code={code}", connecting.client);
+    let reply = post_form(&connecting.test, path, form).await;
     assert_eq!(refused(&reply), (400, "invalid_request".to_owned()));
     assert_eq!(
         connecting.redeem(&code, &[]).await.status,

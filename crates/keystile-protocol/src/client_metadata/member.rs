@@ -48,6 +48,11 @@ pub enum MetadataError {
     /// `jwks` with symmetric or private keys.
     #[error("jwks has a private or symmetric key; only public keys belong there")]
     PrivateKey,
+    /// A client without people (OAuth 2.1 §4.2) is for the operator to add.
+    #[error(
+        "only a client that the operator added acts for itself (client_credentials), not one that registers itself or is a document"
+    )]
+    ForItself,
     /// RFC 7591 §2: not both.
     #[error("jwks and jwks_uri exclude each other")]
     TwoKeySets,

@@ -46,17 +46,14 @@ impl Registrations for Store {
     }
 
     async fn spend_token(&self, digest: Digest, now: Timestamp) -> Result<Spent, StoreError> {
-        let known: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM initial_access_tokens WHERE digest = $1)",
-        )
-        .bind(digest.as_bytes().as_slice())
-        .fetch_one(&self.readers)
-        .await
-        .map_err(Failure::from)?;
-        if !known {
-            return Ok(Spent::No);
+        if self.token_of(digest).await?.is_none() {
+            return Ok(Spent::No(None));
         }
-        self.writer.run(SpendToken { digest, now }).await
+        match self.writer.run(SpendToken { digest, now }).await? {
+            Some(id) => Ok(Spent::Now(id)),
+            // Only to say why: nothing makes a token good again.
+            None => Ok(Spent::No(self.token_of(digest).await?)),
+        }
     }
 
     async fn approve_place(&self, place: &str, now: Timestamp) -> Result<bool, StoreError> {
@@ -88,6 +85,20 @@ impl Registrations for Store {
             approved_at: Timestamp(approved_at),
         };
         Ok(rows.into_iter().map(place).collect())
+    }
+}
+
+impl Store {
+    async fn token_of(&self, digest: Digest) -> Result<Option<InitialAccessToken>, StoreError> {
+        let row: Option<TokenRow> = sqlx::query_as(
+            "SELECT id, note, created_at, expires_at, uses, used, revoked_at
+             FROM initial_access_tokens WHERE digest = $1",
+        )
+        .bind(digest.as_bytes().as_slice())
+        .fetch_optional(&self.readers)
+        .await
+        .map_err(Failure::from)?;
+        Ok(row.map(token).transpose()?)
     }
 }
 
@@ -168,10 +179,10 @@ struct SpendToken {
 
 #[async_trait]
 impl Verb for SpendToken {
-    type Answer = Spent;
+    type Answer = Option<InitialAccessTokenId>;
     const FOOTPRINT: Footprint = Footprint::OneStatement;
 
-    async fn apply(&self, connection: &mut SqliteConnection) -> Result<Spent, Failure> {
+    async fn apply(&self, connection: &mut SqliteConnection) -> Result<Self::Answer, Failure> {
         let sql = match weakened("a_063b") {
             true => "UPDATE initial_access_tokens SET used = used WHERE digest = $1 RETURNING id",
             false => {
@@ -185,10 +196,8 @@ impl Verb for SpendToken {
             .bind(self.now.0)
             .fetch_optional(connection)
             .await?;
-        Ok(match id {
-            None => Spent::No,
-            Some(id) => Spent::Now(row::parse(&id, "initial_access_tokens.id")?),
-        })
+        id.map(|id| row::parse(&id, "initial_access_tokens.id"))
+            .transpose()
     }
 }
 

@@ -29,8 +29,8 @@ async fn an_initial_access_token_is_spent_as_often_as_it_says_however_many_try_a
     let won = [a, b, c].map(Result::unwrap);
     let now = won.iter().filter(|spent| **spent == Spent::Now(id));
     assert_eq!(now.count(), 2);
-    assert_eq!(spend().await.unwrap(), Spent::No);
     let kept = world.store.tokens().await.unwrap();
+    assert_eq!(spend().await.unwrap(), Spent::No(Some(kept[0].clone())));
     assert_eq!((kept[0].uses, kept[0].used), (2, 2));
     assert_eq!(kept[0].note.as_deref(), Some("for the wiki"));
 }
@@ -43,15 +43,21 @@ async fn an_initial_access_token_is_good_until_it_is_old_or_revoked() {
     assert!(world.store.add_token(old).await.unwrap());
     assert!(world.store.add_token(gone).await.unwrap());
     let spend = |text| world.store.spend_token(Digest::of(text), later(MINUTE));
-    assert_eq!(spend("ksi_old").await.unwrap(), Spent::No, "expired");
-    assert_eq!(spend("ksi_never").await.unwrap(), Spent::No);
+    let of = |spent| match spent {
+        Spent::No(Some(token)) => token,
+        other => panic!("{other:?}"),
+    };
+    let expired = of(spend("ksi_old").await.unwrap());
+    assert_eq!((expired.expires_at, expired.used), (later(MINUTE), 0));
+    assert_eq!(spend("ksi_never").await.unwrap(), Spent::No(None));
     let revoke = || world.store.revoke_token(id, later(SECOND));
     assert_eq!(revoke().await.unwrap(), Some(true));
     assert_eq!(revoke().await.unwrap(), Some(false), "it was already");
     let spent = world
         .store
         .spend_token(Digest::of("ksi_gone"), later(SECOND));
-    assert_eq!(spent.await.unwrap(), Spent::No);
+    let revoked = of(spent.await.unwrap());
+    assert_eq!((revoked.id, revoked.revoked_at), (id, Some(later(SECOND))));
     let nobody = InitialAccessTokenId::new(later(DAY), &world.rng);
     assert_eq!(world.store.revoke_token(nobody, NOW).await.unwrap(), None);
 }

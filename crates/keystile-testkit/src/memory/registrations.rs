@@ -55,11 +55,13 @@ impl Registrations for MemoryStore {
     async fn spend_token(&self, digest: Digest, now: Timestamp) -> Result<Spent, StoreError> {
         let mut state = self.state();
         let mut tokens = state.initial_access_tokens.values_mut();
-        let found = tokens.find(|(own, token)| *own == digest && is_good(token, now));
-        Ok(found.map_or(Spent::No, |(_, token)| {
-            token.used += 1;
-            Spent::Now(token.id)
-        }))
+        Ok(match tokens.find(|(own, _)| *own == digest) {
+            Some((_, token)) if is_good(token, now) => {
+                token.used += 1;
+                Spent::Now(token.id)
+            }
+            other => Spent::No(other.map(|(_, token)| token.clone())),
+        })
     }
 
     async fn approve_place(&self, place: &str, now: Timestamp) -> Result<bool, StoreError> {

@@ -50,7 +50,7 @@ async fn too_many_wrong_tokens_are_on_record_once_a_minute() {
             reply.body
         );
     }
-    let unusable = vec!["registration deny initial_access_token_unusable"; 10];
+    let unusable = vec!["registration deny initial_access_token_unknown"; 10];
     let limited = vec!["registration deny too_many_requests"];
     assert_eq!(test.audit.summary(), [unusable, limited].concat());
 }

@@ -9,7 +9,7 @@ use keystile_testkit::issuer::TestApp;
 use url::form_urlencoded::Serializer;
 
 use crate::connecting::claims;
-use crate::knocking::{JWT_BEARER, Knocker, basic, record};
+use crate::knocking::{JWT_BEARER, Knocker, record};
 use crate::{CLAUDE, OTHER_RESOURCE, RESOURCE, changed, json, post_form, refused, two_servers};
 
 #[tokio::test]
@@ -172,18 +172,4 @@ async fn a_client_has_one_grant_for_each_resource_and_it_can_be_ended() {
         refused(&ask(RESOURCE).await),
         (401, "invalid_client".to_owned())
     );
-}
-
-#[tokio::test]
-async fn a_secret_in_the_address_counts_as_not_sent() {
-    let test = TestApp::new();
-    let client = Knocker::post(&test, "post").await;
-    let path = "/oauth/token?client_secret=ksx_post";
-    let form = format!("grant_type=client_credentials&client_id={}", client.id());
-    let reply = post_form(&test, path, form).await;
-    assert_eq!(refused(&reply), (401, "invalid_client".to_owned()));
-    assert!(reply.body.contains("send it in the body"), "{}", reply.body);
-    assert!(!reply.body.contains("ksx_post"), "{}", reply.body);
-    let header = basic("post", "ksx_post");
-    assert!(header.starts_with("Basic "));
 }

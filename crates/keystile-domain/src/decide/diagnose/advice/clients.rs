@@ -205,19 +205,59 @@ pub(super) const LINES: &[Advice] = &[
         "Give it the scope: keystile client update CLIENT_ID --scope SCOPE, with every scope that it may ask for; or let it ask for less.",
     ),
     on(
-        "initial_access_token_missing",
-        "Clients register here with an initial access token.",
-        "Make one: keystile client initial-access-token add; or register the app yourself: keystile client add.",
+        "client_not_added_by_operator",
+        "A client that acts for itself, without a person (client_credentials), is one that the operator added; what registered itself or is a document never does.",
+        "If the app may act for itself, add a client for it and give it that client_id and secret: keystile client add --name NAME --grant client_credentials --auth client_secret_basic --scope SCOPE",
     ),
     on(
-        "initial_access_token_unusable",
-        "The initial access token is known, in time, and has a use left.",
-        "Make another: keystile client initial-access-token add.",
+        "secret_in_address",
+        "Secrets, codes and tokens stand in the body of a POST, or in the Authorization header, and never in the address (RFC 6749 section 2.3.1).",
+        "The fault is in the app's code: tell its maker. Logs on the way may have the secret now. Of a client that you added: keystile client rotate-secret CLIENT_ID; of an app that registered itself: remove the connection in it and add it again.",
+    ),
+    on(
+        "initial_access_token_missing",
+        "Clients register here with an initial access token.",
+        "Make one, and give it to the app: keystile client initial-access-token add; or register the app yourself: keystile client add.",
+    ),
+    on(
+        "initial_access_token_malformed",
+        "A registration has Authorization: Bearer and an initial access token, which begins with ksi_.",
+        "Give the app the whole token, as it was printed once; if nobody has it any more, make another: keystile client initial-access-token add.",
+    ),
+    on(
+        "initial_access_token_unknown",
+        USABLE,
+        "It was cut or mistyped, or another installation made it: keystile client initial-access-token list shows those of this one. To make another: keystile client initial-access-token add.",
+    ),
+    on(
+        "initial_access_token_expired",
+        USABLE,
+        "Make another, for longer if need be: keystile client initial-access-token add --lifetime TIME.",
+    ),
+    on(
+        "initial_access_token_revoked",
+        USABLE,
+        "If the app should come in all the same, make another: keystile client initial-access-token add.",
+    ),
+    on(
+        "initial_access_token_used_up",
+        USABLE,
+        "Make another, with a use for each app: keystile client initial-access-token add --uses NUMBER. If fewer apps than that have registered, somebody else has the token.",
     ),
     on(
         "two_authorizations",
         "A request has one Authorization header.",
         CLIENT_SIDE,
+    ),
+    on(
+        "registration_keys_inline",
+        "A client that registers itself with private_key_jwt says where its public keys are (jwks_uri): its client_id is the whole registration, and keys that come along (jwks) would not fit.",
+        "Add the app yourself, with its public keys in a file: keystile client add --name NAME --redirect-uri URI --auth private_key_jwt --jwks FILE; and give it the client_id. Or its maker publishes the keys and registers their https address as jwks_uri.",
+    ),
+    on(
+        "registration_keys_not_fetched",
+        "jwks_uri is at a host that keys are fetched from: with --client-hosts listed one that is listed, with --air-gapped none.",
+        "Add the app yourself, with its public keys in a file: keystile client add --name NAME --redirect-uri URI --auth private_key_jwt --jwks FILE. Or, without --air-gapped, if you know the host: --trust-client-host HOST",
     ),
     on(
         "redirect_of_native_client",
@@ -240,3 +280,6 @@ pub(super) const LINES: &[Advice] = &[
         "If it should be let in again: keystile client redirect approve PLACE",
     ),
 ];
+
+const USABLE: &str =
+    "The initial access token is known here, in time, not revoked, and has a use left.";

@@ -39,8 +39,13 @@ pub(super) const LINES: &[Advice] = &[
         CLIENT_SIDE,
     ),
     on(
+        "parameter_repeated",
+        "A request has each parameter once (RFC 6749 section 3.1); resource alone may come several times.",
+        "The app has to send PARAMETER once: tell its maker. If an address in its settings has a question mark, the second one may come from there: take it out.",
+    ),
+    on(
         "form_unreadable",
-        "A form is whole, and names each parameter once.",
+        "A form or a query is percent-encoded UTF-8, with at most 64 parameters.",
         CLIENT_SIDE,
     ),
     on(
