@@ -1,30 +1,29 @@
 // A real client library (oauth4webapi) that makes the mistakes which sign-ins fail of without a word.
 // usage: node mistakes.mjs ISSUER RESOURCE SCOPE
-// Prints one JSON line a mistake, {"mistake","reason","to_do","answer"}: the reason that `keystile doctor` must give, and what the client
-// got to read, with words of what to do and a reference in it.
+// Prints first {"jwks"}, the public key of a client for client_credentials that signs who it is and may ask for SCOPE, and reads its
+// client_id as one line; then one JSON line a mistake, as mistake.mjs says.
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import * as oauth from 'oauth4webapi';
+import { discoverAt, mistake } from './mistake.mjs';
 import { Party } from './party.mjs';
 
 const [issuer, resource, scope] = process.argv.slice(2);
 const party = new Party(issuer, resource, scope);
 await party.discover();
 party.client = await party.register('a mistaken client');
+
+const { publicKey, privateKey } = await oauth.generateKeyPair('ES256', { extractable: true });
+const { kty, crv, x, y } = await crypto.subtle.exportKey('jwk', publicKey);
+const signer = { key: privateKey, kid: 'clock' };
+const lines = createInterface({ input: process.stdin });
+console.log(JSON.stringify({ jwks: { keys: [{ kty, crv, x, y, kid: signer.kid, alg: 'ES256', use: 'sig' }] } }));
+const [signingId] = await once(lines, 'line');
+lines.close();
+
 const begun = Date.now();
 const late = await party.authorize();
-
-/** Runs one mistake; what the server answered is what the library threw. */
-async function mistake(name, reason, toDo, make) {
-  let answer;
-  try {
-    await make();
-    answer = 'it was accepted';
-  } catch (error) {
-    // The error response itself; the library keeps descriptions in the words of the server.
-    answer = error.error_description ?? error.cause?.get?.('error_description') ?? error.message;
-  }
-  console.log(JSON.stringify({ mistake: name, reason, to_do: toDo, answer }));
-}
 
 /** What the authorization endpoint sends the browser back with, as the library reads it. */
 const asking = (change) => async () => party.answer(await party.authorize(change));
@@ -54,11 +53,19 @@ await mistake('a redirect with one more slash', 'redirect_differs_in_slash', 'ad
 await mistake('a redirect in other case', 'redirect_differs_in_case', 'add it again', stopped({ redirect_uri: party.redirectUri.replace('callback', 'Callback') }));
 await mistake('two slashes after the resource', 'resource_differs_in_slash', 'Take the slashes', asking({ resource: `${resource}//` }));
 await mistake('the path of an older transport', 'resource_differs_in_path', 'exactly the MCP URL', asking({ resource: resource.replace(/mcp$/, 'sse') }));
-await mistake('the issuer by its number', 'public_url_differs_in_loopback_name', 'use that URL', async () => {
-  const numbered = new URL(issuer.replace('localhost', '127.0.0.1'));
-  const response = await oauth.discoveryRequest(numbered, { algorithm: 'oauth2', [oauth.allowInsecureRequests]: true });
-  throw new Error(await response.text());
-});
+await mistake('the issuer by its number', 'public_url_differs_in_loopback_name', 'use that URL', () =>
+  discoverAt(issuer.replace('localhost', '127.0.0.1')),
+);
+/** Asks for a token of its own by a clock that is so many seconds off. */
+const byClock = (seconds) => async () => {
+  const client = { client_id: signingId, [oauth.clockSkew]: seconds };
+  const options = { additionalParameters: { resource }, [oauth.allowInsecureRequests]: true };
+  const response = await oauth.clientCredentialsGrantRequest(party.server, client, oauth.PrivateKeyJwt(signer), { scope }, options);
+  return oauth.processClientCredentialsResponse(party.server, client, response);
+};
+await byClock(0)();
+await mistake('a clock ten minutes ahead', 'client_assertion_from_the_future', 'by a right clock', byClock(600));
+await mistake('a clock ten minutes behind', 'client_assertion_expired', 'by a right clock', byClock(-600));
 await mistake('a client of another installation', 'client_id_damaged', 'add it again', stopped({ client_id: `${party.client.client_id.slice(0, -4)}AAAA` }));
 await mistake('a code that is used twice', 'code_reused', 'Sign in again', async () => {
   const authorized = await party.authorize();

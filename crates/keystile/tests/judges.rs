@@ -2,15 +2,20 @@
 
 #[path = "support/gate.rs"]
 mod gate;
+#[path = "judges/mistakes.rs"]
+mod mistakes;
 #[path = "support/port.rs"]
 mod port;
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/proxy.rs"]
+mod proxy;
 #[path = "support/script.rs"]
 mod script;
 #[path = "support/tools.rs"]
 mod tools;
 
+use std::path::Path;
 use std::process::Command;
 
 use gate::Gate;
@@ -106,12 +111,8 @@ fn serves_a_client_that_the_official_suite_approved(scenario: &str, auth: &str) 
     add.extend(["--auth", auth, "--grant", "client_credentials"]);
     add.extend(["--scope", SCOPE]);
     let keys = folder.path().join("jwks.json");
-    let keys = keys
-        .to_str()
-        .expect("a temporary directory has a plain name");
     if !noted["jwks"].is_null() {
-        std::fs::write(keys, noted["jwks"].to_string()).expect("it is a new file");
-        add.extend(["--jwks", keys]);
+        add.extend(["--jwks", written(&noted["jwks"], &keys)]);
     }
     let added = gate.administer(&add);
     if let Some(secret) = added.get("client_secret") {
@@ -123,6 +124,13 @@ fn serves_a_client_that_the_official_suite_approved(scenario: &str, auth: &str) 
     let names = seen["names"].as_array().expect("a list of tools");
     assert!(names.contains(&"search".into()), "{seen:#}");
     gate.stop();
+}
+
+/// The file with a client's public keys, as it is named on a command line.
+fn written<'a>(jwks: &Value, file: &'a Path) -> &'a str {
+    std::fs::write(file, jwks.to_string()).expect("it is a new file");
+    file.to_str()
+        .expect("a temporary directory has a plain name")
 }
 
 #[test]
@@ -204,49 +212,4 @@ fn foreign_verifiers_take_the_tokens_of_each_algorithm() {
 
 fn demo() -> Gate {
     Gate::start(&["demo"]).with_account()
-}
-
-/// What the doctor says of the last reference in an answer.
-fn diagnosed(gate: &Gate, answer: &str) -> Value {
-    let at = answer.rfind("KS-");
-    let at = at.unwrap_or_else(|| panic!("no reference: {answer}"));
-    let reference: String = answer[at..].chars().take(11).collect();
-    let said = gate.administer(&["doctor", &reference]);
-    let last = said["steps"].as_array().and_then(|steps| steps.last());
-    let refused = last.unwrap_or_else(|| panic!("no steps: {said:#}"))["refused"].clone();
-    let reason = refused["reason"].as_str().unwrap_or_default();
-    let named = format!("reason=\"{reason}\"");
-    let (log, fix) = (gate.log(), refused["fix"].as_str().unwrap_or_default());
-    let mut lines = log.lines().filter(|line| line.contains(&reference));
-    assert!(
-        lines.any(|line| line.contains(&named) && line.contains(fix)),
-        "{named} {fix} {reference}: {log}"
-    );
-    refused
-}
-
-#[test]
-fn each_silent_failure_of_a_real_client_is_named_to_it_in_the_log_and_by_the_doctor() {
-    let gate = demo();
-    let mut judge = node(&Tools::find(), "judges/mistakes.mjs");
-    judge.args([gate.said("issuer"), gate.said("mcp_url"), SCOPE]);
-    let mistakes = events(Process::start(&mut judge));
-    assert_eq!(mistakes.len(), 14, "{mistakes:#?}");
-    for mistake in mistakes {
-        let answer = mistake["answer"].as_str().expect("an answer");
-        let to_do = mistake["to_do"].as_str().expect("words of it");
-        assert!(answer.contains(to_do), "{mistake:#}");
-        let refused = diagnosed(&gate, answer);
-        assert_eq!(
-            refused["reason"], mistake["reason"],
-            "{mistake}\n{refused:#}"
-        );
-        for member in ["expected", "found", "fix"] {
-            let told = refused[member]
-                .as_str()
-                .is_some_and(|text| !text.is_empty());
-            assert!(told, "{member}: {mistake}\n{refused:#}");
-        }
-    }
-    gate.stop();
 }

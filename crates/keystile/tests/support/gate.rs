@@ -24,15 +24,17 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Starts `keystile COMMAND… --port 0 --json FLAGS`; `arguments` begin with the command.
+    /// Starts `keystile COMMAND… --port 0 --json FLAGS`, or without a port where the flags say where to listen;
+    /// `arguments` begin with the command.
     pub(crate) fn start<S: AsRef<OsStr>>(arguments: &[S]) -> Self {
         let data = tempfile::tempdir().expect("a temporary directory can be made");
         let log = File::create(data.path().join("test.log")).expect("it was just made");
         let (command, rest) = arguments.split_first().expect("a command");
         let mut keystile = keystile(&data);
-        keystile
-            .arg(command)
-            .args(["--port", "0", "--ops-listen", "127.0.0.1:0"]);
+        keystile.arg(command).args(["--ops-listen", "127.0.0.1:0"]);
+        if rest.iter().all(|flag| flag.as_ref() != "--listen") {
+            keystile.args(["--port", "0"]);
+        }
         let mut process = Process::start(keystile.args(rest).stderr(log));
         let Some(line) = process.line() else {
             let status = process.stop();
