@@ -5,6 +5,7 @@
 //! What has to be recognised again is kept as a [`Mark`], in memory only.
 
 mod book;
+mod known_code;
 mod refused;
 
 use std::borrow::Cow;
@@ -12,15 +13,17 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::decide::diagnose::Diagnosis;
+use crate::ids::GrantId;
 use crate::secrets::digest::Digest;
 use crate::secrets::reference::Reference;
 use crate::shown;
 use crate::time::Timestamp;
 
 pub use book::{
-    FlowBook, KEPT_FAILED, KEPT_GOING, KnownCode, MOST_BYTES, MOST_FAILED, MOST_FAILED_BYTES,
-    MOST_GOING, MOST_OF_ONE_REASON,
+    FlowBook, KEPT_FAILED, KEPT_GOING, MOST_BYTES, MOST_FAILED, MOST_FAILED_BYTES, MOST_GOING,
+    MOST_OF_ONE_REASON,
 };
+pub use known_code::KnownCode;
 pub use refused::{Line, Noted, Whose};
 
 /// The most steps of one attempt; those in the middle are left out first.
@@ -153,6 +156,9 @@ pub struct Attempt {
     /// Where the answer goes to, without its query.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirect_uri: Option<String>,
+    /// The connection whose token came, behind a good signature of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<GrantId>,
     /// In the order of time.
     pub steps: Vec<Step>,
     /// How many steps were left out of the middle.
@@ -170,6 +176,7 @@ impl Attempt {
             client: None,
             resource: None,
             redirect_uri: None,
+            grant: None,
             steps: Vec::new(),
             left_out: 0,
         }

@@ -174,6 +174,9 @@ pub enum Taken {
     Again(GrantId),
     /// Not matched; nothing was spent. The reason is for the explanation only.
     NoMatch(Mismatch),
+    /// Not matched either, by a code that this grant's tokens were given for before. Nothing is changed, whoever shows it
+    /// (CHECKLIST A-019): for the explanation only.
+    AgainWrongly(Mismatch, GrantId),
 }
 
 /// What a taken code is good for.

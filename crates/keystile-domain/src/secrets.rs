@@ -48,6 +48,24 @@ struct Subkeys {
     signing_keys: Subkey<32>,
 }
 
+/// What kind of secret of Keystile's a text is by its beginning, with its article; `None` for any other text. A sealed
+/// `client_id` is no secret.
+#[must_use]
+pub fn kind_of(text: &str) -> Option<&'static str> {
+    let kinds = [
+        (code::AUTHORIZATION_CODE, "an authorization code"),
+        (code::DEVICE_CODE, "a device code"),
+        (code::CLIENT_SECRET, "a client secret"),
+        (code::INITIAL_ACCESS_TOKEN, "an initial access token"),
+        (code::SESSION, "a session cookie"),
+        (refresh::PREFIX, "a refresh token"),
+    ];
+    let kind = kinds.iter().find(|(prefix, _)| text.starts_with(prefix));
+    // A JWT begins with the base64url of `{"`.
+    let token = (text.starts_with("eyJ") && text.contains('.')).then_some("an access token");
+    kind.map(|(_, kind)| *kind).or(token)
+}
+
 /// Names a master key in what was made with it; says nothing about the key.
 pub type KeyId = [u8; 2];
 

@@ -52,7 +52,9 @@ fn read(folder: &Path, into: &mut Vec<Source>) {
     for entry in fs::read_dir(folder).expect("a folder of sources") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
-            read(&path, into);
+            if !path.ends_with("tests") {
+                read(&path, into);
+            }
         } else if path.extension().is_some_and(|kind| kind == "rs") && !path.ends_with("tests.rs") {
             let text = fs::read_to_string(&path).expect("a source file");
             let text = text.split("#[cfg(test)]\nmod tests").next();

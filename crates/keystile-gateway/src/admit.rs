@@ -82,7 +82,7 @@ pub(crate) fn admit(
     match permit.standing(revocations) {
         Standing::Good => {}
         Standing::Unknown if weakened("a_097") => {}
-        Standing::Revoked => return Err(Denied::no_good("revoked", Some(&permit.caller))),
+        Standing::Revoked => return Err(Denied::revoked(&permit)),
         Standing::Unknown => {
             return Err(Denied::Unknown {
                 caller: permit.caller,
@@ -199,8 +199,22 @@ impl Permit {
 }
 
 impl Denied {
+    /// A token whose grant, person or client was ended: whose, the operator is told.
+    pub(crate) fn revoked(permit: &Permit) -> Self {
+        let diagnosis = diagnose::token::revoked(permit.grant, permit.person(), permit.client());
+        Self::Challenged {
+            error: no_good(),
+            reason: "revoked",
+            caller: Some(permit.caller.clone()),
+            found: Some(Box::new(Found {
+                diagnosis,
+                client: None,
+            })),
+        }
+    }
+
     /// A token that is no good, which is known of this caller.
-    pub(crate) fn no_good(reason: &'static str, caller: Option<&Verified>) -> Self {
+    fn no_good(reason: &'static str, caller: Option<&Verified>) -> Self {
         Self::Challenged {
             error: no_good(),
             reason,

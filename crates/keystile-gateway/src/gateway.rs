@@ -297,9 +297,7 @@ impl Gateway {
             Standing::Unknown => Denied::Unknown {
                 caller: permit.verified().clone(),
             },
-            Standing::Good | Standing::Revoked => {
-                Denied::no_good("revoked", Some(permit.verified()))
-            }
+            Standing::Good | Standing::Revoked => Denied::revoked(permit),
         };
         let now = Sent {
             at: self.ports.clock.now(),

@@ -125,7 +125,7 @@ impl Refusal {
         self
     }
 
-    /// For the log; never sent.
+    /// For log and `keystile doctor`; never sent.
     #[must_use]
     pub fn with_detail(mut self, detail: impl ToString) -> Self {
         self.0.detail = Some(detail.to_string());
@@ -248,7 +248,7 @@ impl Refusal {
         Noted {
             reference: carried.unwrap_or_else(|| Reference::new(rng)),
             stage: self.0.stage,
-            diagnosis: diagnosis.unwrap_or_else(|| Diagnosis::described(code, sentence)),
+            diagnosis: diagnosis.unwrap_or_else(|| self.described()),
             line: Line {
                 code: Some(code),
                 cause: self.0.detail.clone(),
@@ -257,12 +257,23 @@ impl Refusal {
         }
     }
 
+    /// What is known of it where nobody said more: the operator is told the detail, too.
+    fn described(&self) -> Diagnosis {
+        let mut diagnosis = Diagnosis::described(self.0.word, &self.0.sentence);
+        if let Some(detail) = &self.0.detail {
+            let detail = without_queries(detail);
+            diagnosis.found = format!("{} In detail: {detail}.", diagnosis.found);
+        }
+        diagnosis
+    }
+
     fn whose(&self) -> Whose {
         let caller = self.0.caller.as_ref();
         Whose {
             client: caller.map(|caller| caller.client.to_string()),
             resource: caller.map(|caller| caller.resource.to_string()),
             person: caller.map(|caller| caller.person.to_string()),
+            grant: caller.map(|caller| caller.grant),
             ..Whose::default()
         }
     }
@@ -289,11 +300,10 @@ impl From<&Failure> for Refusal {
         let hint = serde_json::json!({ "hint": failure.hint() }).to_string();
         let error = RpcError::new(RpcError::INTERNAL_ERROR, failure.sentence()).with_data(hint);
         let mut refusal = Self::of(failure.code(), failure.status(), error).with_detail(failure);
-        // A child's last words may have a secret in them: they are in the log, under the same reference.
         refusal.0.diagnosis = Some(Diagnosis {
             reason: failure.code().into(),
             expected: "an answer of the MCP server behind this gateway".to_owned(),
-            found: failure.sentence().to_owned(),
+            found: failure.found(),
             fix: failure.hint().to_owned(),
         });
         refusal.0.retry_after = failure.passes_in();

@@ -2,8 +2,12 @@
 //! what is known of an attempt when its token request is refused.
 
 use axum::response::{IntoResponse as _, Response};
-use keystile_domain::decide::diagnose::{Diagnosis, client, difference, pkce, resource};
+use keystile_domain::decide::diagnose::{
+    Diagnosis, assertion, client, code, difference, pkce, resource,
+};
 use keystile_domain::flow::{KnownCode, Line, Noted, Stage, Step, Whose, without_query};
+use keystile_domain::ids::GrantId;
+use keystile_domain::secrets::code::AuthorizationCode;
 use keystile_domain::secrets::digest::Digest;
 use keystile_domain::secrets::reference::Reference;
 use keystile_domain::time::Timestamp;
@@ -42,18 +46,22 @@ pub(crate) async fn tell_whose(
         return;
     }
     let id = client_id();
-    let client = match &id {
+    let known = match &id {
         Some(id) => named(app, id).await,
         None => None,
     };
     let operators =
-        |id: &String| client.is_some() && matches!(ClientId::read(id), Ok(ClientId::Recorded(_)));
+        |id: &String| known.is_some() && matches!(ClientId::read(id), Ok(ClientId::Recorded(_)));
     response.extensions_mut().insert(Whose {
         operators_id: id.filter(operators),
-        client,
+        client: match known {
+            Some(name) => Some(name),
+            None => claims_to_be(app, params).await,
+        },
         resource: params.many("resource").next().map(str::to_owned),
         redirect_uri: params.one("redirect_uri").map(str::to_owned),
         person: None,
+        grant: None,
     });
 }
 
@@ -67,6 +75,21 @@ async fn named(app: &App, client_id: &str) -> Option<String> {
             Some(format!("{} ({id})", record.name))
         }
     }
+}
+
+/// Who an assertion says to be from, where nothing names a client that is known (RFC 7523 §3). Nothing of it was checked.
+async fn claims_to_be(app: &App, params: &Params) -> Option<String> {
+    let claimed = assertion::claimed(params.one("client_assertion")?);
+    let mut told: Vec<String> = Vec::new();
+    for (claim, id) in &claimed {
+        let name = named(app, id).await;
+        let name = name.unwrap_or_else(|| client::quoted(id));
+        told.push(match claimed.len() {
+            1 => name,
+            _ => format!("{name} ({claim})"),
+        });
+    }
+    (!told.is_empty()).then(|| format!("claims to be {}", told.join(" and ")))
 }
 
 /// Where an attempt is that comes to this path.
@@ -107,8 +130,8 @@ pub(crate) async fn token(
     answered: Result<Response, OAuthError>,
     now: Timestamp,
 ) -> Response {
-    let known = params
-        .one("code")
+    let code = params.one("code");
+    let known = code
         .or_else(|| params.one("device_code"))
         .and_then(|code| app.flows.of_code(Digest::of(code)));
     match answered {
@@ -120,7 +143,15 @@ pub(crate) async fn token(
             response
         }
         Err(error) => {
+            let spent = spent_before(code, known.as_ref(), &error);
             let error = diagnosed(app, params, known.as_ref(), error);
+            let error = match spent {
+                Some(grant) => {
+                    let wrong = Diagnosis::of(&error);
+                    error.with_detail(code::reused_wrongly(grant, wrong))
+                }
+                None => error,
+            };
             let Some(known) = known else {
                 return Refusal::from(error).into_response();
             };
@@ -131,6 +162,22 @@ pub(crate) async fn token(
             Refusal::from(error).about(known.reference).into_response()
         }
     }
+}
+
+/// The grant of a code that gave its tokens before and is refused for something else now: as the store says it, or of a
+/// request that never came so far as the store, the book.
+fn spent_before(
+    code: Option<&str>,
+    known: Option<&KnownCode>,
+    error: &OAuthError,
+) -> Option<GrantId> {
+    let code = AuthorizationCode::read(code?)?;
+    let no_answer = error.code == ErrorCode::ServerError
+        || error.retry_after().is_some()
+        || error.reason() == code::REUSED;
+    let spent = Diagnosis::of(error).reason == code::REUSED_WRONGLY
+        || known.is_some_and(|known| known.is_spent);
+    (spent && !no_answer).then_some(code.grant)
 }
 
 /// Of another client than the code was made for: whatever was refused, doctor says who came, since all
@@ -177,7 +224,8 @@ fn diagnosed(
             pkce::mismatch(verifier, challenge, reused.as_ref()).explain(error)
         }
         (reason @ "code_of_another_redirect_uri", Some(known)) => {
-            let expected = known.redirect_uri.as_deref().into_iter();
+            let expected = known.redirect_uri(asked);
+            let expected = expected.as_deref().into_iter();
             difference::diagnose("code_redirect", reason, asked, expected).explain(error)
         }
         (reason @ "code_for_another_resource", Some(known)) => {

@@ -167,7 +167,7 @@ impl Admin {
             Request::GrantList { all, user, client } => self.grant_list(all, user, client).await,
             Request::GrantRevoke { id } => self.grant_revoke(&id).await,
             Request::Registration { registration } => self.registration(registration).await,
-            Request::Explain { reference } => self.attempts().explain(&reference),
+            Request::Explain { reference } => self.explain(&reference).await,
             Request::FailedAttempts => Ok(self.attempts().failed_attempts()),
             Request::KeyList => self.keys.list().await,
             Request::KeyRotate {

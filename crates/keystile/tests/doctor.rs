@@ -15,6 +15,8 @@ mod fake_server;
 #[path = "operator/flow.rs"]
 #[expect(dead_code, reason = "these tests use a part of the driver")]
 mod flow;
+#[path = "doctor/gateway.rs"]
+mod gateway;
 #[path = "operator/http.rs"]
 #[expect(dead_code, reason = "these tests use a part of the driver")]
 mod http;

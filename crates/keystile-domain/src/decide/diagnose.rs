@@ -5,6 +5,7 @@
 pub mod advice;
 pub mod assertion;
 pub mod client;
+pub mod code;
 pub mod difference;
 pub mod pkce;
 pub mod proxy;
@@ -18,6 +19,7 @@ use keystile_protocol::error::OAuthError;
 use serde::{Deserialize, Serialize};
 
 use crate::flow::without_queries;
+use crate::secrets::kind_of;
 use crate::shown;
 
 /// A named failure.
@@ -92,8 +94,11 @@ impl fmt::Display for Diagnosis {
 
 impl std::error::Error for Diagnosis {}
 
-/// What somebody else wrote, cut and without what would move a cursor.
+/// What somebody else wrote, cut and without what would move a cursor; of a secret of ours in the wrong place its kind.
 fn short(text: &str) -> String {
+    if let Some(kind) = kind_of(text) {
+        return format!("({kind})");
+    }
     let cut: String = text.chars().take(LONGEST_QUOTED).collect();
     let more = if cut.len() < text.len() { "…" } else { "" };
     format!("{}{more}", shown::line(&cut))

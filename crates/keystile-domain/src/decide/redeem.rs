@@ -1,7 +1,9 @@
 //! What becomes of a code that was shown at the token endpoint (OAuth 2.1 §4.1.3, RFC 8707 §2.2).
 
 use keystile_protocol::error::{ErrorCode, OAuthError};
+use keystile_protocol::mutation::weakened;
 
+use super::diagnose::{Diagnosis, code};
 use crate::ids::GrantId;
 use crate::records::{CLIENT_PROOF, Mismatch, RefreshMismatch, Taken, TakenCode};
 
@@ -14,25 +16,43 @@ pub enum Redemption {
     RevokeAndRefuse(GrantId, OAuthError),
 }
 
-/// Decides an authorization code redemption.
+/// Decides an authorization code redemption. Who `proved` to be the code's own client hears of an earlier use, too; of
+/// anybody else it is not known that they are.
 ///
 /// # Errors
 /// `invalid_grant` or `invalid_target`; nothing was changed.
-pub fn redeem(taken: Taken) -> Result<Redemption, OAuthError> {
+pub fn redeem(taken: Taken, proved: bool) -> Result<Redemption, OAuthError> {
     match taken {
         Taken::First(code) => Ok(Redemption::Issue(code)),
         Taken::Again(grant) => Ok(Redemption::RevokeAndRefuse(
             grant,
             invalid_grant("The code was used before, so its connection was ended. Sign in again.")
-                .because("code_reused"),
+                .because(code::REUSED),
         )),
         Taken::NoMatch(mismatch) => Err(refuse_code(mismatch)),
+        Taken::AgainWrongly(mismatch, grant) => {
+            let mut refusal = refuse_code(mismatch);
+            let diagnosis = code::reused_wrongly(grant, Diagnosis::of(&refusal));
+            if (proved || weakened("a_019b")) && mismatch != Mismatch::Client {
+                let more = "The code was used before, too.";
+                refusal.description = format!("{} {more}", refusal.description).into();
+            }
+            Err(refusal.with_detail(diagnosis))
+        }
     }
+}
+
+/// The refusal of a text that can't be a code of this server.
+#[must_use]
+pub fn refuse_damaged(text: &str) -> OAuthError {
+    code::damaged(text).explain(refuse_code(Mismatch::Unknown))
 }
 
 fn refuse_code(mismatch: Mismatch) -> OAuthError {
     let refusal = match mismatch {
-        Mismatch::Unknown => invalid_grant("The code is unknown here. Sign in again."),
+        Mismatch::Unknown => {
+            invalid_grant("The code is unknown here. Sign in again.").with_detail(code::unknown())
+        }
         Mismatch::Expired => invalid_grant("The code is older than 60 seconds. Sign in again."),
         Mismatch::Client => invalid_grant(
             "The code was issued to another client_id: send the one that asked for it, or sign in again.",
@@ -94,4 +114,31 @@ pub fn refuse_reuse() -> OAuthError {
 
 fn invalid_grant(description: &'static str) -> OAuthError {
     OAuthError::new(ErrorCode::InvalidGrant, description)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_proved_to_be_the_code_s_own_client_hears_of_an_earlier_use() {
+        let grant = GrantId::from_bytes([9; 16]);
+        let of = |taken, proved| redeem(taken, proved).expect_err("it is refused");
+        for mismatch in [
+            Mismatch::Client,
+            Mismatch::ClientProof,
+            Mismatch::RedirectUri,
+            Mismatch::Challenge,
+            Mismatch::Resource,
+        ] {
+            let fresh = of(Taken::NoMatch(mismatch), false);
+            let spent = of(Taken::AgainWrongly(mismatch, grant), false);
+            assert_eq!(spent.description, fresh.description);
+            assert_eq!((spent.code, spent.reason()), (fresh.code, fresh.reason()));
+            assert_eq!(Diagnosis::of(&spent).reason, code::REUSED_WRONGLY);
+            let proved = of(Taken::AgainWrongly(mismatch, grant), true);
+            let hears = proved.description.contains("used before");
+            assert_eq!(hears, mismatch != Mismatch::Client, "{proved}");
+        }
+    }
 }

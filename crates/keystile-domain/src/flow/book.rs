@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use keystile_protocol::pkce::CodeChallenge;
 
+use super::known_code::{KnownCode, gave_tokens, mark, query_mark};
 use super::{Attempt, Mark, Noted, Stage, Step, Whose, without_query};
 use crate::secrets::digest::Digest;
 use crate::secrets::reference::Reference;
@@ -31,31 +32,6 @@ pub const MOST_FAILED_BYTES: usize = 512 * 1024;
 #[derive(Debug, Default)]
 pub struct FlowBook(Mutex<Pages>);
 
-/// What is known of a code that somebody shows.
-#[derive(Debug, Clone)]
-pub struct KnownCode {
-    /// Of the attempt that it was made in.
-    pub reference: Reference,
-    /// The app that it was made for.
-    pub client: Option<String>,
-    /// Its id.
-    client_id: Option<Mark>,
-    /// What the verifier had to hash to.
-    pub challenge: Option<Mark>,
-    /// Where the code was sent, without the query.
-    pub redirect_uri: Option<String>,
-    /// What the code was made for.
-    pub resource: Option<String>,
-}
-
-impl KnownCode {
-    /// Whether it was made for another client than this one.
-    #[must_use]
-    pub fn is_of_another(&self, client_id: &str) -> bool {
-        self.client_id.is_some_and(|own| own != mark(client_id))
-    }
-}
-
 #[derive(Debug, Default)]
 struct Pages {
     next: u64,
@@ -79,6 +55,7 @@ struct Shelf {
 struct Entry {
     attempt: Attempt,
     client_id: Option<Mark>,
+    redirect_query: Option<Mark>,
     code: Option<Mark>,
     challenge: Option<Mark>,
 }
@@ -120,6 +97,7 @@ impl FlowBook {
         attempt.add(Step::passed(now, Stage::Authorize, note));
         let entry = Entry {
             client_id: Some(mark(&client.client_id)),
+            redirect_query: query_mark(transaction.redirect_uri.as_str()),
             challenge: Mark::of(transaction.challenge.as_bytes()),
             ..Entry::of(attempt)
         };
@@ -197,7 +175,9 @@ impl FlowBook {
             client_id: entry.client_id,
             challenge: entry.challenge,
             redirect_uri: entry.attempt.redirect_uri.clone(),
+            redirect_query: entry.redirect_query,
             resource: entry.attempt.resource.clone(),
+            is_spent: entry.attempt.steps.iter().any(gave_tokens),
         })
     }
 
@@ -256,6 +236,7 @@ impl Entry {
         Self {
             attempt,
             client_id: None,
+            redirect_query: None,
             code: None,
             challenge: None,
         }
@@ -370,10 +351,6 @@ impl Pages {
             self.remove(number);
         }
     }
-}
-
-fn mark(client_id: &str) -> Mark {
-    Digest::of(client_id).into()
 }
 
 /// A later attempt with the same mark may have taken the place.

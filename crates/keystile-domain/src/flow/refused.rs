@@ -7,6 +7,7 @@ use tracing::Level;
 
 use super::{Attempt, Stage, shorten, without_queries, without_query};
 use crate::decide::diagnose::Diagnosis;
+use crate::ids::GrantId;
 use crate::secrets::Secrets;
 use crate::secrets::client_id::PREFIX;
 use crate::secrets::reference::Reference;
@@ -132,6 +133,8 @@ pub struct Whose {
     pub resource: Option<String>,
     /// Where the answer would have gone.
     pub redirect_uri: Option<String>,
+    /// The connection whose token came.
+    pub grant: Option<GrantId>,
     /// Its id, if an operator gave it one: so what they have to type can name it.
     pub operators_id: Option<String>,
     /// The person's id, for the log.
@@ -166,5 +169,6 @@ impl Whose {
         attempt.client = attempt.client.take().or(self.client);
         attempt.resource = attempt.resource.take().or(self.resource);
         attempt.redirect_uri = attempt.redirect_uri.take().or(self.redirect_uri);
+        attempt.grant = attempt.grant.or(self.grant);
     }
 }

@@ -18,6 +18,7 @@ use subtle::ConstantTimeEq as _;
 use crate::client::{Client, ClientKind, Trust, grant_types, may_vary_port, self_described};
 use crate::ports::Rng;
 use crate::records::GrantType;
+use crate::secrets::code::CLIENT_SECRET;
 use crate::secrets::{KeyId, Secrets, Subkeys};
 use crate::shown;
 
@@ -146,7 +147,7 @@ impl Secrets {
         let mut mac = Hmac::<Sha256>::new_from_slice(key.bytes()).expect("HMAC takes any key");
         mac.update(client_id.as_bytes());
         format!(
-            "ksx_{}",
+            "{CLIENT_SECRET}{}",
             URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
         )
     }

@@ -11,7 +11,20 @@ use crate::secrets::refresh::checksum;
 /// What every initial access token begins with.
 pub const INITIAL_ACCESS_TOKEN: &str = "ksi_";
 
-const AUTHORIZATION_CODE: &str = "ksc_";
+/// What every authorization code begins with.
+pub const AUTHORIZATION_CODE: &str = "ksc_";
+
+/// How many characters an authorization code has: [`AUTHORIZATION_CODE`], and the base64url of 48 bytes.
+pub const CODE_LENGTH: usize = 68;
+
+/// What every session cookie begins with.
+pub const SESSION: &str = "kss_";
+
+/// What every device code begins with.
+pub const DEVICE_CODE: &str = "ksv_";
+
+/// What every client secret begins with.
+pub const CLIENT_SECRET: &str = "ksx_";
 
 /// An authorization code as the store finds it. It names its grant, so that it is found where the grant is, and new ones
 /// lie beside each other; what opens it is the digest.
@@ -59,13 +72,13 @@ impl FreshSecret {
     /// The value of a session cookie: `kss_` and 256 bits.
     #[must_use]
     pub fn session(rng: &dyn Rng) -> Self {
-        Self::with_prefix("kss_", rng)
+        Self::with_prefix(SESSION, rng)
     }
 
     /// A device code (RFC 8628 §3.2): `ksv_` and 256 bits.
     #[must_use]
     pub fn device_code(rng: &dyn Rng) -> Self {
-        Self::with_prefix("ksv_", rng)
+        Self::with_prefix(DEVICE_CODE, rng)
     }
 
     /// The secret of a client that an operator registered: `ksx_`, 256 bits, and four characters
@@ -75,7 +88,7 @@ impl FreshSecret {
         let mut bytes = [0; 32];
         rng.fill(&mut bytes);
         let body = URL_SAFE_NO_PAD.encode(bytes);
-        let text = format!("ksx_{body}{}", checksum(&body));
+        let text = format!("{CLIENT_SECRET}{body}{}", checksum(&body));
         let digest = Digest::of(&text);
         Self { text, digest }
     }
@@ -148,6 +161,7 @@ mod tests {
         let FreshSecret { text, digest } = FreshSecret::authorization_code(grant, &Sevens);
         let read = AuthorizationCode::read(&text);
         assert_eq!(read, Some(AuthorizationCode { grant, digest }));
+        assert_eq!(text.len(), CODE_LENGTH);
         for end in 0..text.len() {
             assert_eq!(
                 AuthorizationCode::read(&text[..end]),

@@ -8,6 +8,7 @@ use http::{Method, Response, StatusCode, request, response};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use keystile_domain::flow::without_query;
 use keystile_protocol::mcp::headers;
 use keystile_protocol::mutation::weakened;
 
@@ -121,15 +122,8 @@ pub(super) fn judge(
             "The server behind this gateway failed; its own log says why.",
         ),
     };
-    let said = |name| {
-        let value = answer.headers.get(name);
-        let value = value.map_or(b"".as_ref(), HeaderValue::as_bytes);
-        format!("{:?}", value.escape_ascii().to_string())
-    };
-    let (kind, target) = (said(header::CONTENT_TYPE), said(header::LOCATION));
     let status = answer.status;
-    let detail = format!("the upstream said {status}, Content-Type {kind}, Location {target}");
-    let refusal = Refusal::new(code, sentence).with_detail(detail);
+    let refusal = Refusal::new(code, sentence).with_detail(said(answer));
     Err(match status {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
             let seconds = answer.headers.get(header::RETRY_AFTER);
@@ -139,6 +133,23 @@ pub(super) fn judge(
         _ => refusal,
     })
 }
+
+/// What an answer was like, for the operator: where it redirects without the query, which may be a secret.
+fn said(answer: &response::Parts) -> String {
+    let value = |name| {
+        let value = answer.headers.get(name)?.as_bytes().escape_ascii();
+        Some(value.map(char::from).take(LONGEST_SAID).collect::<String>())
+    };
+    let media = value(header::CONTENT_TYPE).unwrap_or_else(|| "none".to_owned());
+    let target = value(header::LOCATION);
+    let target = target.map(|uri| format!(", Location '{}'", without_query(&uri)));
+    let target = target.unwrap_or_default();
+    let status = answer.status;
+    format!("the upstream said {status}, Content-Type '{media}'{target}")
+}
+
+/// The most characters of a header that the operator is shown.
+const LONGEST_SAID: usize = 100;
 
 /// The bytes of a JSON answer, as they came.
 ///

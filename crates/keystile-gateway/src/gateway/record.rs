@@ -136,6 +136,7 @@ impl Gateway {
             event = describe(event, caller, route);
             whose.client = Some(caller.client_id.clone());
             whose.person = Some(caller.sub.clone());
+            whose.grant = caller.sid.as_deref().and_then(|sid| sid.parse().ok());
         }
         if let Some(message) = message {
             event = about(event, message);

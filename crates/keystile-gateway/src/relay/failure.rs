@@ -4,6 +4,7 @@
 //! the log only, because the client is not the operator.
 
 use http::StatusCode;
+use keystile_domain::flow::without_queries;
 
 /// Why the server behind the gateway gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -131,6 +132,20 @@ impl Failure {
             Self::NoEndpoint => "The MCP server did not say where it takes messages.",
             Self::ForeignEndpoint(_) | Self::SecondEndpoint => {
                 "The MCP server wants its messages sent elsewhere, which is not done."
+            }
+        }
+    }
+
+    /// What the operator is told of it, in log and `keystile doctor`. The last words of a process, and where it lies, are in
+    /// the log alone: there may be a secret in them.
+    pub(crate) fn found(&self) -> String {
+        match self {
+            Self::NotStarted(_) | Self::ExitedAtOnce(_) | Self::Exited(_) => {
+                self.sentence().to_owned()
+            }
+            other => {
+                let detail = without_queries(&other.to_string());
+                format!("{} In detail: {detail}.", self.sentence())
             }
         }
     }
@@ -284,6 +299,17 @@ mod tests {
             );
             assert!(!text.contains("configuration"), "{text}");
         }
+    }
+
+    #[test]
+    fn the_operator_is_told_the_status_and_no_last_words() {
+        assert!(Failure::BadStatus(418).found().contains("status 418"));
+        let busy = Failure::Busy(503, None).found();
+        assert!(busy.contains("status 503"), "{busy}");
+        let gone = Failure::Unreachable("tcp: http://a.example/?key=x refused".into()).found();
+        assert!(gone.contains("http://a.example/?… refused."), "{gone}");
+        let last_words = Failure::Exited("exit status: 3, my secret".into()).found();
+        assert_eq!(last_words, Failure::Exited(String::new()).sentence());
     }
 
     #[tokio::test]

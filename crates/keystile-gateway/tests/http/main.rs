@@ -21,6 +21,7 @@ mod metadata;
 mod neighbours;
 mod old_client;
 mod old_clients;
+mod operator;
 mod raw;
 #[path = "../shared/second.rs"]
 mod second;

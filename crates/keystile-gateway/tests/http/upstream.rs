@@ -135,7 +135,7 @@ async fn answering(answer: String) -> SocketAddr {
     address
 }
 
-async fn in_front_of(address: SocketAddr) -> App {
+pub(crate) async fn in_front_of(address: SocketAddr) -> App {
     let unused = Server::start(|_| json_answer("{}")).await;
     App::in_front_of(unused, &format!("http://{address}/mcp"), |upstream| {
         upstream

@@ -1,7 +1,8 @@
 //! `grant_type=authorization_code` (OAuth 2.1 §4.1.3).
 
 use keystile_domain::audit::{Action, Event, Outcome};
-use keystile_domain::decide::redeem::{Redemption, redeem};
+use keystile_domain::decide::diagnose::code::{REUSED, REUSED_WRONGLY};
+use keystile_domain::decide::redeem::{Redemption, redeem, refuse_damaged};
 use keystile_domain::records::{CodeProof, GrantType, Mismatch, Taken, TakenCode};
 use keystile_domain::secrets::code::AuthorizationCode;
 use keystile_domain::time::Timestamp;
@@ -22,14 +23,11 @@ pub(crate) async fn exchange(
     now: Timestamp,
 ) -> Result<TokenResponse, OAuthError> {
     let named = named_resource(app, &request.resource)?;
-    let taken = match AuthorizationCode::read(&request.code) {
-        Some(code) => take(app, client, request, (code, named.as_deref()), now).await?,
-        None => Taken::NoMatch(Mismatch::Unknown),
-    };
-    if let Taken::NoMatch(mismatch) = taken {
-        refused(app, client, mismatch, now).await?;
-    }
-    match redeem(taken)? {
+    let code = AuthorizationCode::read(&request.code);
+    let code = code.ok_or_else(|| refuse_damaged(&request.code))?;
+    let taken = take(app, client, request, (code, named.as_deref()), now).await?;
+    refused(app, client, &taken, now).await?;
+    match redeem(taken, client.is_confidential())? {
         Redemption::Issue(mut code) => {
             if let Some(named) = named.filter(|_| weakened("a_027")) {
                 code.resource = named;
@@ -39,14 +37,14 @@ pub(crate) async fn exchange(
         Redemption::RevokeAndRefuse(_, refusal) if weakened("n_as_21") => Err(refusal),
         Redemption::RevokeAndRefuse(grant, refusal) => {
             app.grants
-                .revoke(grant, "code_reused", now)
+                .revoke(grant, REUSED, now)
                 .await
                 .map_err(OAuthError::internal)?;
             let id = grant.to_string();
             let event = Event {
                 client: Some(client.client_id()),
                 grant: Some(&id),
-                reason: Some("code_reused"),
+                reason: Some(REUSED),
                 ..Event::new(now, Action::Grant, Outcome::Deny)
             };
             app.audit
@@ -83,16 +81,19 @@ async fn take(
 async fn refused(
     app: &App,
     client: &AuthenticatedClient,
-    mismatch: Mismatch,
+    taken: &Taken,
     now: Timestamp,
 ) -> Result<(), OAuthError> {
-    if mismatch == Mismatch::Unknown {
-        return Ok(());
-    }
+    let (reason, grant) = match taken {
+        Taken::First(_) | Taken::Again(_) | Taken::NoMatch(Mismatch::Unknown) => return Ok(()),
+        Taken::NoMatch(mismatch) => (mismatch.as_str(), None),
+        Taken::AgainWrongly(_, grant) => (REUSED_WRONGLY, Some(grant.to_string())),
+    };
     let event = Event {
         client: Some(client.client_id()),
+        grant: grant.as_deref(),
         method: Some("authorization_code"),
-        reason: Some(mismatch.as_str()),
+        reason: Some(reason),
         ..Event::new(now, Action::Token, Outcome::Deny)
     };
     app.audit.record(&event).await.map_err(OAuthError::internal)

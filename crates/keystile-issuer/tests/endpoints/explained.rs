@@ -1,20 +1,26 @@
 //! What the operator reads about a refusal: who came, with what, and what to do about it; and how much of that
 //! stands on pages, which are anybody's.
 
+mod codes;
 mod mending;
 
 use axum::body::Body;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::Request;
 use keystile_domain::decide::diagnose::advice::ANY_FIX;
 use keystile_domain::ports::{Clients, Clock as _};
 use keystile_domain::records::{GrantType, GrantTypes};
 use keystile_protocol::client_metadata::TokenEndpointAuthMethod;
-use keystile_testkit::issuer::TestApp;
+use keystile_testkit::issuer::{TestApp, VERIFIER};
 use serde_json::json;
 
-use crate::connecting::Connecting;
+use crate::connecting::{Connecting, text};
 use crate::knocking::record;
-use crate::{LOOPBACK, authorize_url, get, post_form, post_json, send, told};
+use crate::log::Log;
+use crate::{
+    LOOPBACK, attempt, authorize_url, changed, get, post_form, post_json, reference_of, send, told,
+};
 
 #[tokio::test]
 async fn who_brings_another_app_s_code_is_named_to_the_operator_alone() {
@@ -68,8 +74,11 @@ async fn a_lost_client_id_is_shown_as_far_as_it_is_no_secret() {
     let whole = test.register("Notes", &[LOOPBACK]).await;
     let cut = &whole[..whole.len() - 4];
     for (id, shown) in [
-        ("never-registered", "'never-registered'".to_owned()),
-        ("ksr_a-refresh-token", "'ksr_…'".to_owned()),
+        ("never-registered", "'neve…' (16 characters)".to_owned()),
+        (
+            "ksr_a-refresh-token",
+            "'ksr_…' (19 characters) is in the database. It begins as a refresh token".to_owned(),
+        ),
         (cut, format!("'{}…{}'", &cut[..16], &cut[cut.len() - 6..])),
         ("ksd_short", "'ksd_short'".to_owned()),
     ] {
@@ -83,14 +92,69 @@ async fn a_lost_client_id_is_shown_as_far_as_it_is_no_secret() {
     }
     let request = Request::post("/oauth/token")
         .header("content-type", "application/x-www-form-urlencoded")
-        .header("authorization", "Basic b25lOnNlY3JldA==")
-        .body(Body::from("client_id=other"));
+        .header("authorization", basic("one-of-two", "secret"))
+        .body(Body::from("client_id=one-or-two"));
     let reply = send(&test, request.expect("a legal request")).await;
     let told = told(&test, &reply);
     assert_eq!(told.reason, "client_id_differs");
-    for part in ["'other'", "'one'"] {
-        assert!(told.found.contains(part), "{told}");
+    let found = "The form says 'on…' (10 characters), and what authenticates the client says 'on…' (10 characters): they differ from character 6 on.";
+    assert_eq!(told.found, found);
+}
+
+fn basic(id: &str, secret: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
+}
+
+#[tokio::test]
+async fn a_031_a_secret_that_was_sent_as_the_client_id_is_neither_logged_nor_kept() {
+    let (log, _recording) = Log::listen();
+    let mut connecting = Connecting::new().await;
+    let code = connecting.code(&[]).await;
+    let tokens = connecting.tokens().await;
+    let test = &connecting.test;
+    let mut secret = record(test, "job", TokenEndpointAuthMethod::ClientSecretBasic);
+    secret.redirect_uris = vec![LOOPBACK.to_owned()];
+    test.add(secret, Some("right")).await;
+    log.lines();
+    let secrets = [
+        VERIFIER,
+        &code,
+        text(&tokens, "refresh_token"),
+        text(&tokens, "access_token"),
+        "ksx_Yq0TtE9rVbVw1mDk4uXo",
+        "correct horse battery staple",
+        "hunter2",
+    ];
+    for secret in secrets {
+        // The id and the secret changed places.
+        let swapped = Request::post("/oauth/token")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("authorization", basic(&secret.replace(' ', "+"), "job"))
+            .body(Body::from("client_id=job"));
+        let form = changed(&[("client_id", secret)], &[]);
+        let replies = [
+            get(test, &authorize_url(secret, &[])).await,
+            post_form(test, "/oauth/token", form.clone()).await,
+            post_form(test, "/oauth/device", form.clone()).await,
+            post_form(test, "/oauth/revoke", form.clone()).await,
+            // Of a code that is known the attempt says who else came.
+            connecting
+                .redeem(&code, &[("client_id", Some(secret))])
+                .await,
+            send(test, swapped.expect("a legal request")).await,
+        ];
+        let logged = log.lines();
+        let logged = logged.iter().map(ToString::to_string).collect::<String>();
+        let beginning: String = secret.chars().take(5).collect();
+        for reply in replies {
+            let kept = json!(attempt(test, &reply)).to_string();
+            assert!(logged.contains(reference_of(&reply).as_str()), "{logged}");
+            for place in [&kept, &logged, &reply.body] {
+                assert!(!place.contains(&beginning), "{place}");
+            }
+        }
     }
+    assert_eq!(connecting.redeem(&code, &[]).await.status, 200);
 }
 
 #[tokio::test]

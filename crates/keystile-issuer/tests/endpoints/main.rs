@@ -13,6 +13,7 @@ mod gone;
 mod introspect;
 mod knocking;
 mod limits;
+mod log;
 mod metadata;
 mod par;
 mod pkce;

@@ -1,14 +1,12 @@
 //! What every endpoint for programs has in common when it refuses.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use axum::body::Body;
 use http::Request;
 use keystile_testkit::browser::Reply;
 use keystile_testkit::issuer::TestApp;
 use serde_json::{Value, json};
 
+use crate::log::Log;
 use crate::{
     LOOPBACK, authorize_url, get, json as read, post_form, post_json, reference_of, refused, send,
     wire,
@@ -133,46 +131,10 @@ async fn a_body_that_cannot_be_read_is_refused_in_json() {
     }
 }
 
-/// What was written to the log.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0
-            .lock()
-            .expect("nobody panics")
-            .extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    /// The lines since the last look.
-    fn lines(&self) -> Vec<Value> {
-        let bytes = std::mem::take(&mut *self.0.lock().expect("nobody panics"));
-        let text = String::from_utf8(bytes).expect("UTF-8");
-        text.lines()
-            .map(|line| serde_json::from_str(line).expect(line))
-            .collect()
-    }
-}
-
 #[tokio::test]
 async fn each_refusal_has_a_reference_and_one_line_in_the_log_without_a_secret() {
     const SECRET: &str = "planted-secret";
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _recording = tracing::subscriber::set_default(subscriber);
+    let (log, _recording) = Log::listen();
     let test = TestApp::new();
     test.add_client("notes", "Notes", &[LOOPBACK]).await;
     let registered = post_json(
@@ -193,7 +155,7 @@ async fn each_refusal_has_a_reference_and_one_line_in_the_log_without_a_secret()
     let refusals = [
         (
             post_form(&test, "/oauth/token", redeem).await,
-            "code_unknown",
+            "code_not_ours",
         ),
         (
             post_form(

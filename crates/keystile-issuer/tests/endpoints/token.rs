@@ -145,7 +145,7 @@ async fn each_refusal_has_its_status_and_says_what_was_expected() {
     content-type: application/json
     cache-control: no-store
 
-    {"error":"invalid_grant","error_description":"The code is unknown here. Sign in again. (KS-…)"}
+    {"error":"invalid_grant","error_description":"The code is unknown here. Sign in again. The code that came has 5 characters of 68, and it was cut off. The app, or something between, changed the code: it has to decode the redirect's query once, encode the form once, and add nothing. Tell its maker. (KS-…)"}
     "#);
     insta::assert_snapshot!(ask(format!("client_id={client}&grant_type=refresh_token&refresh_token=ksr_x")).await, @r#"
     400 Bad Request

@@ -283,7 +283,7 @@ async fn done(store: &Store, template: &Template, number: usize, act: Act, now: 
             match store.take(proof, now).await.expect("the real parts work") {
                 Taken::First(_) => Seen::Redeemed,
                 Taken::Again(_) => Seen::CodeReplayed,
-                Taken::NoMatch(_) => Seen::Refused,
+                Taken::NoMatch(_) | Taken::AgainWrongly(..) => Seen::Refused,
             }
         }
         Act::Show { generation, own } => {

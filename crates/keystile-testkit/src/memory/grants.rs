@@ -94,7 +94,12 @@ impl Grants for MemoryStore {
     async fn take(&self, proof: CodeProof, now: Timestamp) -> Result<Taken, StoreError> {
         let mut state = self.state();
         if let Err(mismatch) = state.matches(&proof, now) {
-            return Ok(Taken::NoMatch(mismatch));
+            let code = state.codes.get(&proof.code.digest);
+            let spent = mismatch != Mismatch::Unknown && code.is_some_and(|code| code.spent);
+            return Ok(match spent {
+                true => Taken::AgainWrongly(mismatch, proof.code.grant),
+                false => Taken::NoMatch(mismatch),
+            });
         }
         let code = state.codes.get_mut(&proof.code.digest).expect("it matched");
         let approval = code.approval.clone();

@@ -31,19 +31,22 @@ impl Doctor {
     pub(crate) fn run(self, global: &Global) -> Result<(), Failure> {
         let Some(reference) = self.reference else {
             let mut answer = control::ask(global, Request::FailedAttempts)?;
+            let mut none = "No attempt has failed lately.".to_owned();
             if let (Some(reason), Some(failed)) = (&self.reason, answer.as_array_mut()) {
+                let all = failed.len();
                 failed.retain(|attempt| attempt["reason"] == reason.as_str());
                 if failed.is_empty() {
                     known(reason)?;
+                    none = none_of(reason, all);
                 }
             }
             let each = self.all || self.reason.is_some();
-            return output::answer(global.json, &answer, || list(&answer, each));
+            return output::answer(global.json, &answer, || list(&answer, each, none));
         };
         let answer = control::ask(global, Request::Explain { reference })?;
         output::answer(global.json, &answer, || {
             match Attempt::deserialize(&answer) {
-                Ok(attempt) => told(&attempt),
+                Ok(attempt) => told(&attempt, answer["connection"].as_str()),
                 Err(_) => answer.to_string(),
             }
         })
@@ -62,10 +65,20 @@ fn known(reason: &str) -> Result<(), Failure> {
     ))
 }
 
+/// Nothing that is kept failed for this reason, and so much did for another.
+fn none_of(reason: &str, others: usize) -> String {
+    let others = match others {
+        0 => "none for another reason".to_owned(),
+        1 => "1 for another reason: keystile doctor".to_owned(),
+        others => format!("{others} for other reasons: keystile doctor"),
+    };
+    format!("No attempt that is kept failed for {reason}, and {others}")
+}
+
 /// Each attempt, or the newest of each reason: a flood of one reason hides no other.
-fn list(answer: &Value, each: bool) -> String {
+fn list(answer: &Value, each: bool, none: String) -> String {
     if answer.as_array().is_some_and(Vec::is_empty) {
-        return "No attempt has failed lately.".to_owned();
+        return none;
     }
     let fields = ["reference", "at", "stage", "reason", "client"];
     let all = control::rows(answer, fields);
@@ -95,8 +108,8 @@ fn list(answer: &Value, each: bool) -> String {
     format!("{table}\n\nMore about one of them: keystile doctor REFERENCE{more}")
 }
 
-/// One attempt for a person.
-fn told(attempt: &Attempt) -> String {
+/// One attempt for a person, and whose connection it was, where the database could be asked.
+fn told(attempt: &Attempt, connection: Option<&str>) -> String {
     let mut lines = vec![format!(
         "{}, {}",
         attempt.reference,
@@ -109,6 +122,10 @@ fn told(attempt: &Attempt) -> String {
     ] {
         lines.extend(value.as_ref().map(|value| format!("  {name}: {value}")));
     }
+    lines.extend(attempt.grant.map(|grant| match connection {
+        Some(whose) => format!("  connection: {grant} {whose}"),
+        None => format!("  connection: {grant}"),
+    }));
     lines.push(String::new());
     for (index, step) in attempt.steps.iter().enumerate() {
         lines.extend(step_lines(index + 1, step, attempt.begun_at));

@@ -11,7 +11,7 @@ use keystile_protocol::pkce::CodeChallenge;
 use keystile_store::Store;
 use keystile_testkit::rng::SeededRng;
 
-use super::flow::{Client, REDIRECT, VERIFIER, code};
+use super::flow::{Client, REDIRECT, Tokens, VERIFIER, code};
 use super::http::Reply;
 use super::scene::Scene;
 use super::{NAME, PASSWORD};
@@ -68,6 +68,86 @@ fn a_code_of_another_client_is_named_without_telling_whose_it_is() {
         "{said}"
     );
     assert_eq!(show(&owner, &code).status, 200, "nothing was spent");
+    scene.gate.stop();
+}
+
+#[test]
+fn a_code_that_comes_again_with_something_wrong_is_named_as_used_before_to_the_operator_only() {
+    let scene = Scene::new();
+    let client = scene.client();
+    let code = code(&scene.consented(&client, &[]));
+    let reply = show(&client, &code);
+    assert_eq!(reply.status, 200);
+    let tokens = Tokens::of(&reply);
+    let id = "another-app";
+    let add = ["client", "add", "--name", "Another", "--client-id", id];
+    let add = [&add[..], &["--redirect-uri", REDIRECT]].concat();
+    scene.installation.answer(&add);
+    let other = scene.client_called(id);
+    let with = |client: &Client, redirect: &str, verifier: &str| {
+        client.ask(&[
+            ("grant_type", "authorization_code"),
+            ("code", &code),
+            ("redirect_uri", redirect),
+            ("code_verifier", verifier),
+        ])
+    };
+    let slash = format!("{REDIRECT}/");
+    let wrong = "0123456789012345678901234567890123456789012";
+    let shown = [
+        (&client, REDIRECT, wrong, "code_challenge_not_met"),
+        (&client, REDIRECT, "short", "pkce_verifier_malformed"),
+        (&client, &slash, VERIFIER, "code_redirect_differs_in_slash"),
+        (&other, REDIRECT, VERIFIER, "code_of_another_client"),
+    ];
+    let named = |scene: &Scene, reply: &Reply, besides: &str| {
+        assert!(!reply.body.contains("before"), "{}", reply.body);
+        let said = scene.named(&reply.body, "code_reused_wrongly", "keystile grant revoke ");
+        assert!(said.to_string().contains(besides), "{besides}: {said}");
+    };
+    for (client, redirect, verifier, besides) in shown {
+        named(&scene, &with(client, redirect, verifier), besides);
+    }
+    let refreshed = client.refresh(&tokens.refresh);
+    assert_eq!(refreshed.status, 200, "nothing ended: {}", refreshed.body);
+    // The database knows it after a restart, too.
+    let Scene { installation, gate } = scene;
+    gate.stop();
+    let scene = Scene::on(installation);
+    let client = scene.client_called(&client.id);
+    let reply = with(&client, REDIRECT, wrong);
+    named(&scene, &reply, "code_challenge_not_met");
+    scene.gate.stop();
+}
+
+#[test]
+fn a_code_that_was_changed_on_its_way_is_told_from_one_of_another_installation() {
+    let (elsewhere, scene) = (Scene::new(), Scene::new());
+    let foreign = code(&elsewhere.consented(&elsewhere.client(), &[]));
+    elsewhere.gate.stop();
+    let client = scene.client();
+    let code = code(&scene.consented(&client, &[]));
+    for (shown, what) in [
+        (
+            code[..50].to_owned(),
+            "50 characters of 68, and it was cut off",
+        ),
+        (
+            format!("{code}\n"),
+            "white space stands before or behind it",
+        ),
+        (
+            code.replacen('_', "%5F", 1),
+            "percent-encoded once too often",
+        ),
+    ] {
+        let reply = show(&client, &shown);
+        assert!(reply.body.contains(what), "{}", reply.body);
+        scene.told(&reply, "code_damaged", "encode the form once");
+    }
+    let reply = show(&client, &foreign);
+    scene.named(&reply.body, "code_unknown", "another data directory");
+    assert_eq!(show(&client, &code).status, 200, "nothing was spent");
     scene.gate.stop();
 }
 

@@ -92,6 +92,28 @@ fn a_reference_that_is_not_known_says_what_is_kept() {
 }
 
 #[test]
+fn a_reason_that_nothing_failed_for_is_told_from_no_failure_at_all() {
+    let scene = Scene::new();
+    let ask = || {
+        let asked = ["doctor", "--reason", "grant_expired"];
+        assert_eq!(scene.installation.answer(&asked), serde_json::json!([]));
+        scene.installation.run(&asked).stdout
+    };
+    let nothing = "No attempt that is kept failed for grant_expired, and none for another reason";
+    assert_eq!(ask().trim(), nothing);
+    let others = [
+        "1 for another reason: keystile doctor",
+        "2 for other reasons: keystile doctor",
+    ];
+    for others in others {
+        scene.call("a.b.c");
+        let said = format!("No attempt that is kept failed for grant_expired, and {others}");
+        assert_eq!(ask().trim(), said);
+    }
+    scene.gate.stop();
+}
+
+#[test]
 fn a_damaged_file_of_failures_keeps_nobody_from_starting() {
     let scene = Scene::new();
     let Scene { installation, gate } = scene;

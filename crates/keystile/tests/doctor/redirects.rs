@@ -82,6 +82,48 @@ fn a_redirect_that_differs_in_one_thing_is_named_by_it() {
 }
 
 #[test]
+fn a_redirect_that_differs_in_two_things_is_named_with_both() {
+    let scene = Scene::new();
+    let registered = "https://app.example:8443/oauth/callback";
+    let id = "app-with-one-callback";
+    let add = ["client", "add", "--name", "App", "--client-id", id];
+    let add = [&add[..], &["--redirect-uri", registered]].concat();
+    scene.installation.answer(&add);
+    let client = scene.client();
+    for (asked, reason, both) in [
+        (
+            "https://app.example/oauth/callback/",
+            "redirect_not_registered",
+            "in 2 things: in the port; in slashes at the end.",
+        ),
+        (
+            "https://app.example:8443/oauth/cb?secret=x",
+            "redirect_not_registered",
+            "in 2 things: in the path; behind the question mark.",
+        ),
+        // Nobody can register it, and that is not all.
+        (
+            "http://app.example:8443/oauth/callback/",
+            "redirect_malformed",
+            "in 2 things: in the scheme; in slashes at the end.",
+        ),
+    ] {
+        let path = client.authorize_with(&[("client_id", id), ("redirect_uri", asked)]);
+        let page = Browser::new(scene.gate.port).open(&path);
+        let said = scene.named(&page.body, reason, "");
+        let refused = &said["steps"][0]["refused"];
+        let found = refused["found"].as_str().unwrap_or_default();
+        assert!(found.ends_with(both), "{found}");
+        let came = asked.split('?').next().unwrap_or_default();
+        assert!(
+            found.contains(came) && found.contains(registered),
+            "{found}"
+        );
+    }
+    scene.gate.stop();
+}
+
+#[test]
 fn another_redirect_or_resource_at_the_token_endpoint_is_named() {
     let scene = Scene::new();
     let client = scene.client();

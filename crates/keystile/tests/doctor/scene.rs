@@ -15,20 +15,24 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new() -> Self {
+        Self::on(Self::installation())
+    }
+
+    /// With the one account.
+    pub(crate) fn installation() -> Installation {
         let installation = Installation::new();
         installation.add_user(NAME, PASSWORD);
-        Self::on(installation)
+        installation
     }
 
     /// On an installation that is there.
     pub(crate) fn on(installation: Installation) -> Self {
-        let gate = installation.serve(&[
-            "protect",
-            "--name",
-            "notes",
-            "--rebind",
-            &fake_server::dead(),
-        ]);
+        Self::in_front_of(installation, &fake_server::dead())
+    }
+
+    /// In front of a server.
+    pub(crate) fn in_front_of(installation: Installation, url: &str) -> Self {
+        let gate = installation.serve(&["protect", "--name", "notes", "--rebind", url]);
         Self { installation, gate }
     }
 

@@ -7,7 +7,7 @@ use keystile_protocol::redirect::{RedirectError, RedirectUri};
 use crate::client::{Client, ClientKind};
 use crate::decide::diagnose::Diagnosis;
 use crate::decide::diagnose::difference::{self, Difference, Differing, differing};
-use crate::flow::without_query;
+use crate::flow::{without_queries, without_query};
 use crate::shown::word;
 
 /// Finds the registered redirect URI that a request means. Until this succeeded, nothing may
@@ -47,7 +47,10 @@ fn malformed(client: &Client, asked: &str, error: &RedirectError) -> OAuthError 
     let known = client.redirect_uris.iter().map(String::as_str);
     let near = difference::nearest("redirect", MALFORMED, asked, known, false);
     if near.reason == MALFORMED {
-        return refused;
+        // The sentence says why nobody can register it; how else it differs from what this client registered is for log
+        // and doctor.
+        let found = format!("{} {}", without_queries(&refused.description), near.found);
+        return refused.with_detail(Diagnosis { found, ..near });
     }
     let fix = "The app has to send an address that it registered, byte for byte. One behind a TLS proxy has to be told that people reach it by https.";
     let near = Diagnosis {

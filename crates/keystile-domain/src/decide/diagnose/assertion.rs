@@ -5,6 +5,7 @@ use keystile_protocol::jwt::assertion::AssertionExpectations;
 use keystile_protocol::jwt::{Rejected, WholeOfRefused};
 use serde_json::Value;
 
+use super::client::quoted;
 use super::token::capital;
 use super::{Diagnosis, short};
 
@@ -51,6 +52,25 @@ pub fn rejected(why: Rejected, text: &str, expected: &AssertionExpectations<'_>)
     }
 }
 
+/// Who an assertion says to be from, by claim, each id once: nothing of it is believed, and the operator is told who to ask.
+#[must_use]
+pub fn claimed(text: &str) -> Vec<(&'static str, String)> {
+    let Some(whole) = WholeOfRefused::read(text) else {
+        return Vec::new();
+    };
+    let mut ids: Vec<(&str, String)> = Vec::new();
+    for claim in ["sub", "iss"] {
+        let id = whole
+            .claim(claim)
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        if !id.is_empty() && ids.iter().all(|(_, known)| known != id) {
+            ids.push((claim, id.to_owned()));
+        }
+    }
+    ids
+}
+
 /// An assertion whose `jti` was shown before.
 #[must_use]
 pub fn reused() -> Diagnosis {
@@ -85,8 +105,8 @@ fn claims(whole: &WholeOfRefused) -> Diagnosis {
 fn subject(whole: &WholeOfRefused, expected: &AssertionExpectations<'_>) -> Diagnosis {
     let found = format!(
         "iss is {} and sub is {}.",
-        shown(whole.claim("iss")),
-        shown(whole.claim("sub"))
+        id(whole.claim("iss")),
+        id(whole.claim("sub"))
     );
     let mut diagnosis = Diagnosis::named("client_assertion_subject", found);
     if !expected.client_id.is_empty() {
@@ -137,6 +157,14 @@ fn times(whole: &WholeOfRefused, now: u64) -> Diagnosis {
         ),
     };
     Diagnosis::named("client_assertion_lives_too_long", found)
+}
+
+/// Where a `client_id` should stand.
+fn id(value: Option<&Value>) -> String {
+    match value {
+        Some(Value::String(text)) => quoted(text),
+        other => shown(other),
+    }
 }
 
 fn shown(value: Option<&Value>) -> String {

@@ -128,16 +128,8 @@ pub(crate) fn differing<'a>(
         .collect()
 }
 
-/// The one difference; `None` when they are the same or differ in several things.
-fn only(differing: &[Differing<'_>]) -> Option<Difference> {
-    match differing {
-        [one] => Some(one.difference),
-        _ => None,
-    }
-}
-
 /// Names how an address differs from the nearest of those that would have done: `WHAT_differs_in_PART`,
-/// or `otherwise` when it differs from each in several things.
+/// or `otherwise` when it differs from each in several things, all of which are found then.
 #[must_use]
 pub fn diagnose<'a>(
     what: &'static str,
@@ -156,21 +148,27 @@ pub(crate) fn nearest<'a>(
     expected: impl Iterator<Item = &'a str>,
     any_port: bool,
 ) -> Diagnosis {
-    let one = |other: &str| only(&differing(asked, other, any_port));
+    let in_what = |other| differing(asked, other, any_port);
     let mut expected: Vec<&str> = expected.collect();
-    expected.sort_by_key(|other| one(other).is_none());
-    let difference = expected.first().copied().and_then(one);
+    expected.sort_by_cached_key(|other| in_what(other).len());
+    let nearest = expected.first().copied();
     let shown: Vec<String> = expected.iter().take(3).map(|uri| quoted(uri)).collect();
-    let (reason, found) = match difference {
-        Some(difference) => (
-            Cow::Owned(format!("{what}_differs_in_{}", difference.as_str())),
-            format!(
-                "{} came; it differs only {}.",
-                quoted(asked),
-                difference.words()
-            ),
+    let differences = nearest.map(in_what).unwrap_or_default();
+    let (came, reason) = (quoted(asked), Cow::Borrowed(otherwise));
+    let (reason, found) = match (&*differences, nearest) {
+        ([one], _) => (
+            Cow::Owned(format!("{what}_differs_in_{}", one.difference.as_str())),
+            format!("{came} came; it differs only {}.", one.difference.words()),
         ),
-        None => (Cow::Borrowed(otherwise), format!("{} came.", quoted(asked))),
+        ([], _) | (_, None) => (reason, format!("{came} came.")),
+        (several, Some(nearest)) => {
+            let words = several.iter().map(|one| one.difference.words());
+            let words = words.collect::<Vec<_>>().join("; ");
+            let (nearest, count) = (quoted(nearest), several.len());
+            let found =
+                format!("{came} came; it differs from {nearest} in {count} things: {words}.");
+            (reason, found)
+        }
     };
     let mut diagnosis = Diagnosis::named(reason, found);
     if !shown.is_empty() {

@@ -1,4 +1,5 @@
 mod pkce_names;
+mod shown_of_others;
 
 use keystile_protocol::issuer::Issuer;
 use keystile_protocol::jwt::{ClaimedOfRefused, Rejected};

@@ -3,8 +3,10 @@
 
 use keystile_protocol::jwt::{ClaimedOfRefused, Rejected};
 
+use super::client::known;
 use super::{Diagnosis, difference, short};
 use crate::flow::without_query;
+use crate::ids::GrantId;
 
 /// What is wrong with a token. `claimed` is what it says of itself; it is believed only for what was
 /// found wrong behind a good signature.
@@ -46,6 +48,15 @@ fn unknown_key(claimed: &ClaimedOfRefused, issuer: &str) -> Diagnosis {
     let mut diagnosis = Diagnosis::named(reason(Rejected::UnknownKey), found);
     diagnosis.expected = format!("{} The issuer is '{issuer}'.", diagnosis.expected);
     diagnosis
+}
+
+/// A token whose connection, person or client was ended. `client_id` is one that is known here.
+#[must_use]
+pub fn revoked(grant: GrantId, person: &str, client_id: &str) -> Diagnosis {
+    let client = known(client_id);
+    let found =
+        format!("The token is of the connection {grant} of the person {person} with {client}.");
+    Diagnosis::named("revoked", found)
 }
 
 /// The stable word for the audit trail.

@@ -95,6 +95,7 @@ async fn n_as_21_a_stranger_ends_and_spends_nothing() {
         "code_challenge_not_met",
         "code_of_another_client",
         "code_of_another_redirect_uri",
+        "code_reused_wrongly",
     ];
     assert_eq!(
         denials, expected,

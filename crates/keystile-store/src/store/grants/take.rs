@@ -92,24 +92,27 @@ impl Take {
         let differs = |shown: &Option<String>, stored: &str| {
             shown.as_deref().is_some_and(|shown| shown != stored)
         };
-        let mismatch = if client != proof.client_id && !weakened("a_019") {
-            Mismatch::Client
+        let wrong = if client != proof.client_id && !weakened("a_019") {
+            Some(Mismatch::Client)
         } else if proves > i64::from(proof.client_proved) {
-            Mismatch::ClientProof
+            Some(Mismatch::ClientProof)
         } else if differs(&proof.redirect_uri, &redirect) {
-            Mismatch::RedirectUri
+            Some(Mismatch::RedirectUri)
         } else if challenge.as_slice() != proof.challenge.as_bytes() {
-            Mismatch::Challenge
+            Some(Mismatch::Challenge)
         } else if differs(&proof.resource, &resource) {
-            Mismatch::Resource
-        } else if spent_at.is_some() {
-            return Ok(Taken::Again(proof.code.grant));
-        } else if expires_at <= self.now.0 {
-            Mismatch::Expired
+            Some(Mismatch::Resource)
         } else {
-            Mismatch::Revoked
+            None
         };
-        Ok(Taken::NoMatch(mismatch))
+        let grant = proof.code.grant;
+        Ok(match (wrong, spent_at) {
+            (None, Some(_)) => Taken::Again(grant),
+            (Some(mismatch), Some(_)) => Taken::AgainWrongly(mismatch, grant),
+            (Some(mismatch), None) => Taken::NoMatch(mismatch),
+            (None, None) if expires_at <= self.now.0 => Taken::NoMatch(Mismatch::Expired),
+            (None, None) => Taken::NoMatch(Mismatch::Revoked),
+        })
     }
 }
 

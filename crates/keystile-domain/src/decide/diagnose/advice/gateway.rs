@@ -87,7 +87,7 @@ pub(super) const LINES: &[Advice] = &[
     on(
         "revoked",
         "The connection still stands.",
-        "It was ended: keystile grant list --all says why. Connect again if it should be there.",
+        "It was ended, or its person or client was disabled: keystile grant list --all says why. Connect again if it should be there.",
     ),
     on(
         "revocations_unknown",

@@ -7,7 +7,17 @@ pub(super) const LINES: &[Advice] = &[
     on(
         "code_unknown",
         "A code is one that this installation gave to the app, not longer than a day ago.",
-        SIGN_IN_AGAIN,
+        "Connect again from the app. If it stays, the app shows its codes to another Keystile, or another data directory, than the one that it signs in at, or changes them: give it the MCP URL that this one prints.",
+    ),
+    on(
+        "code_damaged",
+        "A code comes back as it stood in the redirect, decoded once: ksc_ and 64 letters, digits, - or _.",
+        "The app, or something between, changed the code: it has to decode the redirect's query once, encode the form once, and add nothing. Tell its maker.",
+    ),
+    on(
+        "code_not_ours",
+        "A code is what stood behind code= in the redirect of this server: it begins with ksc_.",
+        "The app sent something else, a code without its beginning, or the code of another authorization server: connect again; if it stays, tell its maker.",
     ),
     on(
         "code_expired",
@@ -18,6 +28,11 @@ pub(super) const LINES: &[Advice] = &[
         "code_reused",
         "A code is used once.",
         "The app, or something between, sent its token request twice, so the connection was ended for safety. Connect again; if nobody did that, somebody else has the code.",
+    ),
+    on(
+        "code_reused_wrongly",
+        "A code is used once, by the app that it was made for.",
+        "This request changed nothing, and the code is spent: connect again for another. If the app did not send it, somebody else has seen the code: keystile grant revoke GRANT_ID ends the connection.",
     ),
     on(
         "code_of_another_client",

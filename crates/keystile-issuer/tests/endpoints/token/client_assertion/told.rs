@@ -106,7 +106,11 @@ async fn the_operator_is_told_what_is_wrong_with_an_assertion() {
         ),
         (sign("exp", json!(now + 700)), "lives_too_long", "700 s"),
         // Nobody is called what it says; but first it says two things.
-        (sign("sub", json!("nobody")), "subject", "sub is 'nobody'"),
+        (
+            sign("sub", json!("nobody-at-all")),
+            "subject",
+            "iss is '…' (3 characters) and sub is 'nob…' (13 characters)",
+        ),
         (sign("aud", json!([ISSUER])), "audience", "A list came"),
         (
             sign("aud", json!("https://other.example")),
@@ -121,7 +125,7 @@ async fn the_operator_is_told_what_is_wrong_with_an_assertion() {
         (
             sign("iss", json!("other")),
             "subject",
-            "iss is 'other' and sub is 'job'",
+            "iss is 'o…' (5 characters)",
         ),
         (sign("exp", json!("soon")), "claims", "exp"),
         (sign("jti", json!("")), "claims", "jti"),
@@ -145,4 +149,65 @@ async fn the_operator_is_told_what_is_wrong_with_an_assertion() {
     let good = bench.key.sign(&bench.key.header(), &bench.claims("1"));
     assert_eq!(bench.show(&good).await, fine());
     assert_eq!(bench.told(&good).await.reason, "client_assertion_reused");
+}
+
+#[tokio::test]
+async fn an_attempt_says_who_its_assertion_claims_to_be_whatever_is_wrong_with_it() {
+    let bench = Bench::new().await;
+    let secret = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    let sign = |changes: &[(&str, Value)]| {
+        let mut claims = bench.claims("1");
+        for (member, value) in changes {
+            claims[*member] = value.clone();
+        }
+        bench.key.sign(&bench.key.header(), &claims)
+    };
+    let job = "claims to be job (job)";
+    for (changes, client) in [
+        (vec![("aud", json!([ISSUER]))], job),
+        (vec![("jti", Value::Null)], job),
+        (vec![("exp", json!("soon"))], job),
+        (
+            vec![("iss", json!("https://idp.example/?key=x"))],
+            "claims to be job (job) (sub) and 'https://idp.example/' (iss)",
+        ),
+        (
+            vec![("sub", json!("some-other-job"))],
+            "claims to be 'som…' (14 characters) (sub) and job (job) (iss)",
+        ),
+        (vec![("sub", json!(7)), ("aud", json!(7))], job),
+        (
+            vec![("iss", json!(secret)), ("sub", json!(secret))],
+            "claims to be 'dBjf…' (43 characters)",
+        ),
+        (
+            vec![
+                ("iss", json!(secret)),
+                ("sub", json!(secret)),
+                ("aud", json!([])),
+            ],
+            "claims to be 'dBjf…' (43 characters)",
+        ),
+    ] {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_assertion_type", JWT_BEARER),
+            ("client_assertion", &sign(&changes)),
+        ];
+        let reply = post_form(&bench.test, "/oauth/token", changed(&form, &[])).await;
+        let attempt = crate::attempt(&bench.test, &reply);
+        assert_eq!(attempt.client.as_deref(), Some(client), "{changes:?}");
+        assert!(!reply.body.contains("job"), "{}", reply.body);
+        let kept = json!(attempt).to_string();
+        assert!(!kept.contains("key=x") && !kept.contains(secret), "{kept}");
+    }
+    // Where the form names a client that is known, that is the app.
+    let form = [
+        ("client_id", "job"),
+        ("client_assertion_type", JWT_BEARER),
+        ("client_assertion", &sign(&[("sub", json!("other"))])),
+    ];
+    let reply = post_form(&bench.test, "/oauth/token", changed(&form, &[])).await;
+    let attempt = crate::attempt(&bench.test, &reply);
+    assert_eq!(attempt.client.as_deref(), Some("job (job)"));
 }
