@@ -16,6 +16,7 @@ use crate::decide::diagnose::Diagnosis;
 use crate::ids::GrantId;
 use crate::secrets::digest::Digest;
 use crate::secrets::reference::Reference;
+use crate::secrets::{Secrets, kind_of};
 use crate::shown;
 use crate::time::Timestamp;
 
@@ -242,6 +243,9 @@ impl From<Digest> for Mark {
 /// A URI as it may be kept and shown: without user, query and fragment, where secrets stand.
 #[must_use]
 pub fn without_query(uri: &str) -> String {
+    if let Some(kind) = kind_of(uri) {
+        return format!("({kind})");
+    }
     let end = uri.find(['?', '#']).unwrap_or(uri.len());
     let shown = without_user(&uri[..end]);
     let fine = |c: char| if c.is_ascii_graphic() { c } else { '?' };
@@ -260,10 +264,14 @@ fn without_user(uri: &str) -> Cow<'_, str> {
     }
 }
 
-/// A sentence as it may be kept and logged: URIs in it end where their query or fragment begins, and have no user.
+/// A sentence as it may be kept and logged: URIs in it end where their query or fragment begins, and have no user; of
+/// secrets of ours their kind is said.
 #[must_use]
 pub fn without_queries(sentence: &str) -> String {
     let cut = |word: &str| {
+        if let Some(kind) = kind_of(word.trim_start_matches('\'')) {
+            return format!("({kind})");
+        }
         let word = &*without_user(word);
         let after_scheme = word.find(':').unwrap_or(word.len());
         let Some(end) = word[after_scheme..].find(['?', '#']) else {

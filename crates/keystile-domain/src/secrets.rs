@@ -48,8 +48,8 @@ struct Subkeys {
     signing_keys: Subkey<32>,
 }
 
-/// What kind of secret of Keystile's a text is by its beginning, with its article; `None` for any other text. A sealed
-/// `client_id` is no secret.
+/// What kind of secret of Keystile's a text is by its beginning, with its article; `None` for any other text, and for one
+/// with too little behind its beginning to open anything. A sealed `client_id` is no secret.
 #[must_use]
 pub fn kind_of(text: &str) -> Option<&'static str> {
     let kinds = [
@@ -60,11 +60,18 @@ pub fn kind_of(text: &str) -> Option<&'static str> {
         (code::SESSION, "a session cookie"),
         (refresh::PREFIX, "a refresh token"),
     ];
-    let kind = kinds.iter().find(|(prefix, _)| text.starts_with(prefix));
+    let begins = |prefix| {
+        let body = text.strip_prefix(prefix);
+        body.is_some_and(|body| body.len() >= LEAST_BODY)
+    };
+    let kind = kinds.iter().find(|(prefix, _)| begins(*prefix));
     // A JWT begins with the base64url of `{"`.
     let token = (text.starts_with("eyJ") && text.contains('.')).then_some("an access token");
     kind.map(|(_, kind)| *kind).or(token)
 }
+
+/// A secret that was cut off sooner says nothing.
+const LEAST_BODY: usize = 8;
 
 /// Names a master key in what was made with it; says nothing about the key.
 pub type KeyId = [u8; 2];

@@ -41,6 +41,10 @@ fn a_sentence_is_kept_without_what_stands_behind_question_marks() {
             "The resource 'http://a.example/mcp?…' is not https://a.example/@b.",
         ),
         ("Why? PKCE: that is why.", "Why? PKCE: that is why."),
+        (
+            "The resource 'ksr_AAAABBBB' is not one; a code begins with ksc_.",
+            "The resource (a refresh token) is not one; a code begins with ksc_.",
+        ),
     ] {
         assert_eq!(without_queries(said), kept);
     }
@@ -141,6 +145,8 @@ fn an_address_is_kept_without_what_may_be_secret() {
         ("com.app:/cb", "com.app:/cb"),
         ("https://a.example/@x", "https://a.example/@x"),
         ("http://a\u{202e}b/\n", "http://a?b/?"),
+        ("ksx_AAAABBBBCCCC", "(a client secret)"),
+        ("eyJhbGciOiJFUzI1NiJ9.e30.AAAA", "(an access token)"),
     ] {
         assert_eq!(without_query(uri), shown);
     }
