@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::decide::diagnose::Diagnosis;
 use crate::ids::GrantId;
 use crate::secrets::digest::Digest;
+use crate::secrets::kind_of;
 use crate::secrets::reference::Reference;
-use crate::secrets::{Secrets, kind_of};
 use crate::shown;
 use crate::time::Timestamp;
 

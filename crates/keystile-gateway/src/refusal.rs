@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use keystile_domain::decide::diagnose::Diagnosis;
-use keystile_domain::flow::{Line, Noted, Stage, Whose};
+use keystile_domain::flow::{Line, Noted, Stage, Whose, without_queries};
 use keystile_domain::ports::Rng;
 use keystile_domain::secrets::reference::Reference;
 use keystile_protocol::mcp::RpcError;

@@ -31,7 +31,7 @@ impl Doctor {
     pub(crate) fn run(self, global: &Global) -> Result<(), Failure> {
         let Some(reference) = self.reference else {
             let mut answer = control::ask(global, Request::FailedAttempts)?;
-            let mut none = "No attempt has failed lately.".to_owned();
+            let mut none = NONE.to_owned();
             if let (Some(reason), Some(failed)) = (&self.reason, answer.as_array_mut()) {
                 let all = failed.len();
                 failed.retain(|attempt| attempt["reason"] == reason.as_str());
@@ -68,12 +68,15 @@ fn known(reason: &str) -> Result<(), Failure> {
 /// Nothing that is kept failed for this reason, and so much did for another.
 fn none_of(reason: &str, others: usize) -> String {
     let others = match others {
-        0 => "none for another reason".to_owned(),
-        1 => "1 for another reason: keystile doctor".to_owned(),
-        others => format!("{others} for other reasons: keystile doctor"),
+        0 => return NONE.to_owned(),
+        1 => "1 for another reason".to_owned(),
+        others => format!("{others} for other reasons"),
     };
-    format!("No attempt that is kept failed for {reason}, and {others}")
+    format!("No attempt that is kept failed for {reason}, and {others}: keystile doctor")
 }
+
+/// What is listed where nothing is kept.
+const NONE: &str = "No attempt has failed lately.";
 
 /// Each attempt, or the newest of each reason: a flood of one reason hides no other.
 fn list(answer: &Value, each: bool, none: String) -> String {
