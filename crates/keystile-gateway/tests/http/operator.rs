@@ -2,29 +2,38 @@
 
 use axum::body::Body;
 use http::Response;
-use keystile_domain::flow::{Noted, Whose};
+use keystile_domain::decide::diagnose::Diagnosis;
+use keystile_domain::flow::Attempt;
+use keystile_domain::ports::Clock as _;
 use tokio::net::TcpListener;
 
 use crate::support::{App, GRANT, PERSON, challenge, text};
 use crate::upstream::in_front_of;
+
+/// The one attempt that failed, and why.
+fn kept(app: &App) -> (Attempt, Diagnosis) {
+    let [attempt] = &app.flows.failed(app.clock.now())[..] else {
+        panic!("one attempt is kept")
+    };
+    let last = attempt.steps.last().and_then(|step| step.refused.clone());
+    (attempt.clone(), last.expect("it was refused"))
+}
 
 #[tokio::test]
 async fn whose_token_was_revoked_is_for_the_operator_alone() {
     let app = App::echo().await;
     app.revoke();
     let answer = app.send(app.call()).await;
-    let noted = answer.extensions().get::<Noted>().cloned();
-    let whose = answer.extensions().get::<Whose>().cloned();
-    let (noted, whose) = (noted.expect("it is kept"), whose.expect("with whose it is"));
-    assert_eq!(noted.diagnosis.reason, "revoked");
+    let (attempt, diagnosis) = kept(&app);
+    assert_eq!(diagnosis.reason, "revoked");
     for part in [GRANT, PERSON, "'client-1'"] {
-        assert!(noted.diagnosis.found.contains(part), "{}", noted.diagnosis);
+        assert!(diagnosis.found.contains(part), "{diagnosis}");
     }
     assert_eq!(
-        whose.grant.map(|grant| grant.to_string()).as_deref(),
+        attempt.grant.map(|grant| grant.to_string()).as_deref(),
         Some(GRANT)
     );
-    assert_eq!(whose.client.as_deref(), Some("client-1"));
+    assert_eq!(attempt.client.as_deref(), Some("client-1"));
     let challenge = challenge(&answer).to_owned();
     let (_, body) = text(answer).await;
     for theirs in [GRANT, PERSON, "client-1"] {
@@ -39,8 +48,7 @@ async fn whose_token_was_revoked_is_for_the_operator_alone() {
 async fn the_operator_is_told_what_the_server_behind_said_and_the_client_is_not() {
     let found = async |app: &App| {
         let answer = app.send(app.call()).await;
-        let noted = answer.extensions().get::<Noted>().cloned();
-        let found = noted.expect("it is kept").diagnosis.found;
+        let found = kept(app).1.found;
         let (_, body) = text(answer).await;
         for theirs in ["In detail", "text/html", "elsewhere", "Connection refused"] {
             assert!(!body.contains(theirs), "{body}");
